@@ -1,0 +1,22 @@
+//! Mainspring: an EVM-compatible Solidity execution chain in one package and one binary.
+//!
+//! The map, floor by floor. A file uses only floors below its own; news goes up through one event
+//! channel ([`chain::events`]). `tests/architecture.rs` enforces it.
+//!
+//! | floor | module | what it answers |
+//! |---|---|---|
+//! | 1 | [`primitives`] | words everyone uses: blocks, transactions with their sender, state changes |
+//! | 2 | [`spec`] | chain rules that need no state: forks, genesis, fees |
+//! | 3 | [`storage`] | MDBX: tables, readers, writers |
+//! | 4 | [`state`] | accounts and slots at a block: views, overlays, the trie |
+//! | 5 | [`evm`] | runs code: block executor, call, estimate, access list |
+//! | 6 | [`chain`] | the canonical chain and its only writer |
+//! | 7 | [`pool`] | which transactions wait, in which order |
+//! | 8 | [`sealer`] | makes our own blocks: when, and of what |
+//! | 9 | [`dev`] | what only a development chain may do |
+//! | 10 | [`rpc`] | Ethereum JSON-RPC: translate, call one thing below, translate back |
+//! | 12 | [`config`] | every setting, its default, its flag |
+//! | 13 | [`node`] | wiring: the only file that knows every part |
+//! | 14 | [`cli`] | one file a subcommand |
+
+pub mod primitives;

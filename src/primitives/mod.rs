@@ -1,0 +1,11 @@
+//! Words everyone uses: blocks, transactions with their sender, receipts, state changes.
+
+mod account;
+mod block;
+mod receipt;
+mod transaction;
+
+pub use account::{Account, AccountChange, Edit, StateChanges, StorageId};
+pub use block::{Block, BlockNumHash, Body, SealedHeader};
+pub use receipt::{Receipt, bloom_of, receipts_root};
+pub use transaction::{DecodeError, Transaction};
