@@ -20,3 +20,4 @@
 //! | 14 | [`cli`] | one file a subcommand |
 
 pub mod primitives;
+pub mod storage;
