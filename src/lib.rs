@@ -20,4 +20,5 @@
 //! | 14 | [`cli`] | one file a subcommand |
 
 pub mod primitives;
+pub mod state;
 pub mod storage;
