@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Main} from "../Main.sol";
 import {Market} from "./Market.sol";
+import {deployMain} from "./Stage.sol";
 import {vm} from "./Vm.sol";
 
 /// What holds after any number of calls of any parties. forge calls the actions of Market at random and checks each claim
@@ -19,7 +20,7 @@ contract InvariantsTest {
     Market private market;
 
     function setUp() public {
-        main = new Main();
+        main = deployMain();
         market = new Market(main);
     }
 

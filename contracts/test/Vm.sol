@@ -26,6 +26,7 @@ interface Vm {
     function getRecordedLogs() external returns (Log[] memory);
     function expectEmit(address emitter) external;
     function toString(uint256 value) external pure returns (string memory);
+    function envOr(string calldata name, bytes calldata otherwise) external view returns (bytes memory);
     function startBroadcast() external;
     function stopBroadcast() external;
 
