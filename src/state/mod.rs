@@ -2,6 +2,7 @@
 
 mod edit;
 mod overlay;
+pub mod trie;
 mod view;
 
 pub use edit::edits_to_changes;
