@@ -17,6 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ACCOUNTS: u64 = 1_000_000;
 const CHANGED: usize = 10_000;
 

@@ -260,9 +260,13 @@ pub(super) fn open<V: LeafValue>(
     root: Option<Node<V>>,
     edits: &mut [Edit<V>],
 ) -> Result<Option<Node<V>>, TrieError> {
-    let Some(root) = root else { return Ok(None) };
-    let opened = opener.open(&root, Nibbles::new(), edits)?;
-    Ok(Some(opened.unwrap_or(root)))
+    match root {
+        Some(root) if !edits.is_empty() => {
+            let opened = opener.open(&root, Nibbles::new(), edits)?;
+            Ok(Some(opened.unwrap_or(root)))
+        }
+        root => Ok(root),
+    }
 }
 
 /// Runs the storage tries' edits; on several threads if there is much to do.

@@ -55,6 +55,12 @@ pub(super) fn drop_unchanged<V: LeafValue>(edits: &mut Vec<Edit<V>>) {
 
 /// The edits of keys that start with `path`.
 pub(super) fn below<'e, V>(edits: &'e mut [Edit<V>], path: &Nibbles) -> &'e mut [Edit<V>] {
+    if let (Some(first), Some(last)) = (edits.first(), edits.last())
+        && first.key.starts_with(path)
+        && last.key.starts_with(path)
+    {
+        return edits;
+    }
     let start = edits.partition_point(|edit| edit.key < *path);
     let edits = &mut edits[start..];
     let end = edits.partition_point(|edit| edit.key.starts_with(path));
@@ -170,13 +176,16 @@ impl Editor {
         depth: usize,
         edits: &mut [Edit<V>],
     ) -> Result<Option<Node<V>>, TrieError> {
-        let path = edits[0].key.slice(..depth).join(&branch.prefix);
-        if let Some(at) = split_at(&path, edits) {
-            branch = self.split(branch, at - depth);
+        let mut edits = edits;
+        if !branch.prefix.is_empty() {
+            let path = edits[0].key.slice(..depth).join(&branch.prefix);
+            if let Some(at) = split_at(&path, edits) {
+                branch = self.split(branch, at - depth);
+            }
+            edits = below(edits, &path.slice(..depth + branch.prefix.len()));
         }
         let mut branch = Arc::unwrap_or_clone(branch);
         let depth = depth + branch.prefix.len();
-        let edits = below(edits, &path.slice(..depth));
         let jobs = groups(edits, depth).map(|(nibble, group)| {
             let index = branch.index(nibble);
             let child = branch.has(nibble).then(|| mem::take(&mut branch.children[index]));
@@ -208,7 +217,7 @@ impl Editor {
         depth: usize,
         mut jobs: Jobs<'_, V>,
     ) -> Result<Option<Node<V>>, TrieError> {
-        let path = jobs.first().map(|job| job.group[0].key.slice(..depth));
+        let key = jobs.first().map(|job| job.group[0].key).unwrap_or_default();
         self.run(&mut jobs, depth + 1)?;
         branch.children.reserve_exact(jobs.iter().filter(|job| !branch.has(job.nibble)).count());
         for job in jobs {
@@ -220,10 +229,11 @@ impl Editor {
             return Ok(Some(Node::branch(Arc::new(branch))));
         }
         self.grown -= 1;
-        self.removed.extend(path);
+        let path = key.slice(..depth);
+        self.removed.push(path);
         let Some(child) = branch.children.pop() else { return Ok(None) };
         let way = pushed(branch.prefix, branch.mask.trailing_zeros() as u8);
-        let stale = || self.stale(path.unwrap_or_default());
+        let stale = || self.stale(path);
         move_up(child, &way, self.epoch).map(Some).ok_or_else(stale)
     }
 

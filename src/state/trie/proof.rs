@@ -113,7 +113,7 @@ pub(super) fn walk<V: LeafValue>(
                 }
             }
             Node::Leaf { leaf, .. } => {
-                steps.pass(&leaf.encode(&mut Scratch::default()).to_vec());
+                steps.pass(leaf.encode(&mut Scratch::default()));
                 let value = (path.join(&leaf.path) == *key).then(|| leaf.value.clone());
                 return Ok(Way { proof: steps.proof, value });
             }

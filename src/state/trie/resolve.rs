@@ -6,12 +6,13 @@
 
 use super::{
     TrieError,
-    edit::{Edit, below, groups},
+    edit::{Edit, PARALLEL_FROM, below, groups},
     node::{Branch, Leaf, LeafValue, Node, STORED, Scratch, first_key},
     rows::{self, pushed},
 };
 use crate::{primitives::StorageId, storage::StateReader};
 use alloy_trie::Nibbles;
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Turns blind nodes of one trie into nodes.
@@ -108,11 +109,13 @@ impl<'a> Opener<'a> {
     ) -> Result<Option<Branch<V>>, TrieError> {
         let mut copy: Option<Branch<V>> = None;
         let mut may_go = 0u16;
-        for (nibble, group) in groups(below(edits, &path), path.len()) {
-            if group.iter().any(|edit| edit.removes) {
-                may_go |= 1 << nibble;
-            }
-            if let Some(child) = branch.child(nibble)
+        let edits = below(edits, &path);
+        let open =
+            if edits.len() < PARALLEL_FROM { 0 } else { open_children(branch, &path, edits) };
+        for (nibble, group) in groups(edits, path.len()) {
+            may_go |= removal(nibble, group);
+            if open & (1 << nibble) == 0
+                && let Some(child) = branch.child(nibble)
                 && let Some(opened) = self.open(child, pushed(path, nibble), group)?
             {
                 put(&mut copy, branch, nibble, opened);
@@ -131,6 +134,44 @@ fn put<V: LeafValue>(copy: &mut Option<Branch<V>>, branch: &Branch<V>, nibble: u
     let copy = copy.get_or_insert_with(|| branch.clone());
     let index = copy.index(nibble);
     copy.children[index] = child;
+}
+
+/// A bit for each child of a large batch below which nothing is blind that its edits need. The search
+/// runs on all threads, other than reading rows.
+fn open_children<V: LeafValue>(branch: &Branch<V>, path: &Nibbles, edits: &mut [Edit<V>]) -> u16 {
+    let jobs: Vec<_> = groups(edits, path.len()).collect();
+    let look = |(nibble, group): (u8, &mut [Edit<V>])| {
+        let child = branch.child(nibble);
+        let open = child.is_none_or(|child| is_open(child, path.len() + 1, group));
+        u16::from(open) << nibble
+    };
+    jobs.into_par_iter().map(look).reduce(|| 0, |a, b| a | b)
+}
+
+/// Is nothing blind that the edits need below this node? If so, tells each edit which leaf was there.
+fn is_open<V: LeafValue>(node: &Node<V>, depth: usize, edits: &mut [Edit<V>]) -> bool {
+    match node {
+        Node::Blind { .. } => false,
+        Node::Leaf { leaf, .. } => {
+            note(leaf, depth, edits);
+            true
+        }
+        Node::Branch { branch, .. } => {
+            let path = edits[0].key.slice(..depth).join(&branch.prefix);
+            let mut may_go = 0u16;
+            let open = groups(below(edits, &path), path.len()).all(|(nibble, group)| {
+                may_go |= removal(nibble, group);
+                let child = branch.child(nibble);
+                child.is_none_or(|child| is_open(child, path.len() + 1, group))
+            });
+            open && last_to_stay(branch, may_go).is_none()
+        }
+    }
+}
+
+/// The bit of a child that may go, because an edit removes a key below it.
+fn removal<V>(nibble: u8, edits: &[Edit<V>]) -> u16 {
+    u16::from(edits.iter().any(|edit| edit.removes)) << nibble
 }
 
 /// The one child that stays if all of `may_go` go, where it is not open: it would move up.

@@ -9,7 +9,7 @@ use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::{HashBuilder, TrieAccount, proof::verify_proof};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, hash_map::Entry};
 
 /// Balance and slots by address.
 type Model = BTreeMap<Address, (u64, BTreeMap<U256, U256>)>;
@@ -133,9 +133,8 @@ impl World {
         let (mut model, mut changes) = (self.model(), StateChanges::default());
         for _ in 0..self.rng.random_range(0..12) {
             let address = self.address();
-            if !changes.accounts.contains_key(&address) {
-                let change = self.random_change(&mut model, address);
-                changes.accounts.insert(address, change);
+            if let Entry::Vacant(new) = changes.accounts.entry(address) {
+                new.insert(self.random_change(&mut model, address));
             }
         }
         let reader = self.reader();
