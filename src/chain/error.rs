@@ -1,7 +1,7 @@
 //! Why the chain could not answer or change.
 
 use crate::{
-    evm::EvmError,
+    evm::{ApplyError, EvmError},
     state::{StateError, TrieError},
     storage::StorageError,
 };
@@ -22,6 +22,9 @@ pub enum ChainError {
     /// A stored block does not execute.
     #[error(transparent)]
     Evm(#[from] EvmError),
+    /// A transaction of a stored block is not valid any more.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
     /// There is no canonical block at this height.
     #[error("block {number} is unknown: the head is block {head}")]
     UnknownBlock {

@@ -2,13 +2,13 @@
 
 use super::{Chain, ChainError, ChainEvent, Clock, visible::Visible};
 use crate::{
-    evm::EvmSettings,
+    evm::{BlockExecutor, BlockTemplate, EvmSettings},
     primitives::{Block, Receipt, SealedHeader, Transaction},
     spec::ChainSpec,
-    state::{AccountProof, Overlay, StateView, TrieError, prove_at},
+    state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
     storage::TxLocation,
 };
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -151,6 +151,25 @@ impl Chain {
         }
         let overlay = visible.overlay.clone().with(visible.edit_changes.clone());
         Ok((header, self.view_of(&visible, Some((visible.number(), overlay)))?))
+    }
+
+    /// Executes a block again up to a transaction of it, and answers what that returned or
+    /// reverted with; `None` if it is not in the block.
+    pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
+        let Some(parent) = block.number().checked_sub(1) else { return Ok(None) };
+        let view = self.state_at(parent)?;
+        let edits = self.storage.blocks.reader()?.edits(block.number())?;
+        let edits = edits_to_changes(&view, &edits)?;
+        let template = BlockTemplate::from_block(&self.spec, block);
+        let evm = &self.settings.evm;
+        let mut executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
+        for transaction in &block.body.transactions {
+            let applied = executor.apply(transaction)?;
+            if transaction.hash() == hash {
+                return Ok(Some(applied.output));
+            }
+        }
+        Ok(None)
     }
 
     /// A view of the head (`None`) or of an older block, and the head it belongs to.
