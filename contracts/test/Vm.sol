@@ -21,6 +21,7 @@ interface Vm {
     function blobhashes(bytes32[] calldata hashes) external;
     function setBlockhash(uint256 number, bytes32 hash) external;
     function assume(bool condition) external pure;
+    function skip(bool really) external;
     function label(address account, string calldata name) external;
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);

@@ -1,0 +1,161 @@
+//! `kill -9` in the middle of everything: what a client had seen stays as it was.
+//!
+//! `MAINSPRING_CRASH_ROUNDS` sets how often (8), `MAINSPRING_CRASH_SEED` which moments.
+
+use crate::{
+    crash_witness::{Load, Witness, roots_hold},
+    harness::{Launch, Node, heavy},
+    wallet::Wallet,
+    wire::address,
+};
+use alloy_primitives::Address;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use std::{sync::mpsc, time::Duration};
+
+const CLIENTS: u32 = 4;
+const WALLETS_OF_A_CLIENT: u32 = 3;
+
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
+}
+
+/// The first start: twelve accounts and a token that all of them may send nothing of.
+fn prepared(launch: &Launch) -> (Node, Address) {
+    let node = launch.start();
+    let receipt = node.client().mined(&Wallet::dev(12).deploy_token(1));
+    (node, address(&receipt["contractAddress"]))
+}
+
+/// Sends from several threads until `end` has ended the node; what they have seen by then.
+fn load<T>(
+    node: Node,
+    token: Address,
+    seed: u64,
+    end: impl FnOnce(Node, mpsc::Receiver<()>) -> T,
+) -> (Witness, T) {
+    let (answered, answers) = mpsc::channel();
+    let loads: Vec<Load> = (0..CLIENTS)
+        .map(|client| Load {
+            client: node.new_client(),
+            wallets: (0..WALLETS_OF_A_CLIENT)
+                .map(|wallet| Wallet::dev(client * WALLETS_OF_A_CLIENT + wallet))
+                .collect(),
+            token,
+            random: StdRng::seed_from_u64(seed ^ u64::from(client)),
+            answered: answered.clone(),
+        })
+        .collect();
+    drop(answered);
+    std::thread::scope(|scope| {
+        let running: Vec<_> =
+            loads.into_iter().map(|load| scope.spawn(move || load.run())).collect();
+        let ended = end(node, answers);
+        let mut witness = Witness::default();
+        for load in running {
+            witness.merge(load.join().unwrap());
+        }
+        (witness, ended)
+    })
+}
+
+#[test]
+fn nothing_that_was_seen_is_lost_or_changed_by_kill_9() {
+    let _alone = heavy();
+    let rounds = setting("MAINSPRING_CRASH_ROUNDS", 8);
+    let seed = setting("MAINSPRING_CRASH_SEED", 0x6d61_696e);
+    let mut random = StdRng::seed_from_u64(seed);
+    let launch = Launch::new(&["--accounts", "13"]);
+    let (mut node, token) = prepared(&launch);
+    let (mut all, mut starts) = (Witness::default(), Vec::new());
+    for round in 0..rounds {
+        // Now and then right after it listens, when it may still be writing what it executed again.
+        let moment = if random.random_bool(0.1) { 0 } else { random.random_range(1..400) };
+        let (seen, dead) = load(node, token, random.random(), |node, answers| {
+            for _ in 0..moment {
+                answers.recv().unwrap();
+            }
+            node.kill9()
+        });
+        roots_hold(&dead);
+        node = dead.start();
+        starts.push(node.started_in);
+        seen.check(&mut node.client());
+        let share = 300.0 / (all.len() as f64).max(300.0);
+        all.sample(&mut random, share).check(&mut node.client());
+        all.merge(seen);
+        println!("round {round}: killed after {moment} answers, {} receipts in all", all.len());
+    }
+    all.check(&mut node.client());
+    let slowest = starts.iter().max().copied().unwrap_or_default();
+    let mean = starts.iter().sum::<Duration>() / starts.len().max(1) as u32;
+    println!("{rounds} rounds, seed {seed}: restart until it listens: mean {mean:?}, slowest {slowest:?}");
+    if setting("MAINSPRING_SOAK", 0) == 1 {
+        assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    }
+}
+
+/// Ends the process at each named place inside a commit, as often as it takes to be in mid-stream.
+#[cfg(feature = "failpoints")]
+#[test]
+fn an_end_inside_a_commit_loses_nothing() {
+    use std::os::unix::process::ExitStatusExt;
+    let _alone = heavy();
+    let points = [
+        ("blocks-commit-before", 60),
+        ("blocks-commit-middle", 60),
+        ("blocks-commit-after", 60),
+        ("state-flush-before", 3),
+        ("state-flush-middle", 3),
+        ("state-flush-after", 3),
+    ];
+    let launch = Launch::new(&["--accounts", "13"]);
+    let (node, token) = prepared(&launch);
+    let mut all = Witness::default();
+    let mut launch = node.kill9();
+    for (seed, (point, hit)) in points.into_iter().enumerate() {
+        let node = launch.clone().env("MAINSPRING_ABORT_AT", &format!("{point}:{hit}")).start();
+        let (seen, (status, dead)) = load(node, token, seed as u64, |node, _answers| node.ended());
+        assert_eq!(status.signal(), Some(6), "{point}: {status}");
+        roots_hold(&dead);
+        launch = dead.without_env();
+        let node = launch.start();
+        println!("{point}: {} receipts seen, restart in {:?}", seen.len(), node.started_in);
+        all.merge(seen);
+        all.check(&mut node.client());
+        launch = node.kill9();
+    }
+}
+
+/// A write that fails and works again later: whoever was answered is right either way.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_commit_that_fails_is_told_and_the_next_one_works() {
+    use crate::wallet::fresh;
+    use alloy_primitives::U256;
+    use serde_json::json;
+    for point in ["blocks-commit-before", "blocks-commit-middle"] {
+        let failing = format!("{point}=10*off->5*return->off");
+        let node = Launch::new(&[]).env("FAILPOINTS", &failing).start();
+        let mut client = node.client();
+        let mut wallet = Wallet::dev(0);
+        let mut refused = 0;
+        for number in 0..40 {
+            let raw = wallet.transfer(fresh(number), 1);
+            let paid = |client: &mut crate::wire::Client| client.balance(fresh(number), "latest");
+            match client.rpc("eth_sendRawTransaction", json!([raw])) {
+                Ok(_) => assert_eq!(paid(&mut client), U256::from(1)),
+                Err(failure) => {
+                    assert!(failure.message.contains(point), "{failure:?}");
+                    assert_eq!(paid(&mut client), U256::ZERO);
+                    refused += 1;
+                    wallet.nonce -= 1;
+                }
+            }
+        }
+        assert!((1..=5).contains(&refused), "{point}: {refused} were refused");
+        let launch = node.kill9();
+        roots_hold(&launch);
+        let head = launch.without_env().start().client().block_number();
+        assert_eq!(head, 40 - refused, "{point}");
+    }
+}

@@ -1,0 +1,22 @@
+//! End to end: the real binary, spoken to over the wire, with the tools that people use.
+//!
+//! Every test has a node and a data directory of its own. Nothing sleeps: a test waits for the
+//! `Listening` line, for an answer, for a receipt, or for the end of the process.
+
+mod automine;
+mod bad_input;
+mod bad_transactions;
+mod cli;
+mod crash;
+mod crash_witness;
+mod data_directory;
+mod dev_methods;
+mod foundry;
+mod foundry_reads;
+mod full_disk;
+mod harness;
+mod main_order;
+mod soak;
+mod tools;
+mod wallet;
+mod wire;

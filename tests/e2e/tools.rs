@@ -1,0 +1,122 @@
+//! Foundry's own programs, at the version that `scripts/setup-tools.sh` installs.
+
+use serde_json::Value;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+use tempfile::TempDir;
+
+/// forge and cast, pointed at one node.
+#[derive(Debug)]
+pub(crate) struct Foundry {
+    url: String,
+    records: TempDir,
+}
+
+/// Settings of the machine that must not reach the tools.
+const PROXIES: [&str; 8] = [
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+];
+
+/// The repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The directory of the programs, installed if they are not there.
+fn programs() -> &'static Path {
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let script = root().join("scripts/setup-tools.sh");
+        let output = Command::new("bash").arg(script).output().unwrap();
+        let problem = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "scripts/setup-tools.sh: {problem}");
+        String::from_utf8(output.stdout).unwrap().trim().into()
+    })
+}
+
+impl Foundry {
+    pub(crate) fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), records: tempfile::tempdir().unwrap() }
+    }
+
+    /// A file for a tool to read.
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> String {
+        let path = self.records.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    }
+
+    fn run(&self, program: &str, arguments: &[&str], env: &[(&str, &str)]) -> Result<String, String> {
+        let mut command = Command::new(programs().join(program));
+        command.args(arguments).current_dir(root());
+        for proxy in PROXIES {
+            command.env_remove(proxy);
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .env("PATH", format!("{}:{path}", programs().display()))
+            .env("ETH_RPC_URL", &self.url)
+            .env("FOUNDRY_BROADCAST", self.records.path().join("broadcast"))
+            .env("FOUNDRY_DISABLE_NIGHTLY_WARNING", "1")
+            .env("NO_COLOR", "1")
+            .envs(env.iter().copied());
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if output.status.success() {
+            return Ok(text);
+        }
+        let problem = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{program} {arguments:?}: {}\n{text}\n{problem}", output.status))
+    }
+
+    /// What cast prints; it must succeed.
+    #[track_caller]
+    pub(crate) fn cast(&self, arguments: &[&str]) -> String {
+        self.run("cast", arguments, &[]).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    /// What cast complains about; it must fail.
+    #[track_caller]
+    pub(crate) fn cast_fails(&self, arguments: &[&str]) -> String {
+        self.run("cast", arguments, &[]).expect_err("cast succeeded")
+    }
+
+    /// What cast prints with `--json`.
+    #[track_caller]
+    pub(crate) fn cast_json(&self, arguments: &[&str]) -> Value {
+        let text = self.cast(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+    }
+
+    /// Sends a transaction of the owner of `key` and wants its receipt to say success.
+    #[track_caller]
+    pub(crate) fn send(&self, key: &str, arguments: &[&str]) -> Value {
+        let receipt = self.cast_json(&[&["send", "--private-key", key], arguments].concat());
+        assert_eq!(receipt["status"], "0x1", "{arguments:?}: {receipt}");
+        receipt
+    }
+
+    /// What forge prints; it must succeed.
+    #[track_caller]
+    pub(crate) fn forge(&self, arguments: &[&str], env: &[(&str, &str)]) -> String {
+        self.run("forge", arguments, env).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    /// The transactions that `forge script` recorded for this chain.
+    #[track_caller]
+    pub(crate) fn broadcast(&self, script: &str, chain_id: u64) -> Value {
+        let record = format!("broadcast/{script}/{chain_id}/run-latest.json");
+        let text = std::fs::read(self.records.path().join(record)).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+}
