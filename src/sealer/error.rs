@@ -33,6 +33,9 @@ pub enum SealError {
         /// The parent's, in seconds.
         parent: u64,
     },
+    /// The block that a transaction waited for could not be made.
+    #[error(transparent)]
+    NotMade(std::sync::Arc<Self>),
     /// The node is shutting down.
     #[error("the node is shutting down")]
     Stopped,

@@ -47,10 +47,15 @@ pub(super) struct State {
     pub(super) arrived: bool,
     pub(super) requests: VecDeque<MineRequest>,
     /// Who waits for a transaction to be mined, and the round in which they began to wait.
-    pub(super) waiting: B256Map<(u64, oneshot::Sender<()>)>,
+    pub(super) waiting: B256Map<(u64, oneshot::Sender<Waited>)>,
+    /// Why the last block could not be made, until one is made again.
+    pub(super) failure: Option<Arc<SealError>>,
     pub(super) round: u64,
     pub(super) stop: bool,
 }
+
+/// What becomes of a transaction that somebody waits for: it is mined, or was taken out again.
+pub(super) type Waited = Result<(), Arc<SealError>>;
 
 /// One block that was asked for.
 #[derive(Debug)]
@@ -68,16 +73,29 @@ pub struct SealingPause<'a> {
 impl SealerHandle {
     /// Admits a transaction to the pool. Where blocks are made on arrival, an executable one is in
     /// a visible block when this answers.
+    ///
+    /// # Errors
+    /// [`SealError::NotMade`] when its block could not be made: it has left the pool again.
     pub async fn submit(&self, transaction: Transaction) -> Result<B256, SealError> {
         let hash = transaction.hash();
         let Some(mined) = self.admit(transaction)? else { return Ok(hash) };
-        // An error means that the sealer has ended: the transaction stays in the pool.
-        let _ = mined.await;
-        Ok(hash)
+        match mined.await {
+            Ok(Err(reason)) => Err(SealError::NotMade(reason)),
+            // Mined; or nobody answers any more, and it stays in the pool.
+            Ok(Ok(())) | Err(_) => Ok(hash),
+        }
+    }
+
+    /// Why the last block could not be made, until one is made again.
+    pub fn failure(&self) -> Option<Arc<SealError>> {
+        self.shared.state.lock().failure.clone()
     }
 
     /// Admits a transaction; answers what to wait for, if anything.
-    fn admit(&self, transaction: Transaction) -> Result<Option<oneshot::Receiver<()>>, SealError> {
+    fn admit(
+        &self,
+        transaction: Transaction,
+    ) -> Result<Option<oneshot::Receiver<Waited>>, SealError> {
         let shared = &self.shared;
         let (head, view) = shared.chain.latest()?;
         let sender = sender_state(&view, transaction.sender())?;
@@ -136,7 +154,7 @@ impl SealerHandle {
 
 impl Shared {
     /// Wakes the sealer for a new transaction; answers what its sender waits for.
-    fn arrived(&self, hash: B256, added: Added) -> Option<oneshot::Receiver<()>> {
+    fn arrived(&self, hash: B256, added: Added) -> Option<oneshot::Receiver<Waited>> {
         let mut state = self.state.lock();
         if !added.pending || !added.pays || !state.mode.on_arrival() || state.stop {
             return None;

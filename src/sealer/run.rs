@@ -42,6 +42,7 @@ impl Sealer {
             arrived: !pool.is_empty(),
             requests: Default::default(),
             waiting: Default::default(),
+            failure: None,
             round: 0,
             stop: false,
         };
@@ -117,16 +118,26 @@ impl Shared {
     }
 
     fn seal_or_log(&self, even_empty: bool) {
-        if let Err(error) = self.seal(BlockOptions::default(), even_empty) {
-            tracing::error!(target: "sealer", %error, "no block was made");
-            let mut state = self.state.lock();
-            // Nobody waits for a block that cannot be made; the transactions stay in the pool.
-            state.waiting.clear();
-            if !state.stop {
-                self.wake.wait_for(&mut state, RETRY);
-            }
-            state.arrived |= !self.pool.is_empty() && self.chain.write_failure().is_some();
+        let Err(error) = self.seal(BlockOptions::default(), even_empty) else { return };
+        tracing::error!(target: "sealer", %error, "no block was made");
+        self.refuse_waiting(Arc::new(error));
+        let mut state = self.state.lock();
+        if !state.stop {
+            self.wake.wait_for(&mut state, RETRY);
         }
+        state.arrived |= !self.pool.is_empty();
+    }
+
+    /// Whoever waits for a block that cannot be made is told why; what they sent leaves the pool,
+    /// so that it is not mined after it was refused.
+    fn refuse_waiting(&self, reason: Arc<SealError>) {
+        let mut state = self.state.lock();
+        for (hash, (_, waiter)) in state.waiting.drain() {
+            self.pool.remove(hash);
+            // Whoever sent it may have gone.
+            let _ = waiter.send(Err(reason.clone()));
+        }
+        state.failure = Some(reason);
     }
 
     /// Makes a block; `None` if it would have been empty and need not exist.
@@ -168,9 +179,10 @@ impl Shared {
         for transaction in &block.body.transactions {
             if let Some((_, mined)) = state.waiting.remove(&transaction.hash()) {
                 // Whoever sent it may have gone.
-                let _ = mined.send(());
+                let _ = mined.send(Ok(()));
             }
         }
+        state.failure = None;
         // What arrived meanwhile goes into the next block.
         state.arrived |= !block.body.transactions.is_empty() && !self.pool.is_empty();
         Ok(Some(block.hash()))
@@ -185,9 +197,14 @@ impl Shared {
         }
     }
 
+    /// Nobody is left waiting; what was sent stays in the pool, which is journaled.
     fn abandon(&self) {
         let mut state = self.state.lock();
-        state.waiting.clear();
+        let stopped = Arc::new(SealError::Stopped);
+        for (_, (_, waiter)) in state.waiting.drain() {
+            // Whoever sent it may have gone.
+            let _ = waiter.send(Err(stopped.clone()));
+        }
         state.requests.clear();
     }
 }
