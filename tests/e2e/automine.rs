@@ -7,7 +7,10 @@ use crate::{
 };
 use alloy_primitives::{B256, U256};
 use serde_json::json;
-use std::{sync::atomic::{AtomicU64, Ordering}, time::Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
 
 const SENDERS: u32 = 20;
 const CONNECTIONS: u32 = 8;
@@ -28,10 +31,11 @@ fn lanes(each_sends: u64) -> Vec<Vec<(String, u64)>> {
 
 /// Sends all of them at once, one request at a time on each connection.
 fn flood(node: &Node, lanes: &[Vec<(String, u64)>], each: impl Fn(&mut Client, B256, u64) + Sync) {
+    let (address, each) = (node.address, &each);
     std::thread::scope(|scope| {
         for lane in lanes {
-            scope.spawn(|| {
-                let mut client = node.new_client();
+            scope.spawn(move || {
+                let mut client = Client::new(address);
                 for (raw, recipient) in lane {
                     let transaction = client.send_raw(raw);
                     each(&mut client, transaction, *recipient);

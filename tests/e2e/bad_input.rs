@@ -134,7 +134,11 @@ fn state_of_a_block_that_is_not_there_is_header_not_found() {
             Value::from(params)
         };
         let future = client.refused(method, at(json!("0x5")));
-        assert_eq!((future.code, future.message.as_str()), (-32000, "header not found"), "{method}");
+        assert_eq!(
+            (future.code, future.message.as_str()),
+            (-32000, "header not found"),
+            "{method}"
+        );
         let unknown = json!({ "blockHash": format!("0x{:064x}", 7) });
         let unknown = client.refused(method, at(unknown));
         let words = (unknown.code, unknown.message.as_str());
@@ -192,7 +196,10 @@ fn a_batch_answers_each_of_its_requests() {
     assert_eq!(answers.len(), 5, "{text}");
     assert_eq!((&answers[0]["id"], &answers[0]["result"]), (&json!(1), &json!("0x7a69")));
     assert_eq!((&answers[1]["id"], &answers[1]["error"]["code"]), (&json!(2), &json!(-32601)));
-    assert_eq!((&answers[2]["id"], &answers[2]["error"]["code"]), (&json!("three"), &json!(-32602)));
+    assert_eq!(
+        (&answers[2]["id"], &answers[2]["error"]["code"]),
+        (&json!("three"), &json!(-32602))
+    );
     assert_eq!(answers[3]["error"]["code"], -32600);
     assert_eq!((&answers[4]["id"], &answers[4]["result"]), (&json!(4), &json!("0x0")));
     goes_on(&node);

@@ -64,7 +64,8 @@ fn the_banner_has_anvils_shape() {
     let mut rest = banner.as_str();
     for part in parts {
         let found = rest.find(part);
-        rest = &rest[found.unwrap_or_else(|| panic!("{part:?} is missing or out of order: {banner}"))..];
+        rest = &rest
+            [found.unwrap_or_else(|| panic!("{part:?} is missing or out of order: {banner}"))..];
     }
     assert!(banner.trim_end().ends_with(&format!("Listening on {}", node.address)), "{banner}");
     assert!(!banner.contains("(3)"), "three accounts: {banner}");
@@ -206,7 +207,8 @@ fn the_log_has_a_line_a_request_a_transaction_and_a_revert_with_its_reason() {
     let node = Node::start(&[]);
     let mut wallet = Wallet::dev(0);
     node.client().mined(&wallet.transfer(fresh(1), 1));
-    let withdraw = mainspring::spec::main_contract::Main::withdrawCall { amount: "1".parse().unwrap() };
+    let withdraw =
+        mainspring::spec::main_contract::Main::withdrawCall { amount: "1".parse().unwrap() };
     let main = mainspring::spec::main_contract::MAIN_ADDRESS;
     let failed = node.client().send_raw(&wallet.call(main, &withdraw, 0));
     let wanted = [

@@ -88,7 +88,9 @@ fn nothing_that_was_seen_is_lost_or_changed_by_kill_9() {
     all.check(&mut node.client());
     let slowest = starts.iter().max().copied().unwrap_or_default();
     let mean = starts.iter().sum::<Duration>() / starts.len().max(1) as u32;
-    println!("{rounds} rounds, seed {seed}: restart until it listens: mean {mean:?}, slowest {slowest:?}");
+    println!(
+        "{rounds} rounds, seed {seed}: restart until it listens: mean {mean:?}, slowest {slowest:?}"
+    );
     if setting("MAINSPRING_SOAK", 0) == 1 {
         assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     }
@@ -136,7 +138,7 @@ fn a_commit_that_fails_is_told_and_the_next_one_works() {
     for point in ["blocks-commit-before", "blocks-commit-middle"] {
         let failing = format!("{point}=10*off->5*return->off");
         let node = Launch::new(&[]).env("FAILPOINTS", &failing).start();
-        let mut client = node.client();
+        let mut client = node.new_client();
         let mut wallet = Wallet::dev(0);
         let mut refused = 0;
         for number in 0..40 {

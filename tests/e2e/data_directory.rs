@@ -53,7 +53,11 @@ fn other_genesis_flags_are_refused_by_name_and_the_same_ones_are_not() {
         let words = words.map(|word| if word == "--base-fee" { "base-fee" } else { word });
         launch.with_flags(&[flag, value]).is_refused(&words);
     }
-    launch.with_flags(&["--mnemonic", &"legal winner thank year wave sausage worth useful legal winner thank yellow"])
+    launch
+        .with_flags(&[
+            "--mnemonic",
+            "legal winner thank year wave sausage worth useful legal winner thank yellow",
+        ])
         .is_refused(&["--fresh", "--datadir"]);
     let node = launch.with_flags(&["--chain-id", "31337", "--hardfork", "osaka"]).start();
     assert_eq!(node.client().block_number(), 100);
@@ -134,7 +138,7 @@ fn a_newer_schema_is_refused_with_both_versions() {
     let environment = Environment::builder().set_max_dbs(16).open(&dir).unwrap();
     let tx = environment.begin_rw_unsync().unwrap();
     let meta = tx.create_db(Some("meta"), DatabaseFlags::empty()).unwrap();
-    tx.put(meta.dbi(), b"schema", 1_000u64.to_be_bytes(), WriteFlags::UPSERT).unwrap();
+    tx.put(meta, b"schema", 1_000u64.to_be_bytes(), WriteFlags::UPSERT).unwrap();
     tx.commit().unwrap();
     drop(environment);
     let before = bytes(&file(&launch, "blocks"));

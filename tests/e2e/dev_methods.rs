@@ -79,7 +79,10 @@ fn edits_show_at_once_survive_kill_9_and_are_part_of_the_next_block() {
     let block = client.get("eth_getBlockByNumber", json!(["latest", false]));
     let proof = client.get("eth_getProof", json!([account, [slot], "latest"]));
     assert_eq!(proof["balance"], "0xde0b6b3a7640000");
-    assert_eq!(proof["codeHash"], json!(keccak256([0x60, 0x2a, 0x60, 0, 0x52, 0x60, 0x20, 0x60, 0, 0xf3])));
+    assert_eq!(
+        proof["codeHash"],
+        json!(keccak256([0x60, 0x2a, 0x60, 0, 0x52, 0x60, 0x20, 0x60, 0, 0xf3]))
+    );
     let first = proof["accountProof"][0].as_str().unwrap();
     let root = keccak256(alloy_primitives::hex::decode(first).unwrap());
     assert_eq!(json!(root), block["stateRoot"], "the proof starts at the block's own root");

@@ -19,8 +19,14 @@ fn forge_create(forge: &Foundry, owner: &Wallet) -> (Address, String) {
     let key = owner.private_key();
     let printed = forge.forge(
         &[
-            "create", TOKEN, "--broadcast", "--json", "--private-key", &key,
-            "--constructor-args", "1000000",
+            "create",
+            TOKEN,
+            "--broadcast",
+            "--json",
+            "--private-key",
+            &key,
+            "--constructor-args",
+            "1000000",
         ],
         &[],
     );
@@ -109,7 +115,10 @@ fn cast_sends_transactions_of_every_type() {
     let found = client.get("eth_getTransactionByHash", json!([listed["transactionHash"]]));
     assert_eq!(address(&found["accessList"][0]["address"]), MAIN_ADDRESS);
     let code = client.get("eth_getCode", json!([sender.address(), "latest"]));
-    assert_eq!(code, json!(hex::encode_prefixed([&hex!("ef0100"), MAIN_ADDRESS.as_slice()].concat())));
+    assert_eq!(
+        code,
+        json!(hex::encode_prefixed([&hex!("ef0100"), MAIN_ADDRESS.as_slice()].concat()))
+    );
     assert_eq!(client.balance(RECIPIENT, "latest"), U256::from(5));
     assert_eq!(client.nonce(sender.address(), "latest"), 6, "five sends and one authorization");
 }
@@ -142,8 +151,15 @@ fn cast_deploys_raw_code_and_sends_from_an_unlocked_account() {
     let token = receipt["contractAddress"].as_str().unwrap();
     let held = foundry.cast(&["call", token, "balanceOf(address)(uint256)", &from]);
     assert_eq!(held, "77");
-    let refused = foundry.cast_fails(&["call", token, "transfer(address,uint256)", &from, "78",
-        "--from", &fresh(1).to_string()]);
+    let refused = foundry.cast_fails(&[
+        "call",
+        token,
+        "transfer(address,uint256)",
+        &from,
+        "78",
+        "--from",
+        &fresh(1).to_string(),
+    ]);
     assert!(refused.contains("execution reverted"), "{refused}");
 }
 

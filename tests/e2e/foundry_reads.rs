@@ -97,7 +97,10 @@ impl Reader {
         assert_eq!(said[format!("nonce {owner}").as_str()], "3");
         assert_eq!(said[format!("nonce {owner} --block {before}").as_str()], "1");
         assert_eq!(said[format!("codesize {token} --block 0").as_str()], "0");
-        assert_eq!(said[format!("estimate {recipient} --value 1 --from {owner}").as_str()], "21000");
+        assert_eq!(
+            said[format!("estimate {recipient} --value 1 --from {owner}").as_str()],
+            "21000"
+        );
         assert_eq!(said[format!("receipt {created} contractAddress").as_str()], token.to_string());
         let (_, logs) = reads.last().unwrap();
         assert_eq!(logs.matches("transactionHash").count(), 2, "minted and sent:\n{logs}");

@@ -280,7 +280,8 @@ impl Output {
 
     fn read(&self, channel: impl Read + Send + 'static) {
         let output = self.clone();
-        std::thread::spawn(move || {
+        let reader = std::thread::Builder::new().name("output".into());
+        let follow = move || {
             let mut lines = BufReader::new(channel);
             let mut line = Vec::new();
             while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
@@ -289,7 +290,8 @@ impl Output {
             }
             output.0.0.lock().open_channels -= 1;
             output.0.1.notify_all();
-        });
+        };
+        reader.spawn(follow).unwrap();
     }
 
     fn take(&self, line: &str) {

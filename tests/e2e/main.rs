@@ -16,6 +16,7 @@ mod foundry_reads;
 mod full_disk;
 mod harness;
 mod main_order;
+mod reverts;
 mod soak;
 mod tools;
 mod wallet;

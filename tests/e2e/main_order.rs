@@ -86,25 +86,37 @@ fn an_order_is_deposited_authorized_submitted_confirmed_and_withdrawn() {
 
     let receipt = client.mined(&buyer.deposit(10 * ETHER));
     paid += fee(&receipt);
-    assert_eq!(event::<Main::Deposited>(&receipt), (payer, wei(10 * ETHER)).into());
+    assert_eq!(
+        event::<Main::Deposited>(&receipt),
+        Main::Deposited { node: payer, amount: wei(10 * ETHER) }
+    );
     client.mined(&seller.deposit(5 * ETHER));
 
     let authorize = Main::authorizeCall { spender: payee, amount: wei(PRICE) };
     let receipt = client.mined(&buyer.call(MAIN_ADDRESS, &authorize, 0));
     paid += fee(&receipt);
-    assert_eq!(event::<Main::Locked>(&receipt), (payer, payee, wei(PRICE), true).into());
+    assert_eq!(
+        event::<Main::Locked>(&receipt),
+        Main::Locked { sender: payer, spender: payee, amount: wei(PRICE), direct: true }
+    );
     assert_eq!(ask(&mut client, &Main::getApprovalForCall { spender: payee }), wei(PRICE));
 
     let submit = Main::submitOrderCall { sender: payer, amount: wei(PRICE) };
     let receipt = client.mined(&seller.call(MAIN_ADDRESS, &submit, 0));
-    assert_eq!(event::<Main::OrderSubmitted>(&receipt), (payer, wei(PRICE)).into());
+    assert_eq!(
+        event::<Main::OrderSubmitted>(&receipt),
+        Main::OrderSubmitted { sender: payer, amount: wei(PRICE) }
+    );
     assert_eq!(ask(&mut client, &open_orders(payer)), wei(1));
     assert_eq!(ask(&mut client, &open_orders(payee)), wei(1));
 
     let confirm = Main::confirmOrderCall { sender: payer, spender: payee, amount: wei(PRICE) };
     let receipt = client.mined(&buyer.call(MAIN_ADDRESS, &confirm, 0));
     paid += fee(&receipt);
-    assert_eq!(event::<Main::OrderConfirmed>(&receipt), (payer, payee, wei(PRICE)).into());
+    assert_eq!(
+        event::<Main::OrderConfirmed>(&receipt),
+        Main::OrderConfirmed { sender: payer, spender: payee, amount: wei(PRICE) }
+    );
     assert_eq!(ask(&mut client, &balances(payer)), wei(7 * ETHER));
     assert_eq!(ask(&mut client, &balances(payee)), wei(8 * ETHER));
     assert_eq!(ask(&mut client, &open_orders(payer)), U256::ZERO);
@@ -113,7 +125,10 @@ fn an_order_is_deposited_authorized_submitted_confirmed_and_withdrawn() {
     let withdraw = Main::withdrawCall { amount: wei(7 * ETHER) };
     let receipt = client.mined(&buyer.call(MAIN_ADDRESS, &withdraw, 0));
     paid += fee(&receipt);
-    assert_eq!(event::<Main::Withdrawn>(&receipt), (payer, wei(7 * ETHER)).into());
+    assert_eq!(
+        event::<Main::Withdrawn>(&receipt),
+        Main::Withdrawn { node: payer, amount: wei(7 * ETHER) }
+    );
     assert_eq!(client.balance(payer, "latest"), started - wei(PRICE) - paid, "to the wei");
     assert_eq!(client.balance(MAIN_ADDRESS, "latest"), wei(8 * ETHER));
 }
@@ -130,10 +145,12 @@ fn every_function_of_the_document_does_what_it_says_and_survives_a_restart() {
         client.mined(&seller.deposit(4 * ETHER));
         trade_by_approval(&mut client, &mut buyer, &mut seller);
         trade_by_authorization(&mut client, &mut buyer, &mut seller);
-        let transfer =
-            Main::transferCall { sender: payer, recipient: payee, amount: wei(ETHER) };
+        let transfer = Main::transferCall { sender: payer, recipient: payee, amount: wei(ETHER) };
         let receipt = client.mined(&buyer.call(MAIN_ADDRESS, &transfer, 0));
-        assert_eq!(event::<Main::Transfer>(&receipt), (payer, payee, wei(ETHER)).into());
+        assert_eq!(
+            event::<Main::Transfer>(&receipt),
+            Main::Transfer { sender: payer, recipient: payee, amount: wei(ETHER) }
+        );
     }
     assert_eq!(ledger(&mut node.client(), payer, payee), settled());
 
@@ -168,7 +185,10 @@ fn trade_by_approval(client: &mut Client, buyer: &mut Wallet, seller: &mut Walle
     let (sender, spender, amount) = (buyer.address(), seller.address(), wei(PRICE));
     let receipt =
         client.mined(&buyer.call(MAIN_ADDRESS, &Main::approveCall { spender, amount }, 0));
-    assert_eq!(event::<Main::Locked>(&receipt), (sender, spender, amount, false).into());
+    assert_eq!(
+        event::<Main::Locked>(&receipt),
+        Main::Locked { sender, spender, amount, direct: false }
+    );
     assert_eq!(ask(client, &Main::getApprovalForCall { spender }), amount);
 
     let receipt =
@@ -179,7 +199,7 @@ fn trade_by_approval(client: &mut Client, buyer: &mut Wallet, seller: &mut Walle
     let receipt =
         client.mined(&seller.call(MAIN_ADDRESS, &Main::orderSubmittedCall { sender, amount }, 0));
     let printed = event::<Main::OrderInfo>(&receipt);
-    assert_eq!(printed, (sender, spender, amount, submitted_at).into());
+    assert_eq!(printed, Main::OrderInfo { sender, spender, amount, submittedAt: submitted_at });
 
     let confirm = Main::confirmOrderCall { sender, spender, amount };
     client.mined(&buyer.call(MAIN_ADDRESS, &confirm, 0));
@@ -191,7 +211,10 @@ fn trade_by_authorization(client: &mut Client, buyer: &mut Wallet, seller: &mut 
     client.mined(&seller.call(MAIN_ADDRESS, &Main::submitOrderCall { sender, amount }, 0));
     let collect = Main::transferFromCall { sender, spender, amount };
     let receipt = client.mined(&seller.call(MAIN_ADDRESS, &collect, 0));
-    assert_eq!(event::<Main::Transfer>(&receipt), (sender, spender, amount).into());
+    assert_eq!(
+        event::<Main::Transfer>(&receipt),
+        Main::Transfer { sender, recipient: spender, amount }
+    );
 }
 
 #[test]
@@ -231,11 +254,7 @@ fn a_refusal_reaches_the_caller_in_the_words_of_the_document() {
         "execution reverted: Invalid amount.",
     );
     let confirm = Main::confirmOrderCall { sender, spender, amount: wei(1) };
-    says(
-        sender,
-        &|c, f| refusal(c, f, &confirm),
-        "execution reverted: Sender has no open orders.",
-    );
+    says(sender, &|c, f| refusal(c, f, &confirm), "execution reverted: Sender has no open orders.");
     says(
         spender,
         &|c, f| refusal(c, f, &transfer),

@@ -56,7 +56,12 @@ impl Foundry {
         path.display().to_string()
     }
 
-    fn run(&self, program: &str, arguments: &[&str], env: &[(&str, &str)]) -> Result<String, String> {
+    fn run(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        env: &[(&str, &str)],
+    ) -> Result<String, String> {
         let mut command = Command::new(programs().join(program));
         command.args(arguments).current_dir(root());
         for proxy in PROXIES {
