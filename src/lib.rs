@@ -19,6 +19,10 @@
 //! | 13 | [`node`] | wiring: the only file that knows every part |
 //! | 14 | [`cli`] | one file a subcommand |
 
+pub mod cli;
+pub mod config;
+pub mod dev;
+pub mod node;
 pub mod pool;
 pub mod primitives;
 pub mod spec;

@@ -1,0 +1,2 @@
+//! What only a development chain may do.
+pub mod accounts;
