@@ -63,7 +63,7 @@ struct DevArgs {
 /// Settings that mean nothing, or a node that could not start or go on.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), DevError> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let as_anvil = arguments.first().is_some_and(|name| is_anvil(name));
+    let as_anvil = arguments.first().is_some_and(is_anvil);
     let cli = Cli::parse_from(arguments);
     let dev = match cli.command {
         None => cli.dev,

@@ -17,8 +17,14 @@ pub struct RpcLimits {
     pub max_logs: usize,
     /// Gas that a call or estimate may use.
     pub gas_cap: u64,
-    /// Time that a call or estimate may take.
-    pub call_timeout: Duration,
+    /// Calls, estimates, proofs and log searches that run at the same time; more wait in line.
+    pub heavy_calls: usize,
+    /// Storage slots in one proof.
+    pub proof_slots: usize,
+    /// Blocks that one fee history looks at.
+    pub fee_history: u64,
+    /// Blocks that one request may make.
+    pub mined_blocks: u64,
     /// Open connections.
     pub max_connections: u32,
     /// Subscriptions of one connection.
@@ -28,15 +34,18 @@ pub struct RpcLimits {
 impl Default for RpcLimits {
     fn default() -> Self {
         Self {
-            max_body_bytes: 16 << 20,
+            max_body_bytes: 10 << 20,
             max_batch: 1_000,
-            max_response_bytes: 128 << 20,
+            max_response_bytes: 25 << 20,
             log_range: 100_000,
             max_logs: 20_000,
             gas_cap: 50_000_000,
-            call_timeout: Duration::from_secs(5),
+            heavy_calls: 16,
+            proof_slots: 1_024,
+            fee_history: 1_024,
+            mined_blocks: 100_000,
             max_connections: 500,
-            max_subscriptions: 1_024,
+            max_subscriptions: 128,
         }
     }
 }

@@ -135,43 +135,37 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         return Err(ConfigError::Conflict { one: "no-request-size-limit", other });
     }
     let body = above_zero("rpc-max-body-bytes", settings.rpc_max_body_bytes)?;
-    let timeout = seconds("rpc-call-timeout", settings.rpc_call_timeout)?;
-    let of = |name, given: Option<u32>, default| {
-        Ok::<u32, ConfigError>(above_zero(name, given)?.unwrap_or(default))
-    };
-    let response = settings.rpc_max_response_bytes;
+    let batch = above_zero("rpc-max-batch", settings.rpc_max_batch)?;
+    let response = above_zero("rpc-max-response-bytes", settings.rpc_max_response_bytes)?;
+    let connections = above_zero("rpc-max-connections", settings.rpc_max_connections)?;
+    let heavy_calls = above_zero("rpc-heavy-calls", settings.rpc_heavy_calls)?;
     Ok(RpcLimits {
         max_body_bytes: if unlimited { u32::MAX } else { body.unwrap_or(default.max_body_bytes) },
-        max_batch: of("rpc-max-batch", settings.rpc_max_batch, default.max_batch)?,
-        max_response_bytes: of("rpc-max-response-bytes", response, default.max_response_bytes)?,
+        max_batch: batch.unwrap_or(default.max_batch),
+        max_response_bytes: response.unwrap_or(default.max_response_bytes),
         log_range: settings.rpc_log_range.unwrap_or(default.log_range),
         max_logs: settings.rpc_max_logs.unwrap_or(default.max_logs),
         gas_cap: above_zero("rpc-gas-cap", settings.rpc_gas_cap)?.unwrap_or(default.gas_cap),
-        call_timeout: timeout.unwrap_or(default.call_timeout),
-        max_connections: of(
-            "rpc-max-connections",
-            settings.rpc_max_connections,
-            default.max_connections,
-        )?,
+        heavy_calls: heavy_calls.unwrap_or(default.heavy_calls),
+        proof_slots: settings.rpc_proof_slots.unwrap_or(default.proof_slots),
+        fee_history: settings.rpc_fee_history.unwrap_or(default.fee_history),
+        mined_blocks: settings.rpc_mined_blocks.unwrap_or(default.mined_blocks),
+        max_connections: connections.unwrap_or(default.max_connections),
         max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
     })
 }
 
 fn pool(settings: &Settings) -> Result<PoolConfig, ConfigError> {
     let default = PoolConfig::default();
-    let of = |name, given: Option<usize>, default| {
-        Ok::<usize, ConfigError>(above_zero(name, given)?.unwrap_or(default))
-    };
-    let per_sender = settings.pool_max_per_sender;
+    let transactions = above_zero("pool-max-transactions", settings.pool_max_transactions)?;
+    let bytes = above_zero("pool-max-bytes", settings.pool_max_bytes)?;
+    let per_sender = above_zero("pool-max-per-sender", settings.pool_max_per_sender)?;
+    let tx_bytes = above_zero("max-tx-bytes", settings.max_tx_bytes)?;
     Ok(PoolConfig {
-        max_transactions: of(
-            "pool-max-transactions",
-            settings.pool_max_transactions,
-            default.max_transactions,
-        )?,
-        max_bytes: of("pool-max-bytes", settings.pool_max_bytes, default.max_bytes)?,
-        max_per_sender: of("pool-max-per-sender", per_sender, default.max_per_sender)?,
-        max_tx_bytes: of("max-tx-bytes", settings.max_tx_bytes, default.max_tx_bytes)?,
+        max_transactions: transactions.unwrap_or(default.max_transactions),
+        max_bytes: bytes.unwrap_or(default.max_bytes),
+        max_per_sender: per_sender.unwrap_or(default.max_per_sender),
+        max_tx_bytes: tx_bytes.unwrap_or(default.max_tx_bytes),
         disable_balance_checks: settings.disable_pool_balance_checks,
     })
 }

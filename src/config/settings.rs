@@ -172,13 +172,13 @@ pub struct Settings {
     /// Bytes of one transaction, without blobs [default: 131072]
     #[arg(long, env = "MAINSPRING_MAX_TX_BYTES", value_name = "BYTES", help_heading = LIMITS)]
     pub max_tx_bytes: Option<usize>,
-    /// Bytes of one request [default: 16777216]
+    /// Bytes of one request [default: 10485760]
     #[arg(long, env = "MAINSPRING_RPC_MAX_BODY_BYTES", value_name = "BYTES", help_heading = LIMITS)]
     pub rpc_max_body_bytes: Option<u32>,
     /// Requests in one batch [default: 1000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_BATCH", value_name = "COUNT", help_heading = LIMITS)]
     pub rpc_max_batch: Option<u32>,
-    /// Bytes of one answer [default: 134217728]
+    /// Bytes of one answer [default: 26214400]
     #[arg(long, env = "MAINSPRING_RPC_MAX_RESPONSE_BYTES", value_name = "BYTES")]
     #[arg(help_heading = LIMITS)]
     pub rpc_max_response_bytes: Option<u32>,
@@ -192,14 +192,23 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_RPC_GAS_CAP", alias = "rpc.gascap")]
     #[arg(value_name = "GAS", help_heading = LIMITS)]
     pub rpc_gas_cap: Option<u64>,
-    /// Seconds that a call or an estimate may take [default: 5]
-    #[arg(long, env = "MAINSPRING_RPC_CALL_TIMEOUT", value_name = "SECONDS", help_heading = LIMITS)]
-    pub rpc_call_timeout: Option<f64>,
+    /// Calls, estimates, proofs and log searches that run at once [default: 16]
+    #[arg(long, env = "MAINSPRING_RPC_HEAVY_CALLS", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_heavy_calls: Option<usize>,
+    /// Storage slots in one proof [default: 1024]
+    #[arg(long, env = "MAINSPRING_RPC_PROOF_SLOTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_proof_slots: Option<usize>,
+    /// Blocks that one fee history looks at [default: 1024]
+    #[arg(long, env = "MAINSPRING_RPC_FEE_HISTORY", value_name = "BLOCKS", help_heading = LIMITS)]
+    pub rpc_fee_history: Option<u64>,
+    /// Blocks that one evm_mine or anvil_mine may make [default: 100000]
+    #[arg(long, env = "MAINSPRING_RPC_MINED_BLOCKS", value_name = "BLOCKS", help_heading = LIMITS)]
+    pub rpc_mined_blocks: Option<u64>,
     /// Open connections [default: 500]
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
     pub rpc_max_connections: Option<u32>,
-    /// Subscriptions of one connection [default: 1024]
+    /// Subscriptions of one connection [default: 128]
     #[arg(long, env = "MAINSPRING_RPC_MAX_SUBSCRIPTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
     pub rpc_max_subscriptions: Option<u32>,

@@ -132,7 +132,7 @@ impl DevAccounts {
 
     /// Signs a hash as it is.
     pub fn sign_hash(&self, address: Address, hash: B256) -> Result<Signature, AccountsError> {
-        let signer = self.signer(address)?;
+        let signer = self.signer(address).ok_or(AccountsError::Unknown { address })?;
         signer.sign_hash_sync(&hash).map_err(|source| AccountsError::Signing { address, source })
     }
 
@@ -158,10 +158,9 @@ impl DevAccounts {
         Ok(Transaction::new_unchecked(envelope, address))
     }
 
-    fn signer(&self, address: Address) -> Result<&PrivateKeySigner, AccountsError> {
-        let index = self.by_address.get(&address);
-        let signer = index.and_then(|index| self.signers.get(*index));
-        signer.ok_or(AccountsError::Unknown { address })
+    /// The key of this address, if we hold it.
+    pub fn signer(&self, address: Address) -> Option<&PrivateKeySigner> {
+        self.signers.get(*self.by_address.get(&address)?)
     }
 }
 
