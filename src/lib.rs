@@ -20,3 +20,6 @@
 //! | 14 | [`cli`] | one file a subcommand |
 
 pub mod primitives;
+pub mod spec;
+pub mod state;
+pub mod storage;

@@ -2,8 +2,8 @@
 
 use super::Transaction;
 use alloy_consensus::Header;
-use alloy_eips::eip4895::Withdrawals;
 pub use alloy_eips::eip1898::BlockNumHash;
+use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::B256;
 use alloy_rlp::Encodable;
 use std::sync::Arc;

@@ -70,8 +70,7 @@ impl Transaction {
     /// Was this made by [`Transaction::impersonate`]?
     pub fn is_impersonated(&self) -> bool {
         let signature = self.0.signature();
-        signature.s().is_zero()
-            && signature.r() == U256::from_be_bytes(self.sender().into_word().0)
+        signature.s().is_zero() && signature.r() == U256::from_be_bytes(self.sender().into_word().0)
     }
 
     /// Who pays and whose nonce counts.
@@ -96,14 +95,13 @@ impl Transaction {
 
     /// The form that goes into a block: without a blob sidecar.
     pub fn without_sidecar(&self) -> Self {
-        match self.envelope() {
-            TxEnvelope::Eip4844(signed)
-                if matches!(signed.tx(), TxEip4844Variant::TxEip4844WithSidecar(_)) =>
-            {
-                Self::new_unchecked(self.envelope().clone().drop_eip4844_sidecar(), self.sender())
-            }
-            _ => self.clone(),
-        }
+        let TxEnvelope::Eip4844(signed) = self.envelope() else { return self.clone() };
+        let TxEip4844Variant::TxEip4844WithSidecar(with_sidecar) = signed.tx() else {
+            return self.clone();
+        };
+        let bare = TxEip4844Variant::TxEip4844(with_sidecar.tx.clone());
+        let signed = Signed::new_unchecked(bare, *signed.signature(), *signed.hash());
+        Self::new_unchecked(TxEnvelope::Eip4844(signed), self.sender())
     }
 }
 

@@ -1,0 +1,22 @@
+//! State: accounts and slots at a block, their trie, their proofs.
+
+mod edit;
+mod overlay;
+mod view;
+
+pub use edit::edits_to_changes;
+pub use overlay::Overlay;
+pub use view::StateView;
+
+use crate::storage::StorageError;
+
+/// Why the state could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// An account refers to code that is not stored.
+    #[error("code {0} is missing from the database; restore a backup, or start over with --fresh")]
+    MissingCode(alloy_primitives::B256),
+}

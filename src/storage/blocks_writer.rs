@@ -1,0 +1,106 @@
+//! What one durable commit to `blocks` contains.
+
+use super::{
+    BlocksDb, StorageError, StoredBlock, codec,
+    environment::WriteTx,
+    tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, NUMBERS, POOL, RECEIPTS},
+};
+use crate::primitives::{Edit, Transaction};
+use alloy_primitives::B256;
+use alloy_rlp::Encodable;
+
+/// Everything that becomes durable together. The parts are applied in the order of the fields.
+#[derive(Debug, Default)]
+pub struct BlocksBatch<'a> {
+    /// Stores the genesis (JSON) of a new directory.
+    pub genesis: Option<&'a [u8]>,
+    /// Removes every canonical block above this number, with their edits.
+    pub truncate_above: Option<u64>,
+    /// Of the edits that wait for block `.0`, keeps the first `.1`.
+    pub keep_edits: Option<(u64, usize)>,
+    /// New canonical blocks, in order.
+    pub blocks: &'a [StoredBlock],
+    /// New edits: the block they will be part of, the place of the first, the edits.
+    pub edits: Option<(u64, usize, &'a [Edit])>,
+    /// Transactions that entered the pool.
+    pub pool_added: &'a [Transaction],
+    /// Transactions that left it.
+    pub pool_removed: &'a [B256],
+}
+
+impl BlocksDb {
+    /// Writes a batch as one durable commit: all of it or nothing.
+    pub fn commit(&self, batch: &BlocksBatch<'_>) -> Result<(), StorageError> {
+        fail::fail_point!("blocks-commit-before", |_| Err(StorageError::Failpoint(
+            "blocks-commit-before"
+        )));
+        let tx = self.environment.write()?;
+        if let Some(genesis) = batch.genesis {
+            tx.put(META, META_GENESIS, genesis)?;
+        }
+        if let Some(number) = batch.truncate_above {
+            truncate(&tx, number)?;
+        }
+        if let Some((number, count)) = batch.keep_edits {
+            let until = (number + 1).to_be_bytes();
+            tx.delete_range(EDITS, &edit_key(number, count), Some(&until))?;
+        }
+        for stored in batch.blocks {
+            put_block(&tx, stored)?;
+        }
+        if let Some((number, first, edits)) = batch.edits {
+            for (place, edit) in edits.iter().enumerate() {
+                let mut row = Vec::with_capacity(edit.length());
+                edit.encode(&mut row);
+                tx.put(EDITS, &edit_key(number, first + place), &row)?;
+            }
+        }
+        for transaction in batch.pool_added {
+            let row = codec::encode_pooled(transaction);
+            tx.put(POOL, transaction.hash().as_slice(), &row)?;
+        }
+        for hash in batch.pool_removed {
+            tx.delete(POOL, hash.as_slice())?;
+        }
+        fail::fail_point!("blocks-commit-middle", |_| Err(StorageError::Failpoint(
+            "blocks-commit-middle"
+        )));
+        tx.commit()?;
+        fail::fail_point!("blocks-commit-after");
+        Ok(())
+    }
+}
+
+fn put_block(tx: &WriteTx, stored: &StoredBlock) -> Result<(), StorageError> {
+    let number = stored.block.number().to_be_bytes();
+    tx.put(HEADERS, &number, &codec::encode_header(&stored.block.header))?;
+    tx.put(BODIES, &number, &codec::encode_body(&stored.block.body))?;
+    tx.put(RECEIPTS, &number, &codec::encode_receipts(&stored.receipts))?;
+    tx.put(NUMBERS, stored.block.hash().as_slice(), &number)
+}
+
+fn truncate(tx: &WriteTx, number: u64) -> Result<(), StorageError> {
+    let from = (number + 1).to_be_bytes();
+    let mut hashes = Vec::new();
+    let mut cursor = tx.cursor(HEADERS)?;
+    let mut row: Option<(Vec<u8>, Vec<u8>)> = cursor.set_range(&from)?;
+    while let Some((_, header)) = row {
+        hashes.extend(header.get(..32).map(B256::from_slice));
+        row = cursor.next()?;
+    }
+    drop(cursor);
+    for hash in hashes {
+        tx.delete(NUMBERS, hash.as_slice())?;
+    }
+    for table in [HEADERS, BODIES, RECEIPTS] {
+        tx.delete_range(table, &from, None)?;
+    }
+    tx.delete_range(EDITS, &(number + 2).to_be_bytes(), None)
+}
+
+fn edit_key(number: u64, place: usize) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&number.to_be_bytes());
+    key[8..].copy_from_slice(&(place as u32).to_be_bytes());
+    key
+}

@@ -1,0 +1,303 @@
+//! One MDBX environment: opening, locking, schema check, transactions.
+
+use super::{
+    Durability, StorageError,
+    tables::{META, META_SCHEMA, SCHEMA_VERSION, Table},
+};
+use reth_libmdbx::{
+    Cursor, Database, DatabaseFlags, EnvironmentFlags, Geometry, MdbxError, Mode, Ro, Rw, SyncMode,
+    TransactionKind, TxUnsync, WriteFlags,
+};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
+
+/// Address space reserved for one environment: 1 TiB, not disk.
+const MAP_SIZE: usize = 1 << 40;
+/// The file grows in steps of 16 MiB.
+const GROWTH_STEP: isize = 16 << 20;
+/// Read transactions that may be open at once.
+const MAX_READERS: u64 = 2048;
+/// What the engine answers when another process has the environment open exclusively (`EAGAIN`).
+const LOCKED: MdbxError = MdbxError::Other(11);
+
+/// An open environment and the handles of its tables.
+#[derive(Debug)]
+pub(super) struct Environment {
+    env: reth_libmdbx::Environment,
+    tables: Vec<Database>,
+}
+
+/// A value borrowed from the map for as long as the transaction lives.
+pub(super) type Bytes<'tx> = Cow<'tx, [u8]>;
+
+impl Environment {
+    /// Opens or creates the environment in `dir`, which this process then has for itself.
+    pub(super) fn open(
+        dir: &Path,
+        tables: &[Table],
+        durability: Durability,
+    ) -> Result<Self, StorageError> {
+        std::fs::create_dir_all(dir)
+            .map_err(|source| StorageError::Directory { dir: dir.into(), source })?;
+        let sync_mode = match durability {
+            Durability::Synced => SyncMode::Durable,
+            Durability::Ephemeral => SyncMode::UtterlyNoSync,
+        };
+        let mut builder = reth_libmdbx::Environment::builder();
+        builder
+            .set_max_dbs(tables.len() + 1)
+            .set_max_readers(MAX_READERS)
+            .set_geometry(Geometry {
+                size: Some(0..MAP_SIZE),
+                growth_step: Some(GROWTH_STEP),
+                ..Default::default()
+            })
+            .set_flags(EnvironmentFlags {
+                no_rdahead: true,
+                exclusive: true,
+                mode: Mode::ReadWrite { sync_mode },
+                ..Default::default()
+            });
+        let file = dir.join("mdbx.dat");
+        let length = std::fs::metadata(&file).map_or(0, |file| file.len());
+        let env = builder.open(dir).map_err(|error| explain(error, dir))?;
+        check_length(&env, dir, &file, length)?;
+        let tables = open_tables(&env, tables).map_err(|error| match error {
+            StorageError::Engine(error) => explain(error, dir),
+            other => other,
+        })?;
+        let opened = Self { env, tables };
+        opened.check_schema(dir.into())?;
+        Ok(opened)
+    }
+
+    fn check_schema(&self, dir: PathBuf) -> Result<(), StorageError> {
+        let stored = self.read()?.get(META, META_SCHEMA)?.map(|row| be_u64(META, &row));
+        match stored.transpose()? {
+            None => {
+                let tx = self.write()?;
+                tx.put(META, META_SCHEMA, &SCHEMA_VERSION.to_be_bytes())?;
+                tx.commit()
+            }
+            Some(SCHEMA_VERSION) => Ok(()),
+            Some(found) => Err(StorageError::Schema { dir, found, known: SCHEMA_VERSION }),
+        }
+    }
+
+    /// A consistent snapshot.
+    pub(super) fn read(&self) -> Result<ReadTx, StorageError> {
+        Ok(Tx { tx: self.env.begin_ro_unsync()?, tables: self.tables.clone() })
+    }
+
+    /// The write transaction; waits until the one before it has ended.
+    pub(super) fn write(&self) -> Result<WriteTx, StorageError> {
+        Ok(Tx { tx: self.env.begin_rw_unsync()?, tables: self.tables.clone() })
+    }
+}
+
+/// The engine silently fills up a file that is shorter than its pages. Such a file has lost data:
+/// it is refused and left as it was found.
+fn check_length(
+    env: &reth_libmdbx::Environment,
+    dir: &Path,
+    file: &Path,
+    found: u64,
+) -> Result<(), StorageError> {
+    let pages = env.info()?.last_pgno() as u64 + 1;
+    if found == 0 || found >= pages * u64::from(env.stat()?.page_size()) {
+        return Ok(());
+    }
+    let shorten = std::fs::OpenOptions::new().write(true).open(file);
+    shorten
+        .and_then(|file| file.set_len(found))
+        .map_err(|source| StorageError::Directory { dir: dir.into(), source })?;
+    Err(StorageError::Corrupt { dir: dir.into(), reason: MdbxError::Corrupted })
+}
+
+fn open_tables(
+    env: &reth_libmdbx::Environment,
+    tables: &[Table],
+) -> Result<Vec<Database>, StorageError> {
+    let tx = env.begin_rw_unsync()?;
+    let open = |table: &Table| tx.create_db(Some(table.name), DatabaseFlags::empty());
+    let opened = tables.iter().map(open).collect::<Result<_, MdbxError>>()?;
+    tx.commit()?;
+    Ok(opened)
+}
+
+fn explain(error: MdbxError, dir: &Path) -> StorageError {
+    match error {
+        LOCKED | MdbxError::Busy => StorageError::InUse { dir: dir.into() },
+        MdbxError::Corrupted
+        | MdbxError::Invalid
+        | MdbxError::PageNotFound
+        | MdbxError::VersionMismatch
+        | MdbxError::WannaRecovery
+        | MdbxError::Incompatible
+        | MdbxError::Panic => StorageError::Corrupt { dir: dir.into(), reason: error },
+        other => other.into(),
+    }
+}
+
+/// A transaction with the handles of the tables.
+#[derive(Debug)]
+pub(super) struct Tx<K: TransactionKind> {
+    tx: TxUnsync<K>,
+    tables: Vec<Database>,
+}
+
+/// A read transaction: one consistent snapshot.
+pub(super) type ReadTx = Tx<Ro>;
+/// The write transaction.
+pub(super) type WriteTx = Tx<Rw>;
+
+macro_rules! reads {
+    ($kind:ty) => {
+        impl Tx<$kind> {
+            /// The value at `key`.
+            pub(super) fn get(
+                &self,
+                table: Table,
+                key: &[u8],
+            ) -> Result<Option<Bytes<'_>>, StorageError> {
+                Ok(self.tx.get(self.tables[table.index].dbi(), key)?)
+            }
+
+            /// A cursor. It must be positioned before it moves: the engine reuses old ones.
+            pub(super) fn cursor(&self, table: Table) -> Result<Cursor<'_, $kind>, StorageError> {
+                Ok(self.tx.cursor(self.tables[table.index])?)
+            }
+        }
+    };
+}
+reads!(Ro);
+reads!(Rw);
+
+impl Tx<Ro> {
+    /// Number of rows.
+    pub(super) fn count(&self, table: Table) -> Result<u64, StorageError> {
+        Ok(self.tx.db_stat(&self.tables[table.index])?.entries() as u64)
+    }
+}
+
+impl Tx<Rw> {
+    /// Writes or overwrites a row.
+    pub(super) fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StorageError> {
+        Ok(self.tx.put(self.tables[table.index], key, value, WriteFlags::UPSERT)?)
+    }
+
+    /// Removes a row if it is there.
+    pub(super) fn delete(&self, table: Table, key: &[u8]) -> Result<bool, StorageError> {
+        Ok(self.tx.del(self.tables[table.index], key, None)?)
+    }
+
+    /// Removes every row whose key is at or above `from` and below `until` (`None` = to the end).
+    pub(super) fn delete_range(
+        &self,
+        table: Table,
+        from: &[u8],
+        until: Option<&[u8]>,
+    ) -> Result<(), StorageError> {
+        let mut cursor = self.cursor(table)?;
+        loop {
+            let row: Option<(Bytes<'_>, ())> = cursor.set_range(from)?;
+            match row {
+                Some((key, ())) if until.is_none_or(|until| key.as_ref() < until) => {
+                    cursor.del()?
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Makes everything written durable (where the environment is) and visible.
+    pub(super) fn commit(self) -> Result<(), StorageError> {
+        Ok(self.tx.commit()?)
+    }
+}
+
+/// A number stored in a row.
+pub(super) fn be_u64(table: Table, row: &[u8]) -> Result<u64, StorageError> {
+    let bytes = row.try_into().map_err(|_wrong_length: std::array::TryFromSliceError| {
+        StorageError::Row { table: table.name, reason: "not a number of eight bytes" }
+    })?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::tables;
+
+    fn open(dir: &Path) -> Result<Environment, StorageError> {
+        Environment::open(dir, tables::BLOCKS, Durability::Synced)
+    }
+
+    #[test]
+    fn a_directory_in_use_is_refused_with_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = open(dir.path()).unwrap();
+        let error = open(dir.path()).unwrap_err();
+        assert!(matches!(&error, StorageError::InUse { dir: named } if named == dir.path()));
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let env = open(dir.path()).unwrap();
+        let tx = env.write().unwrap();
+        tx.put(META, META_SCHEMA, &(SCHEMA_VERSION + 1).to_be_bytes()).unwrap();
+        tx.commit().unwrap();
+        drop(env);
+        for _ in 0..2 {
+            assert!(matches!(
+                open(dir.path()),
+                Err(StorageError::Schema { found, known: SCHEMA_VERSION, .. })
+                    if found == SCHEMA_VERSION + 1
+            ));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("mdbx.dat"), vec![7u8; 64 << 10]).unwrap();
+        assert!(matches!(open(dir.path()), Err(StorageError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn a_truncated_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let env = open(dir.path()).unwrap();
+        let tx = env.write().unwrap();
+        for number in 0..2_000u64 {
+            tx.put(tables::BODIES, &number.to_be_bytes(), &[1; 1_000]).unwrap();
+        }
+        tx.commit().unwrap();
+        drop(env);
+        let file = dir.path().join("mdbx.dat");
+        std::fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(64 << 10).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(open(dir.path()), Err(StorageError::Corrupt { .. })));
+        }
+    }
+
+    #[test]
+    fn a_range_is_deleted_to_its_end_and_no_further() {
+        let dir = tempfile::tempdir().unwrap();
+        let env = open(dir.path()).unwrap();
+        let tx = env.write().unwrap();
+        for key in 0..10u8 {
+            tx.put(tables::BODIES, &[key], &[]).unwrap();
+        }
+        tx.delete_range(tables::BODIES, &[3], Some(&[6])).unwrap();
+        tx.delete_range(tables::BODIES, &[8], None).unwrap();
+        tx.commit().unwrap();
+        let tx = env.read().unwrap();
+        let left: Vec<u8> =
+            (0..10).filter(|key| tx.get(tables::BODIES, &[*key]).unwrap().is_some()).collect();
+        assert_eq!(left, [0, 1, 2, 6, 7]);
+    }
+}

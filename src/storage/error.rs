@@ -1,0 +1,98 @@
+//! Why storage could not answer.
+
+use reth_libmdbx::{MdbxError, ReadError};
+use std::path::PathBuf;
+
+/// Why storage could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// Another process has locked the directory.
+    #[error(
+        "the data directory {dir} is in use by another process; stop that one or choose another \
+         with --datadir"
+    )]
+    InUse {
+        /// The environment's directory.
+        dir: PathBuf,
+    },
+    /// Written by another version of this program.
+    #[error(
+        "the data in {dir} has schema version {found}, this program knows {known}; start over with \
+         --fresh, choose another --datadir, or use the version that wrote it"
+    )]
+    Schema {
+        /// The environment's directory.
+        dir: PathBuf,
+        /// Version in the file.
+        found: u64,
+        /// Version of this program.
+        known: u64,
+    },
+    /// A file is damaged, truncated, or not ours.
+    #[error("{dir} is damaged ({reason}); restore a backup, or start over with --fresh")]
+    Corrupt {
+        /// The environment's directory.
+        dir: PathBuf,
+        /// What the database engine says.
+        reason: MdbxError,
+    },
+    /// The directory cannot be made or read.
+    #[error("cannot use {dir}: {source}")]
+    Directory {
+        /// The directory.
+        dir: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// No room for new data; what is stored stays readable.
+    #[error("the disk is full: nothing was written; free some space and try again")]
+    DiskFull,
+    /// Too many read transactions at once.
+    #[error("too many reads at the same time; try again")]
+    TooManyReaders,
+    /// A row does not have the form that its table says.
+    #[error("a row of table `{table}` is damaged: {reason}")]
+    Row {
+        /// The table's name.
+        table: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A row's RLP is damaged.
+    #[error("a row of table `{table}` is damaged: {reason}")]
+    Rlp {
+        /// The table's name.
+        table: &'static str,
+        /// What is wrong with it.
+        reason: alloy_rlp::Error,
+    },
+    /// Anything else that the database engine reports.
+    #[error("database: {0}")]
+    Engine(MdbxError),
+    /// A failure that a test asked for.
+    #[error("failpoint {0}")]
+    Failpoint(&'static str),
+}
+
+/// `ENOSPC`, `EDQUOT`, `EFBIG` and `EIO` of Linux: errors that a full or broken disk gives.
+const NO_SPACE: [i32; 3] = [28, 122, 27];
+
+impl From<MdbxError> for StorageError {
+    fn from(error: MdbxError) -> Self {
+        match error {
+            MdbxError::MapFull => Self::DiskFull,
+            MdbxError::Other(code) if NO_SPACE.contains(&code) => Self::DiskFull,
+            MdbxError::ReadersFull => Self::TooManyReaders,
+            other => Self::Engine(other),
+        }
+    }
+}
+
+impl From<ReadError> for StorageError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Mdbx(error) => error.into(),
+            ReadError::Decoding(_) => Self::Row { table: "?", reason: "wrong length" },
+        }
+    }
+}

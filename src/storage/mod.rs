@@ -1,0 +1,53 @@
+//! Storage: what is on disk, in two MDBX environments written in two different rhythms.
+//!
+//! `blocks` is the truth: one small durable commit a block. `state` is derived and may lag: one
+//! large sorted commit a batch of blocks. The word mdbx appears only on this floor.
+
+mod blocks;
+mod blocks_writer;
+mod codec;
+mod environment;
+mod error;
+mod state_reader;
+mod state_writer;
+mod tables;
+
+pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
+pub use blocks_writer::BlocksBatch;
+pub use error::StorageError;
+pub use state_reader::{ChangedKeys, StateReader};
+pub use state_writer::{FlushBlock, StateBatch, StateDb, TrieChanges, TrieRow};
+
+use environment::Environment;
+use std::{path::Path, sync::Arc};
+
+/// How hard a commit is pushed to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Every commit is on the disk before it returns.
+    Synced,
+    /// Nothing is synced: for data that is thrown away at exit.
+    Ephemeral,
+}
+
+/// Both environments of one data directory. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// Headers, bodies, receipts, edits, the pool's journal.
+    pub blocks: Arc<BlocksDb>,
+    /// Accounts, slots, code, trie nodes, indexes.
+    pub state: Arc<StateDb>,
+}
+
+impl Storage {
+    /// Opens (or creates) the data directory `dir` and locks it for this process.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] when another process has it, [`StorageError::Schema`] when it was
+    /// written by another version, [`StorageError::Corrupt`] when a file is damaged.
+    pub fn open(dir: &Path, durability: Durability) -> Result<Self, StorageError> {
+        let blocks = Environment::open(&dir.join("blocks"), tables::BLOCKS, durability)?;
+        let state = Environment::open(&dir.join("state"), tables::STATE, durability)?;
+        Ok(Self { blocks: Arc::new(BlocksDb::new(blocks)?), state: Arc::new(StateDb::new(state)?) })
+    }
+}

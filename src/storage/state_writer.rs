@@ -1,0 +1,215 @@
+//! How batches of blocks are written to `state`, and how they are unwound.
+
+use super::{
+    StorageError, codec,
+    environment::{Environment, WriteTx, be_u64},
+    state_reader::{
+        ChangedKeys, StateReader, account_key, decode_changes, encode_changes, slot_key, trie_key,
+    },
+    tables::{
+        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, META_UNWINDS, PREIMAGES,
+        SLOTS, TRANSACTIONS, TRIE, Table,
+    },
+};
+use crate::primitives::{BlockNumHash, StateChanges, StorageId};
+use alloy_primitives::{B256, keccak256};
+use alloy_trie::Nibbles;
+
+/// The `state` environment.
+#[derive(Debug)]
+pub struct StateDb {
+    environment: Environment,
+}
+
+/// One block's part of a batch.
+#[derive(Debug)]
+pub struct FlushBlock<'a> {
+    /// Height and hash.
+    pub block: BlockNumHash,
+    /// What it changed, with storage roots and ids filled in.
+    pub changes: &'a StateChanges,
+    /// Its transactions, in order.
+    pub transactions: Vec<B256>,
+}
+
+/// A trie branch to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrieRow {
+    /// The trie: a storage id, or 0 for the accounts.
+    pub owner: StorageId,
+    /// Path of the branch.
+    pub path: Nibbles,
+    /// The encoded branch.
+    pub value: Vec<u8>,
+}
+
+/// How the stored trie follows the head.
+#[derive(Clone, Debug, Default)]
+pub struct TrieChanges {
+    /// Tries that are gone with all their branches.
+    pub removed_owners: Vec<StorageId>,
+    /// Branches that are gone. Removed before `rows` is written.
+    pub removed: Vec<(StorageId, Nibbles)>,
+    /// Branches that are new or changed.
+    pub rows: Vec<TrieRow>,
+}
+
+/// A run of blocks that become the flushed state together.
+#[derive(Debug)]
+pub struct StateBatch<'a> {
+    /// In block order, without a gap above the flushed head.
+    pub blocks: Vec<FlushBlock<'a>>,
+    /// The trie of the last block.
+    pub trie: TrieChanges,
+    /// The next storage id that no contract has.
+    pub next_storage_id: StorageId,
+}
+
+/// A row to be written: its key and its value.
+type Row = (Vec<u8>, Vec<u8>);
+
+impl StateDb {
+    pub(super) const fn new(environment: Environment) -> Result<Self, StorageError> {
+        Ok(Self { environment })
+    }
+
+    /// A consistent snapshot.
+    pub fn reader(&self) -> Result<StateReader, StorageError> {
+        Ok(StateReader::new(self.environment.read()?))
+    }
+
+    /// Writes a batch as one commit.
+    pub fn flush(&self, batch: &StateBatch<'_>) -> Result<(), StorageError> {
+        let Some(last) = batch.blocks.last() else { return Ok(()) };
+        fail::fail_point!("state-flush-before", |_| Err(StorageError::Failpoint(
+            "state-flush-before"
+        )));
+        let tx = self.environment.write()?;
+        write_rows(&tx, &batch.blocks)?;
+        fail::fail_point!("state-flush-middle", |_| Err(StorageError::Failpoint(
+            "state-flush-middle"
+        )));
+        write_trie(&tx, &batch.trie)?;
+        put_head(&tx, last.block)?;
+        tx.put(META, META_NEXT_STORAGE_ID, &batch.next_storage_id.to_be_bytes())?;
+        tx.commit()?;
+        fail::fail_point!("state-flush-after");
+        Ok(())
+    }
+
+    /// Removes every version above block `to` and lets the stored trie follow. One commit.
+    pub fn unwind(&self, to: BlockNumHash, trie: &TrieChanges) -> Result<(), StorageError> {
+        let tx = self.environment.write()?;
+        for number in blocks_above(&tx, to.number)? {
+            let mut changed = ChangedKeys::default();
+            if let Some(row) = tx.get(CHANGES, &number.to_be_bytes())? {
+                decode_changes(&row, &mut changed)?;
+            }
+            for hashed in changed.accounts {
+                tx.delete(ACCOUNTS, &account_key(hashed, number))?;
+            }
+            for (id, slots) in changed.slots {
+                for hashed in slots {
+                    tx.delete(SLOTS, &slot_key(id, hashed, number))?;
+                }
+            }
+            tx.delete(CHANGES, &number.to_be_bytes())?;
+        }
+        write_trie(&tx, trie)?;
+        put_head(&tx, to)?;
+        let unwinds = tx.get(META, META_UNWINDS)?.map_or(Ok(0), |row| be_u64(META, &row))?;
+        tx.put(META, META_UNWINDS, &(unwinds + 1).to_be_bytes())?;
+        tx.commit()
+    }
+}
+
+fn blocks_above(tx: &WriteTx, number: u64) -> Result<Vec<u64>, StorageError> {
+    let mut cursor = tx.cursor(CHANGES)?;
+    let mut row: Option<(Vec<u8>, ())> = cursor.set_range(&(number + 1).to_be_bytes())?;
+    let mut numbers = Vec::new();
+    while let Some((key, ())) = row {
+        numbers.push(be_u64(CHANGES, &key)?);
+        row = cursor.next()?;
+    }
+    numbers.reverse();
+    Ok(numbers)
+}
+
+fn put_head(tx: &WriteTx, head: BlockNumHash) -> Result<(), StorageError> {
+    let row = [&head.number.to_be_bytes(), head.hash.as_slice()].concat();
+    tx.put(META, META_HEAD, &row)
+}
+
+/// Writes accounts, slots, codes, preimages, changes and transaction places, each table in key
+/// order: sorted writes share pages, which is what a commit costs.
+fn write_rows(tx: &WriteTx, blocks: &[FlushBlock<'_>]) -> Result<(), StorageError> {
+    let mut accounts = Vec::new();
+    let mut slots = Vec::new();
+    let mut codes = Vec::new();
+    let mut preimages = Vec::new();
+    let mut places = Vec::new();
+    for FlushBlock { block, changes, transactions } in blocks {
+        let mut changed = ChangedKeys::default();
+        for (address, change) in &changes.accounts {
+            let hashed = keccak256(address);
+            let row = change.account.as_ref().map_or_else(Vec::new, codec::encode_account);
+            accounts.push((account_key(hashed, block.number).to_vec(), row));
+            changed.accounts.insert(hashed);
+            preimages.push((hashed.to_vec(), address.to_vec()));
+            let Some(id) = change.account.map(|account| account.storage_id).filter(|id| *id != 0)
+            else {
+                continue;
+            };
+            for (slot, value) in &change.storage {
+                let slot = B256::from(*slot);
+                let hashed = keccak256(slot);
+                let row = value.to_be_bytes_trimmed_vec();
+                slots.push((slot_key(id, hashed, block.number).to_vec(), row));
+                changed.slots.entry(id).or_default().insert(hashed);
+                preimages.push((hashed.to_vec(), slot.to_vec()));
+            }
+        }
+        let number = block.number.to_be_bytes();
+        tx.put(CHANGES, &number, &encode_changes(block.hash, &changed))?;
+        codes.extend(changes.codes.iter().map(|(hash, code)| (hash.to_vec(), code.to_vec())));
+        places.extend(
+            transactions.iter().enumerate().map(|(index, hash)| {
+                (hash.to_vec(), [number, (index as u64).to_be_bytes()].concat())
+            }),
+        );
+    }
+    put_sorted(tx, ACCOUNTS, accounts)?;
+    put_sorted(tx, SLOTS, slots)?;
+    put_sorted(tx, CODES, codes)?;
+    put_missing(tx, PREIMAGES, preimages)?;
+    put_sorted(tx, TRANSACTIONS, places)
+}
+
+fn put_sorted(tx: &WriteTx, table: Table, mut rows: Vec<Row>) -> Result<(), StorageError> {
+    rows.sort_unstable();
+    rows.iter().try_for_each(|(key, value)| tx.put(table, key, value))
+}
+
+/// Writes only rows that are not there: such a row never changes, and reading is cheaper.
+fn put_missing(tx: &WriteTx, table: Table, mut rows: Vec<Row>) -> Result<(), StorageError> {
+    rows.sort_unstable();
+    rows.dedup();
+    for (key, value) in rows {
+        if tx.get(table, &key)?.is_none() {
+            tx.put(table, &key, &value)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_trie(tx: &WriteTx, trie: &TrieChanges) -> Result<(), StorageError> {
+    for owner in &trie.removed_owners {
+        let until = owner.saturating_add(1).to_be_bytes();
+        tx.delete_range(TRIE, &owner.to_be_bytes(), Some(&until))?;
+    }
+    for (owner, path) in &trie.removed {
+        tx.delete(TRIE, &trie_key(*owner, path))?;
+    }
+    let rows = trie.rows.iter().map(|row| (trie_key(row.owner, &row.path), row.value.clone()));
+    put_sorted(tx, TRIE, rows.collect())
+}

@@ -1,0 +1,70 @@
+//! Every table, with a sentence on its key, its value, and who removes its rows.
+//!
+//! All tables are plain (one value a key) and all numbers in keys are big-endian, so that key order
+//! is block order. Measured against duplicate-sorted rows and change sets: the README's Decisions.
+
+/// A table: its index among the tables of its environment, and its name in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table {
+    pub(super) index: usize,
+    pub(super) name: &'static str,
+}
+
+const fn table(index: usize, name: &'static str) -> Table {
+    Table { index, name }
+}
+
+/// Small facts by name: schema version, genesis, and for `state` its head and counters.
+pub(super) const META: Table = table(0, "meta");
+
+/// `blocks`: number -> header hash and header RLP, canonical blocks only. Removed by unwinding.
+pub(super) const HEADERS: Table = table(1, "headers");
+/// `blocks`: number -> transactions with senders, ommers, withdrawals. Removed by unwinding.
+pub(super) const BODIES: Table = table(2, "bodies");
+/// `blocks`: number -> receipts. Removed by unwinding.
+pub(super) const RECEIPTS: Table = table(3, "receipts");
+/// `blocks`: header hash -> number, canonical blocks only. Removed by unwinding.
+pub(super) const NUMBERS: Table = table(4, "numbers");
+/// `blocks`: number, sequence -> a developer's edit that is part of block `number`. Removed by
+/// unwinding and by reverting to a snapshot.
+pub(super) const EDITS: Table = table(5, "edits");
+/// `blocks`: transaction hash -> sender and encoding of a transaction that waits in the pool.
+pub(super) const POOL: Table = table(6, "pool");
+
+/// `state`: keccak(address), inverted block -> account as of that block; empty = no account.
+/// Removed by unwinding.
+pub(super) const ACCOUNTS: Table = table(1, "accounts");
+/// `state`: storage id, keccak(slot), inverted block -> value as of that block; empty = zero.
+/// Removed by unwinding.
+pub(super) const SLOTS: Table = table(2, "slots");
+/// `state`: code hash -> code. Never removed: content-addressed.
+pub(super) const CODES: Table = table(3, "codes");
+/// `state`: storage id (0 = accounts), nibble path -> trie branch at the flushed head.
+pub(super) const TRIE: Table = table(4, "trie");
+/// `state`: number -> block hash and the keys that the block wrote. Removed by unwinding.
+pub(super) const CHANGES: Table = table(5, "changes");
+/// `state`: keccak -> the address or slot it is the hash of. Never removed.
+pub(super) const PREIMAGES: Table = table(6, "preimages");
+/// `state`: transaction hash -> block and index. A row may be stale after unwinding: who reads it
+/// compares with the block.
+pub(super) const TRANSACTIONS: Table = table(7, "transactions");
+
+/// Tables of the `blocks` environment, in index order.
+pub(super) const BLOCKS: &[Table] = &[META, HEADERS, BODIES, RECEIPTS, NUMBERS, EDITS, POOL];
+/// Tables of the `state` environment, in index order.
+pub(super) const STATE: &[Table] =
+    &[META, ACCOUNTS, SLOTS, CODES, TRIE, CHANGES, PREIMAGES, TRANSACTIONS];
+
+/// Version of the layout of both environments. A change of any row's form raises it.
+pub(super) const SCHEMA_VERSION: u64 = 1;
+
+/// Key of the schema version in [`META`].
+pub(super) const META_SCHEMA: &[u8] = b"schema";
+/// Key of the stored genesis (JSON) in [`META`] of `blocks`.
+pub(super) const META_GENESIS: &[u8] = b"genesis";
+/// Key of the flushed head (number and hash) in [`META`] of `state`.
+pub(super) const META_HEAD: &[u8] = b"head";
+/// Key of the next unused storage id in [`META`] of `state`.
+pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";
+/// Key of the count of unwinds in [`META`] of `state`; tells a reader whose head was unwound.
+pub(super) const META_UNWINDS: &[u8] = b"unwinds";
