@@ -56,7 +56,10 @@ impl AnvilServer for Api {
     }
 
     async fn set_nonce(&self, address: Address, nonce: Number) -> Answer<()> {
-        self.edit(Edit::Nonce(address, small(nonce, "nonce")?)).await
+        let nonce = small(nonce, "nonce")?;
+        self.edit(Edit::Nonce(address, nonce)).await?;
+        self.pool.set_account_nonce(address, nonce);
+        Ok(())
     }
 
     async fn set_storage_at(&self, address: Address, slot: Word, value: Word) -> Answer<bool> {
@@ -82,14 +85,16 @@ impl AnvilServer for Api {
     async fn mine(&self, blocks: Option<Number>, interval: Option<Number>) -> Answer<()> {
         let blocks = blocks.map_or(Ok(1), |blocks| small(blocks, "number of blocks"))?;
         let seconds = interval.map(|seconds| small(seconds, "interval")).transpose()?;
-        self.mine_blocks(blocks, seconds).await
+        self.mine_blocks(blocks, None, seconds).await
     }
 }
 
 impl Api {
-    /// Makes one edit; it is journaled when this returns.
+    /// Makes one edit; it is journaled when this returns. What waits may be executable now.
     async fn edit(&self, edit: Edit) -> Answer<()> {
-        self.blocking(move |node| Ok(node.chain.edit(vec![edit])?)).await
+        self.blocking(move |node| Ok(node.chain.edit(vec![edit])?)).await?;
+        self.sealer.wake();
+        Ok(())
     }
 }
 

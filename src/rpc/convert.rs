@@ -40,7 +40,7 @@ pub(super) fn block(block: &Block, full: bool) -> RpcBlock {
 /// An ommer (uncle) of a block; it has no body of its own.
 pub(super) fn ommer(block: &Block, index: usize) -> Option<RpcBlock> {
     let ommer = block.body.ommers.get(index)?;
-    Some(RpcBlock::uncle_from_header(RpcHeader::new(ommer.clone())))
+    Some(RpcBlock::uncle_from_header(ommer.clone()))
 }
 
 /// A transaction of a block.

@@ -1,11 +1,15 @@
 //! What does a caller read when something goes wrong? The one place that gives codes and data.
 
 use crate::{
-    chain::ChainError, dev::DevError, pool::PoolError, primitives::DecodeError, sealer::SealError,
+    chain::ChainError,
+    dev::DevError,
+    evm::{CallError, revert_message},
+    pool::PoolError,
+    primitives::DecodeError,
+    sealer::SealError,
     state::StateError,
 };
 use alloy_primitives::{Address, Bytes, hex};
-use alloy_sol_types::{Panic, PanicKind, Revert, SolError};
 use jsonrpsee::types::{
     ErrorObjectOwned,
     error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE},
@@ -115,6 +119,9 @@ pub enum RpcError {
         /// Tip, wei per gas.
         tip: u128,
     },
+    /// Neither a receiver nor code to deploy.
+    #[error("contract creation without any data provided")]
+    EmptyCreation,
     /// The request names another chain.
     #[error("chainId does not match node's (have={have}, want={want})")]
     ChainId {
@@ -133,8 +140,14 @@ pub enum RpcError {
     #[error("signing failed: {0}")]
     Sign(#[from] alloy_signer::Error),
     /// The called code reverted with this data.
-    #[error("{}", revert_text(.0))]
+    #[error("{}", revert_message(.0))]
     Reverted(Bytes),
+    /// The called code stopped with an error.
+    #[error("{0}")]
+    Halted(String),
+    /// The call could not be made, or has no estimate.
+    #[error(transparent)]
+    Call(CallError),
     /// The pool turned the transaction away.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -182,6 +195,15 @@ impl RpcError {
     }
 }
 
+impl From<CallError> for RpcError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Reverted { output } => Self::Reverted(output),
+            other => Self::Call(other),
+        }
+    }
+}
+
 impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
         Self::owned(error.code(), error.to_string(), error.data())
@@ -194,47 +216,10 @@ pub(super) fn unknown_method(method: &str) -> ErrorObjectOwned {
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 
-/// `execution reverted`, and the reason where the data holds one.
-fn revert_text(output: &[u8]) -> String {
-    match revert_reason(output) {
-        Some(reason) => format!("execution reverted: {reason}"),
-        None => "execution reverted".to_owned(),
-    }
-}
-
-/// The reason in the data of a revert: Solidity's `Error(string)` or `Panic(uint256)`.
-pub fn revert_reason(output: &[u8]) -> Option<String> {
-    if let Ok(revert) = Revert::abi_decode(output) {
-        return Some(revert.reason);
-    }
-    let panic = Panic::abi_decode(output).ok()?;
-    Some(match panic.kind() {
-        Some(kind) => panic_text(kind).to_owned(),
-        None => format!("unknown panic code: {:#x}", panic.code),
-    })
-}
-
-/// Geth's words for [Solidity's panic codes](https://docs.soliditylang.org/en/latest/control-structures.html#panic-via-assert-and-error-via-require).
-fn panic_text(kind: PanicKind) -> &'static str {
-    match kind {
-        PanicKind::Generic => "generic panic",
-        PanicKind::Assert => "assert(false)",
-        PanicKind::UnderOverflow => "arithmetic underflow or overflow",
-        PanicKind::DivisionByZero => "division or modulo by zero",
-        PanicKind::EnumConversionError => "enum overflow",
-        PanicKind::StorageEncodingError => "invalid encoded storage byte array accessed",
-        PanicKind::EmptyArrayPop => "out-of-bounds array access; popping on an empty array",
-        PanicKind::ArrayOutOfBounds => "out-of-bounds access of an array or bytesN",
-        PanicKind::ResourceError => "out of memory",
-        PanicKind::InvalidInternalFunction => "uninitialized function",
-        _ => "unknown panic",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_primitives::U256;
+    use alloy_sol_types::{Revert, SolError};
 
     #[track_caller]
     fn reads(error: RpcError, code: i32, text: &str) {
@@ -298,6 +283,7 @@ mod tests {
             -32000,
             "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified",
         );
+        reads(RpcError::EmptyCreation, -32000, "contract creation without any data provided");
         let tip = RpcError::TipAboveCap { cap: 1, tip: 2 };
         reads(tip, -32000, "maxFeePerGas (1) < maxPriorityFeePerGas (2)");
         let chain = RpcError::ChainId { have: 1, want: 31337 };
@@ -330,12 +316,12 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_named_as_geth_names_it() {
-        let panic = |code: u64| Bytes::from(Panic { code: U256::from(code) }.abi_encode());
-        let overflow = RpcError::Reverted(panic(0x11));
-        reads(overflow, 3, "execution reverted: arithmetic underflow or overflow");
-        let strange = RpcError::Reverted(panic(0x99));
-        reads(strange, 3, "execution reverted: unknown panic code: 0x99");
+    fn a_halt_and_an_impossible_estimate_are_plain_errors() {
+        reads(RpcError::Halted("out of gas".to_owned()), -32000, "out of gas");
+        let estimate = CallError::GasRequiredExceedsAllowance { allowance: 7 };
+        reads(estimate.into(), -32000, "gas required exceeds allowance (7)");
+        let reverted = CallError::Reverted { output: Bytes::new() };
+        reads(reverted.into(), 3, "execution reverted");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! `evm_*`: blocks on demand, snapshots.
 
-use super::{Answer, Api, RpcError, params::{Mine, Number}};
+use super::{
+    Answer, Api, RpcError,
+    params::{Mine, Number},
+};
+use crate::sealer::BlockOptions;
 use alloy_primitives::{U64, U256};
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 
@@ -26,31 +30,40 @@ pub trait Evm {
 impl EvmServer for Api {
     async fn mine(&self, options: Option<Mine>) -> Answer<U64> {
         let Mine { timestamp, blocks } = options.unwrap_or_default();
-        if let Some(timestamp) = timestamp {
-            self.chain.clock().set_next_timestamp(timestamp)?;
-        }
-        self.mine_blocks(blocks.unwrap_or(1), None).await?;
+        self.mine_blocks(blocks.unwrap_or(1), timestamp, None).await?;
         Ok(U64::ZERO)
     }
 
     async fn snapshot(&self) -> Answer<U256> {
-        self.blocking(|node| Ok(node.dev.snapshot())).await
+        self.blocking(|node| Ok(U256::from(node.dev.snapshot()))).await
     }
 
     async fn revert(&self, id: Number) -> Answer<bool> {
+        // An id too large for the counter was never given out.
+        let Ok(id) = u64::try_from(id) else { return Ok(false) };
         self.blocking(move |node| Ok(node.dev.revert(id)?)).await
     }
 }
 
 impl Api {
-    /// Asks for blocks, `seconds` apart, and waits until the last is visible.
-    pub(super) async fn mine_blocks(&self, blocks: u64, seconds: Option<u64>) -> Answer<()> {
+    /// Makes blocks and waits until the last is visible: the first at `first` (seconds since 1970)
+    /// if that is given, each next one `apart` seconds after the one before.
+    pub(super) async fn mine_blocks(
+        &self,
+        blocks: u64,
+        first: Option<u64>,
+        apart: Option<u64>,
+    ) -> Answer<()> {
         let limit = self.limits.mined_blocks;
         if blocks > limit {
             return Err(RpcError::TooManyBlocks { asked: blocks, limit });
         }
-        let apart = seconds.map(std::time::Duration::from_secs);
-        Ok(self.sealer.mine(blocks, apart).await?)
+        let mut timestamp = first;
+        for _block in 0..blocks {
+            self.sealer.mine(BlockOptions { timestamp, empty: false }).await?;
+            timestamp = apart.map(|seconds| self.chain.head().timestamp.saturating_add(seconds));
+        }
+        Ok(())
     }
 }
 

@@ -5,11 +5,12 @@ use jsonrpsee::server::{HttpBody, HttpRequest, HttpResponse};
 use serde_json::json;
 use std::{
     fmt,
-    future::{Ready, ready},
+    future::Future,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
-use tower::{Layer, Service, util::Either};
+use tower::{Layer, Service};
 
 /// Asks the node whether it can take work; the text says why not (a full disk, a sealer that
 /// stopped).
@@ -66,10 +67,12 @@ pub(super) struct Health<S> {
 impl<S> Service<HttpRequest> for Health<S>
 where
     S: Service<HttpRequest, Response = HttpResponse>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
 {
     type Response = HttpResponse;
     type Error = S::Error;
-    type Future = Either<Ready<Result<HttpResponse, S::Error>>, S::Future>;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -84,10 +87,10 @@ where
                     let json = HeaderValue::from_static("application/json");
                     request.headers_mut().insert(CONTENT_TYPE, json);
                 }
-                return Either::Right(self.inner.call(request));
+                return Box::pin(self.inner.call(request));
             }
         };
-        Either::Left(ready(Ok(answer)))
+        Box::pin(async { Ok(answer) })
     }
 }
 

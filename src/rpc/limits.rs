@@ -1,8 +1,7 @@
 //! How much may one request, connection or answer cost, and which fees do we advise?
 
-use std::time::Duration;
-
-/// Bounds that keep the node alive whatever it is asked. Every field is a setting of the node.
+/// Bounds that keep the node alive whatever it is asked. Every field is a setting of the node. The
+/// gas, and with it the time, of a call is bounded by [`crate::evm::EvmSettings`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RpcLimits {
     /// Longest request body or WebSocket message, in bytes.
@@ -19,10 +18,6 @@ pub struct RpcLimits {
     pub buffered_messages: u32,
     /// Calls, estimates, proofs and log searches that run at the same time; more wait in line.
     pub heavy_calls: usize,
-    /// Most gas one `eth_call` or `eth_estimateGas` may use.
-    pub call_gas: u64,
-    /// Longest time one `eth_call` or `eth_estimateGas` may run.
-    pub call_time: Duration,
     /// Most blocks one `eth_getLogs` may search.
     pub log_range: u64,
     /// Most logs one `eth_getLogs` may answer.
@@ -45,13 +40,11 @@ impl Default for RpcLimits {
             subscriptions: 128,
             buffered_messages: 1_024,
             heavy_calls: 16,
-            call_gas: 50_000_000,
-            call_time: Duration::from_secs(5),
             log_range: 100_000,
             logs: 20_000,
             fee_history_blocks: 1_024,
             proof_slots: 1_024,
-            mined_blocks: 1_000_000,
+            mined_blocks: 100_000,
         }
     }
 }

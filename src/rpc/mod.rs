@@ -37,6 +37,7 @@ use crate::{
     pool::Pool,
     sealer::SealerHandle,
 };
+use eth::nonces::Nonces;
 use jsonrpsee::Methods;
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 use tokio::sync::Semaphore;
@@ -71,6 +72,7 @@ pub struct Api(Arc<Shared>);
 struct Shared {
     context: RpcContext,
     heavy: Semaphore,
+    nonces: Nonces,
 }
 
 impl Deref for Api {
@@ -85,7 +87,7 @@ impl Api {
     /// Wraps the context.
     pub fn new(context: RpcContext) -> Self {
         let heavy = Semaphore::new(context.limits.heavy_calls.max(1));
-        Self(Arc::new(Shared { context, heavy }))
+        Self(Arc::new(Shared { context, heavy, nonces: Nonces::default() }))
     }
 
     /// Runs work that takes long (calls, estimates, proofs, log searches, edits that wait for the
@@ -100,6 +102,11 @@ impl Api {
         let api = self.clone();
         let done = tokio::task::spawn_blocking(move || work(&api));
         done.await.map_err(|_panicked| RpcError::WorkerLost)?
+    }
+
+    /// Nonces of transactions that the node makes and that are on their way into the pool.
+    fn nonces(&self) -> &Nonces {
+        &self.0.nonces
     }
 
     /// Every method under every name.

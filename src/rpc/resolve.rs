@@ -55,7 +55,7 @@ pub(super) fn state(chain: &Chain, id: BlockId) -> Answer<(Arc<SealedHeader>, St
     let header = canonical(chain, id)?;
     if header.number == chain.head().number {
         let (head, view) = chain.latest()?;
-        if head.seal_ref() == header.seal_ref() {
+        if head.seal() == header.seal() {
             return Ok((head, view));
         }
     }
@@ -80,7 +80,7 @@ pub(super) fn canonical(chain: &Chain, id: BlockId) -> Answer<Arc<SealedHeader>>
 /// Is that the block of its height on the canonical chain?
 fn is_canonical(chain: &Chain, header: &SealedHeader) -> Answer<bool> {
     let there = chain.header(header.number)?;
-    Ok(there.is_some_and(|there| there.seal_ref() == header.seal_ref()))
+    Ok(there.is_some_and(|there| there.seal() == header.seal()))
 }
 
 /// Keeps to `requireCanonical` of [EIP-1898](https://eips.ethereum.org/EIPS/eip-1898).
