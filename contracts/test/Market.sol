@@ -23,6 +23,7 @@ contract Market {
         Print,
         Trade,
         Force,
+        Trespass,
         Anything
     }
 
@@ -44,6 +45,7 @@ contract Market {
 
     // The book
     mapping(Action action => uint256 times) public succeeded;
+    uint256 public begun;
     uint256 public deposited;
     uint256 public withdrawn;
     uint256 public forced;
@@ -66,7 +68,7 @@ contract Market {
 
     /// Counts the action if it comes to its end.
     modifier counted(Action action) {
-        vm.warp(_clock);
+        _begin();
         _;
         ++succeeded[action];
     }
@@ -169,9 +171,36 @@ contract Market {
         forced += amount;
     }
 
+    /// Somebody does with an open order what only another may do, or may do later. Main must refuse all of it.
+    function trespass(uint256 which, uint256 who) external counted(Action.Trespass) {
+        (address buyer, address seller) = _someOrder(which);
+        address caller = parties[who % PARTIES];
+        uint256 amount = _open(buyer, seller);
+        bool isBuyer = caller == buyer;
+        bool isSeller = caller == seller;
+
+        if (!isBuyer) {
+            _mustNot(caller, abi.encodeCall(MAIN.transfer, (buyer, caller, 1)));
+            _mustNot(caller, abi.encodeCall(MAIN.confirmOrder, (buyer, seller, amount)));
+        }
+        if (!isSeller || !_isDirect(buyer, seller)) {
+            _mustNot(caller, abi.encodeCall(MAIN.transferFrom, (buyer, seller, amount)));
+        }
+        if (!isSeller && !(isBuyer && _isOverdue(buyer, seller))) {
+            _mustNot(caller, abi.encodeCall(MAIN.cancelOrder, (buyer, seller)));
+        }
+        if (!isSeller) _mustNot(caller, abi.encodeCall(MAIN.submitOrder, (buyer, 1 + _lock(buyer, caller))));
+        _mustNot(buyer, abi.encodeCall(MAIN.withdraw, (1 + _free(buyer))));
+        _mustNot(buyer, abi.encodeCall(MAIN.transfer, (buyer, caller, 1 + _free(buyer))));
+        _mustNot(buyer, abi.encodeCall(MAIN.approve, (seller, amount - 1)));
+        _mustNot(buyer, abi.encodeCall(MAIN.confirmOrder, (buyer, seller, amount + 1)));
+        _mustNot(seller, abi.encodeCall(MAIN.submitOrder, (buyer, amount)));
+        _mustNot(buyer, abi.encodeCall(MAIN.submitOrder, (seller, 1)));
+    }
+
     /// Any party calls any function with any parties and an amount that may well fit. Most of these calls are refused.
     function anything(uint256 seed) external {
-        vm.warp(_clock);
+        _begin();
         for (uint256 i = 0; i < 4; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
             if (_guess(uint32(seed), uint32(seed >> 32), uint32(seed >> 64), uint32(seed >> 96), seed >> 128)) {
@@ -204,6 +233,11 @@ contract Market {
         (accepted,) = _watched(parties[who % PARTIES], chosen < 2 ? amount : 0, calls[chosen]);
     }
 
+    function _begin() private {
+        vm.warp(_clock);
+        ++begun;
+    }
+
     // What an action needs first
 
     function _needFree(address party, uint256 amount) private {
@@ -222,9 +256,11 @@ contract Market {
         if (_open(seller, buyer) > 0) _must(buyer, 0, abi.encodeCall(MAIN.cancelOrder, (seller, buyer)));
     }
 
+    /// The order is old enough for its buyer to cancel it.
     function _needTime(address buyer, address seller) private {
+        if (_isOverdue(buyer, seller)) return;
         (, uint64 submittedAt) = MAIN.openOrders(buyer, seller);
-        if (_clock < submittedAt + MAIN.ORDER_LIFETIME()) _clock = submittedAt + MAIN.ORDER_LIFETIME();
+        _clock = submittedAt + MAIN.ORDER_LIFETIME();
         vm.warp(_clock);
     }
 
@@ -254,6 +290,11 @@ contract Market {
     function _must(address caller, uint256 value, bytes memory call) private {
         (bool accepted, bytes memory answer) = _watched(caller, value, call);
         vm.assertTrue(accepted, string.concat("Main refused what it must accept: ", string(answer)));
+    }
+
+    function _mustNot(address caller, bytes memory call) private {
+        (bool accepted,) = _watched(caller, 0, call);
+        vm.assertFalse(accepted, string.concat("Main accepted what it must refuse: ", vm.toString(call)));
     }
 
     function _watched(address caller, uint256 value, bytes memory call)
@@ -308,6 +349,11 @@ contract Market {
 
     function _isDirect(address buyer, address seller) private view returns (bool direct) {
         (, direct) = MAIN.locks(buyer, seller);
+    }
+
+    function _isOverdue(address buyer, address seller) private view returns (bool) {
+        (, uint64 submittedAt) = MAIN.openOrders(buyer, seller);
+        return _clock >= submittedAt + MAIN.ORDER_LIFETIME();
     }
 
     function _open(address buyer, address seller) private view returns (uint256 amount) {
