@@ -52,7 +52,6 @@ pub(super) fn mined(header: &SealedHeader, tx: &Transaction, index: usize) -> Rp
         block_number: Some(header.number),
         base_fee: header.base_fee_per_gas,
         block_timestamp: Some(header.timestamp),
-        ..Default::default()
     };
     RpcTransaction::from_transaction(tx.recovered().clone(), place)
 }

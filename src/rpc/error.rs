@@ -2,7 +2,7 @@
 
 use crate::{
     chain::ChainError,
-    dev::DevError,
+    dev::{DevError, accounts::AccountsError},
     evm::{CallError, revert_message},
     pool::PoolError,
     primitives::DecodeError,
@@ -39,7 +39,9 @@ pub enum RpcError {
     #[error("invalid block range params")]
     InvalidBlockRange,
     /// A log search over too many blocks.
-    #[error("exceed maximum block range: {asked} blocks asked for, {limit} allowed; ask for {limit} blocks or fewer at a time")]
+    #[error(
+        "exceed maximum block range: {asked} blocks asked for, {limit} allowed; ask for {limit} blocks or fewer at a time"
+    )]
     LogRange {
         /// Blocks in the range.
         asked: u64,
@@ -47,7 +49,9 @@ pub enum RpcError {
         limit: u64,
     },
     /// A log search that finds too much.
-    #[error("query returns more than {limit} logs; narrow the filter or ask for blocks {from} to {to}")]
+    #[error(
+        "query returns more than {limit} logs; narrow the filter or ask for blocks {from} to {to}"
+    )]
     TooManyLogs {
         /// Logs allowed.
         limit: usize,
@@ -137,8 +141,8 @@ pub enum RpcError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// The key could not sign.
-    #[error("signing failed: {0}")]
-    Sign(#[from] alloy_signer::Error),
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
     /// The called code reverted with this data.
     #[error("{}", revert_message(.0))]
     Reverted(Bytes),
@@ -213,6 +217,12 @@ impl From<RpcError> for ErrorObjectOwned {
 /// The answer to a method that is not served.
 pub(super) fn unknown_method(method: &str) -> ErrorObjectOwned {
     let text = format!("the method {method} does not exist/is not available");
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a subscription over HTTP.
+pub(super) fn no_notifications() -> ErrorObjectOwned {
+    let text = "notifications not supported";
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 

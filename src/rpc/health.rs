@@ -1,6 +1,10 @@
 //! Is the node alive, and can it take work? `GET /health` and `GET /ready`, beside the methods.
 
-use http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
+use super::middleware::Http;
+use http::{
+    HeaderValue, Method, StatusCode,
+    header::{CONTENT_TYPE, UPGRADE},
+};
 use jsonrpsee::server::{HttpBody, HttpRequest, HttpResponse};
 use serde_json::json;
 use std::{
@@ -86,6 +90,9 @@ where
                 if self.layer.assume_json && !request.headers().contains_key(CONTENT_TYPE) {
                     let json = HeaderValue::from_static("application/json");
                     request.headers_mut().insert(CONTENT_TYPE, json);
+                }
+                if !request.headers().contains_key(UPGRADE) {
+                    request.extensions_mut().insert(Http);
                 }
                 return Box::pin(self.inner.call(request));
             }

@@ -1,6 +1,6 @@
 //! What happens to every request: a log line, a name for what is unknown, batches.
 
-use super::error::unknown_method;
+use super::error::{no_notifications, unknown_method};
 use jsonrpsee::{
     BatchResponseBuilder, MethodResponse, Methods,
     core::middleware::{
@@ -18,6 +18,16 @@ use std::{
 /// Methods whose answer waits for a block. Neighbours of this kind in a batch are handed in
 /// together, in their order, so that a batch of sends becomes a block and not a block each.
 const SENDS: [&str; 2] = ["eth_sendRawTransaction", "eth_sendTransaction"];
+
+/// Methods that need a connection on which news can be sent.
+const SUBSCRIPTIONS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
+
+/// Longest part of a method's name that is logged and sent back, in characters.
+const LEGIBLE: usize = 80;
+
+/// Marks a request that came over HTTP, where nothing can be sent later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Http;
 
 /// What the layer needs to know; shared by all connections.
 pub(super) struct Rules {
@@ -58,11 +68,16 @@ where
     type BatchResponse = MethodResponse;
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        tracing::info!(target: "rpc", "{}", request.method_name());
-        if self.is_known(request.method_name()) {
+        let method = request.method_name();
+        let error = if !self.is_known(method) {
+            unknown_method(&legible(method))
+        } else if SUBSCRIPTIONS.contains(&method) && request.extensions().get::<Http>().is_some() {
+            no_notifications()
+        } else {
+            tracing::info!(target: "rpc", "{method}");
             return ResponseFuture::future(self.inner.call(request));
-        }
-        let error = unknown_method(request.method_name());
+        };
+        tracing::info!(target: "rpc", "refused: {}", error.message());
         ResponseFuture::ready(MethodResponse::error(request.id, error))
     }
 
@@ -81,7 +96,8 @@ where
         &self,
         notification: Notification<'a>,
     ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        tracing::info!(target: "rpc", "{} (notification)", notification.method_name());
+        let method = legible(notification.method_name());
+        tracing::info!(target: "rpc", "{method} (a notification: not run)");
         self.inner.notification(notification)
     }
 }
@@ -135,6 +151,11 @@ fn refusal(requests: usize, limit: usize) -> Option<ErrorObject<'static>> {
     Some(ErrorObject::owned(INVALID_REQUEST_CODE, text, None::<()>))
 }
 
+/// A name that somebody made up, fit for a line of the log: no control characters, not endless.
+fn legible(method: &str) -> String {
+    method.chars().filter(|letter| !letter.is_control()).take(LEGIBLE).collect()
+}
+
 fn broken_entry(broken: BatchEntryErr<'_>) -> MethodResponse {
     let (error, id) = broken.into_parts();
     MethodResponse::error(id, error)
@@ -180,6 +201,13 @@ mod tests {
         assert_eq!(text(2), None);
         assert_eq!(text(3).as_deref(), Some("batch too large: 3 requests, 2 allowed"));
         assert_eq!(refusal(0, 2).map(|error| error.code()), Some(-32600));
+    }
+
+    #[test]
+    fn a_made_up_name_stays_on_its_line() {
+        assert_eq!(legible("eth_call"), "eth_call");
+        assert_eq!(legible("a\nb\u{1b}[31m"), "ab[31m");
+        assert_eq!(legible(&"x".repeat(1_000)).len(), LEGIBLE);
     }
 
     #[tokio::test]

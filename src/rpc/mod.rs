@@ -24,6 +24,8 @@ pub mod net;
 pub mod params;
 mod resolve;
 mod server;
+#[cfg(test)]
+mod testing;
 pub mod web3;
 
 pub use error::RpcError;
@@ -71,7 +73,7 @@ pub struct Api(Arc<Shared>);
 
 struct Shared {
     context: RpcContext,
-    heavy: Semaphore,
+    heavy: Arc<Semaphore>,
     nonces: Nonces,
 }
 
@@ -86,7 +88,7 @@ impl Deref for Api {
 impl Api {
     /// Wraps the context.
     pub fn new(context: RpcContext) -> Self {
-        let heavy = Semaphore::new(context.limits.heavy_calls.max(1));
+        let heavy = Arc::new(Semaphore::new(context.limits.heavy_calls.max(1)));
         Self(Arc::new(Shared { context, heavy, nonces: Nonces::default() }))
     }
 
@@ -98,9 +100,15 @@ impl Api {
         &self,
         work: impl FnOnce(&RpcContext) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
-        let _turn = self.0.heavy.acquire().await.map_err(|_closed| RpcError::WorkerLost)?;
+        let turn = self.0.heavy.clone().acquire_owned().await;
+        let turn = turn.map_err(|_closed| RpcError::WorkerLost)?;
         let api = self.clone();
-        let done = tokio::task::spawn_blocking(move || work(&api));
+        let done = tokio::task::spawn_blocking(move || {
+            let answer = work(&api);
+            // The turn ends with the work, also when the caller has hung up before.
+            drop(turn);
+            answer
+        });
         done.await.map_err(|_panicked| RpcError::WorkerLost)?
     }
 
@@ -112,7 +120,9 @@ impl Api {
     /// Every method under every name.
     pub fn methods(&self) -> Methods {
         let mut methods = eth::methods(self);
-        for more in [net::methods(self), web3::methods(self), evm::methods(self), anvil::methods(self)] {
+        for more in
+            [net::methods(self), web3::methods(self), evm::methods(self), anvil::methods(self)]
+        {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }
         let modules = modules(&methods);

@@ -162,10 +162,7 @@ mod tests {
         assert_eq!(read(json!(255)), wanted);
         assert_eq!(read(json!("0xff")), wanted);
         assert_eq!(read(json!({"timestamp": 255})), wanted);
-        assert_eq!(
-            read(json!({"blocks": "0x2"})),
-            Mine { timestamp: None, blocks: Some(2) }
-        );
+        assert_eq!(read(json!({"blocks": "0x2"})), Mine { timestamp: None, blocks: Some(2) });
     }
 
     #[test]

@@ -9,9 +9,7 @@ use http::{HeaderName, HeaderValue, Method, header::InvalidHeaderValue};
 use jsonrpsee::{
     core::middleware::RpcServiceBuilder,
     core::traits::IdProvider,
-    server::{
-        BatchRequestConfig, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle,
-    },
+    server::{BatchRequestConfig, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle},
     types::SubscriptionId,
 };
 use std::{net::SocketAddr, sync::Arc};
@@ -59,8 +57,8 @@ pub async fn serve(
         batch_requests: context.limits.batch_requests,
         response_bytes: context.limits.response_bytes as usize,
     });
-    let front = RpcServiceBuilder::new()
-        .layer_fn(move |inner| Front { inner, rules: rules.clone() });
+    let front =
+        RpcServiceBuilder::new().layer_fn(move |inner| Front { inner, rules: rules.clone() });
     let cors = settings.allow_origin.as_deref().map(cors).transpose()?;
     let health = HealthLayer { ready: context.ready.clone(), assume_json: cors.is_some() };
     let http = tower::ServiceBuilder::new().option_layer(cors).layer(health);

@@ -5,13 +5,9 @@ use crate::{
     primitives::Transaction,
     rpc::{Answer, Api, RpcContext, RpcError},
 };
-use alloy_consensus::SignableTransaction;
 use alloy_eips::eip2718::Encodable2718;
-use alloy_network::TxSignerSync;
 use alloy_primitives::{Address, Bytes};
 use alloy_rpc_types::TransactionRequest;
-use alloy_signer::SignerSync;
-use alloy_signer_local::PrivateKeySigner;
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 
 /// Signatures of the node's accounts.
@@ -30,8 +26,8 @@ pub trait Sign {
 #[async_trait]
 impl SignServer for Api {
     async fn sign(&self, address: Address, message: Bytes) -> Answer<Bytes> {
-        let signature = signer(self, address)?.sign_message_sync(&message)?;
-        Ok(signature.as_bytes().into())
+        Authority::Key.check(self, address)?;
+        Ok(self.accounts.sign_message(address, &message)?.as_bytes().into())
     }
 
     async fn sign_transaction(&self, request: TransactionRequest) -> Answer<Bytes> {
@@ -52,24 +48,21 @@ pub(super) enum Authority {
 impl Authority {
     /// May the node make transactions for this sender?
     pub(super) fn check(self, node: &RpcContext, sender: Address) -> Answer<()> {
-        let is_impersonated =
-            self == Self::KeyOrImpersonation && node.dev.is_impersonated(sender);
-        if is_impersonated { Ok(()) } else { signer(node, sender).map(|_key| ()) }
+        let is_ours = node.accounts.contains(sender);
+        if is_ours || self == Self::KeyOrImpersonation && node.dev.is_impersonated(sender) {
+            return Ok(());
+        }
+        Err(RpcError::UnknownAccount(sender))
     }
-}
-
-fn signer(node: &RpcContext, address: Address) -> Answer<&PrivateKeySigner> {
-    node.accounts.signer(address).ok_or(RpcError::UnknownAccount(address))
 }
 
 /// Signs with the sender's key; without one, marks the transaction as impersonated. The authority
 /// was checked before.
-pub(super) fn seal(node: &RpcContext, sender: Address, mut tx: Unsigned) -> Answer<Transaction> {
-    let Some(key) = node.accounts.signer(sender) else {
-        return Ok(Transaction::impersonate(tx, sender));
-    };
-    let signature = key.sign_transaction_sync(&mut tx)?;
-    Ok(Transaction::new_unchecked(tx.into_signed(signature).into(), sender))
+pub(super) fn seal(node: &RpcContext, sender: Address, tx: Unsigned) -> Answer<Transaction> {
+    if node.accounts.contains(sender) {
+        return Ok(node.accounts.sign_transaction(sender, tx)?);
+    }
+    Ok(Transaction::impersonate(tx, sender))
 }
 
 pub(super) fn methods(api: &Api) -> Methods {

@@ -84,7 +84,7 @@ impl StateServer for Api {
     fn account_info(&self, address: Address, block: Option<At>) -> Answer<AccountInfo> {
         let view = view(self, block)?;
         let Account { balance, nonce, code_hash, .. } = account(&view, address)?;
-        Ok(AccountInfo { balance, nonce, code: view.code(code_hash)?, ..Default::default() })
+        Ok(AccountInfo { balance, nonce, code: view.code(code_hash)? })
     }
 
     async fn proof(
@@ -126,7 +126,7 @@ fn prove(
 
 fn in_trie(account: Account) -> RpcAccount {
     let Account { nonce, balance, code_hash, storage_root, .. } = account;
-    RpcAccount { nonce, balance, code_hash, storage_root, ..Default::default() }
+    RpcAccount { nonce, balance, code_hash, storage_root }
 }
 
 /// Slots are named in the answer as they were in the question.

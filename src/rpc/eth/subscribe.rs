@@ -1,5 +1,10 @@
 //! What is new? News of the chain, pushed over WebSocket.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "jsonrpsee's macro starts the refusal of a subscription"
+)]
+
 use crate::{
     chain::ChainEvent,
     rpc::{Api, convert, error::SERVER_ERROR},
@@ -22,7 +27,8 @@ use tokio::sync::broadcast::error::RecvError;
 pub trait Subscribe {
     /// `newHeads`: a header for every new block. `logs`: every new event that matches the filter.
     #[subscription(name = "subscribe" => "subscription", unsubscribe = "unsubscribe", item = serde_json::Value)]
-    async fn subscribe(&self, kind: SubscriptionKind, params: Option<Params>) -> SubscriptionResult;
+    async fn subscribe(&self, kind: SubscriptionKind, params: Option<Params>)
+    -> SubscriptionResult;
 }
 
 #[async_trait]
