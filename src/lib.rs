@@ -19,8 +19,11 @@
 //! | 13 | [`node`] | wiring: the only file that knows every part |
 //! | 14 | [`cli`] | one file a subcommand |
 
+pub mod chain;
+pub mod evm;
 pub mod pool;
 pub mod primitives;
+pub mod sealer;
 pub mod spec;
 pub mod state;
 pub mod storage;

@@ -161,6 +161,7 @@ impl World {
         };
         let block = |(number, changes)| FlushBlock {
             block: block_hash(number),
+            root: model_root(&self.history[number as usize]),
             changes,
             transactions: Vec::new(),
         };
@@ -262,7 +263,7 @@ impl World {
         let to = self.rng.random_range(0..=flushed);
         let head_root = model_root(&self.history[flushed as usize]);
         let rewound = rewind(&self.reader(), head_root, to).unwrap();
-        self.storage.state.unwind(block_hash(to), &rewound.stored).unwrap();
+        self.storage.state.unwind(block_hash(to), rewound.trie.root(), &rewound.stored).unwrap();
         self.trie = rewound.trie;
         self.history.truncate(to as usize + 1);
         self.pending.clear();
