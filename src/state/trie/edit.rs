@@ -320,7 +320,7 @@ fn move_up<V: LeafValue>(mut node: Node<V>, way: &Nibbles, epoch: Epoch) -> Opti
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::state::trie::{node::root_hash, rows};
     use alloy_primitives::U256;
@@ -354,7 +354,7 @@ mod tests {
     }
 
     /// Keys that share most of their nibbles, so that nodes lie deep and inside one another.
-    fn crowded_key(rng: &mut StdRng) -> B256 {
+    pub(in crate::state::trie) fn crowded_key(rng: &mut StdRng) -> B256 {
         let base = [0x00, 0x11, 0x77][rng.random_range(0..3)];
         let mut key = B256::repeat_byte(base);
         let places: &[usize] = &[0, 15, 29, 30, 31, 31, 31];

@@ -1,13 +1,16 @@
 //! Do tries, proofs and history agree with a model, over real rows?
 
-use super::{history::full_root, proof::hashed, rows, *};
+use super::{edit::tests::crowded_key, history::full_root, proof::hashed, *};
 use crate::{
     primitives::{Account, AccountChange, BlockNumHash, StateChanges},
     storage::{Durability, FlushBlock, StateBatch, StateReader, Storage, TrieChanges, TrieRow},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, U256, keccak256};
-use alloy_trie::{HashBuilder, TrieAccount, proof::verify_proof};
+use alloy_trie::{
+    HashBuilder, TrieAccount,
+    proof::{ProofRetainer, verify_proof},
+};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::collections::{BTreeMap, hash_map::Entry};
 
@@ -137,17 +140,25 @@ impl World {
                 new.insert(self.random_change(&mut model, address));
             }
         }
-        let reader = self.reader();
-        let gone = self.trie.apply(&mut changes, number, &reader, &mut self.ids).unwrap();
-        self.removals.extend(gone);
+        self.history.push(model);
+        self.commit(changes);
+        let (model, (_, changes)) = (self.model(), self.pending.last().unwrap());
         assert_eq!(self.trie.root(), model_root(&model), "block {number}");
         for (address, change) in &changes.accounts {
             let Some(account) = change.account else { continue };
             assert_eq!(account.storage_root, slots_root(&model[address].1));
             assert!(account.storage_id != 0 || account.storage_root == EMPTY_ROOT_HASH);
         }
+    }
+
+    /// Applies the changes as the block above the newest one applied.
+    fn commit(&mut self, mut changes: StateChanges) {
+        let newest = self.pending.last().map(|(number, _)| *number).or(self.flushed);
+        let number = newest.map_or(0, |newest| newest + 1);
+        let reader = self.reader();
+        let gone = self.trie.apply(&mut changes, number, &reader, &mut self.ids).unwrap();
+        self.removals.extend(gone);
         self.pending.push((number, changes));
-        self.history.push(model);
     }
 
     fn flush(&mut self) {
@@ -229,14 +240,11 @@ impl World {
         let reader = self.reader();
         let mut trie = StateTrie::empty();
         let mut changes = StateChanges::default();
-        let mut owners = vec![rows::ACCOUNTS];
         for (address, (balance, slots)) in model {
             let account = Account { balance: U256::from(*balance), ..Default::default() };
             let storage = slots.iter().map(|(slot, value)| (*slot, *value)).collect();
             let change = AccountChange { account: Some(account), wiped: false, storage };
             changes.accounts.insert(*address, change);
-            let stored = reader.account(keccak256(address), u64::MAX).unwrap().unwrap();
-            owners.extend(Some(stored.storage_id).filter(|id| *id != 0));
         }
         let mut ids = StorageIds::new(1);
         trie.apply(&mut changes, 0, &reader, &mut ids).unwrap();
@@ -246,7 +254,7 @@ impl World {
             let owner = if row.owner == 0 { 0 } else { 1 };
             *expected.entry((owner, bare(row))).or_insert(0) += 1;
         }
-        for owner in owners {
+        for owner in 0..self.ids.next() {
             let mut from = Some(Nibbles::new());
             while let Some(at) = from.take() {
                 let Some((path, value)) = reader.branch_from(owner, &at).unwrap() else { break };
@@ -347,6 +355,57 @@ fn rows_of_another_block_are_stale_and_leave_the_trie_as_it_was() {
     }
     let error = behind.prove(&reader, world.address(), &[]);
     assert!(matches!(error, Err(TrieError::Stale { .. })), "{error:?}");
+}
+
+#[test]
+fn a_branch_that_moved_up_is_not_dropped_before_its_parent_is_gone_from_the_rows() {
+    let nibble = |number: &u64, at| {
+        let address = Address::from_word(B256::from(U256::from(*number)));
+        hashed(address.as_slice()).get_unchecked(at)
+    };
+    let lone = 0;
+    let pair = (1..).find(|number| nibble(number, 0) != nibble(&lone, 0)).unwrap();
+    let beside = |number: &u64| nibble(number, 0) == nibble(&pair, 0);
+    let other = (pair + 1..).filter(beside).find(|it| nibble(it, 1) != nibble(&pair, 1)).unwrap();
+
+    let mut world = World::new(11, 1, 1);
+    world.commit(changes([lone, pair, other].map(|number| (number, funded(1)))));
+    world.flush();
+    world.commit(changes([(lone, AccountChange::default())]));
+    world.trie.collapse(0, 0);
+    world.commit(changes([(pair, funded(2))]));
+    world.flush();
+    assert_eq!(full_root(&world.reader(), 2).unwrap(), world.trie.root());
+}
+
+#[test]
+fn nodes_inside_their_parent_are_not_listed_in_a_proof() {
+    let (mut rng, world) = (StdRng::seed_from_u64(12), World::new(12, 1, 1));
+    let reader = world.reader();
+    let mut opener = resolve::Opener::new(&reader, 1);
+    for size in [1, 2, 3, 10, 100] {
+        let slots: BTreeMap<_, _> =
+            (0..size).map(|_| (crowded_key(&mut rng), U256::from(9))).collect();
+        let mut edits: Vec<_> =
+            slots.iter().map(|(key, value)| edit::Edit::new(*key, Some(*value))).collect();
+        let root = edit::Editor::new(1, 1).apply(None, &mut edits).unwrap();
+        let keys: Vec<_> = (0..50).map(|_| crowded_key(&mut rng)).chain([B256::ZERO]).collect();
+        let nibbles = |key: &B256| Nibbles::unpack_array(&key.0);
+        let retainer = ProofRetainer::from_iter(keys.iter().map(nibbles));
+        let mut builder = HashBuilder::default().with_proof_retainer(retainer);
+        for (key, value) in &slots {
+            builder.add_leaf(nibbles(key), &alloy_rlp::encode(value));
+        }
+        assert_eq!(builder.root(), root_hash(root.as_ref()));
+        let passed = builder.take_proof_nodes();
+        for key in &keys {
+            let way = proof::walk(&mut opener, root.as_ref(), &nibbles(key)).unwrap();
+            assert_eq!(way.value, slots.get(key).copied());
+            let value = way.value.map(alloy_rlp::encode);
+            verify_proof(builder.root(), nibbles(key), value, &way.proof).unwrap();
+            assert_eq!(history::listed(&passed, &nibbles(key)), way.proof);
+        }
+    }
 }
 
 #[test]
