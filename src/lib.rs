@@ -19,6 +19,8 @@
 //! | 13 | [`node`] | wiring: the only file that knows every part |
 //! | 14 | [`cli`] | one file a subcommand |
 
+pub mod pool;
 pub mod primitives;
+pub mod spec;
 pub mod state;
 pub mod storage;

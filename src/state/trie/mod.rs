@@ -27,7 +27,7 @@ mod rows;
 mod tests;
 
 pub use apply::{Removals, StorageIds};
-pub use history::{Rewound, full_root, prove_at, rewind};
+pub use history::{full_root, prove_at, rewind};
 pub use proof::{AccountProof, SlotProof};
 
 use crate::{primitives::StorageId, storage::StorageError};

@@ -1,0 +1,209 @@
+//! The rules of one chain: what its genesis file says, ready to ask.
+
+use super::{
+    FeeMarket, Fork, SpecError,
+    fees::{BlobSchedule, next_excess_blob_gas},
+    forks::Schedule,
+};
+use alloy_consensus::Header;
+use alloy_eips::{eip6110::MAINNET_DEPOSIT_CONTRACT_ADDRESS, eip7840::BlobParams};
+use alloy_genesis::Genesis;
+use alloy_primitives::{Address, B256, U256};
+use serde::{Deserialize, Serialize};
+
+/// Who makes the blocks of a chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A development chain: this node, without a seal.
+    #[default]
+    Dev,
+    /// Signers in turn ([EIP-225](https://eips.ethereum.org/EIPS/eip-225)).
+    Poa,
+    /// Ethash proof of work.
+    Pow,
+    /// Validators that vote.
+    Bft,
+}
+
+/// What of `config.mainspring` the rules need; other keys belong to the consensus modes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct MainspringConfig {
+    mode: Option<Mode>,
+    fee_market: FeeMarket,
+}
+
+/// The rules of one chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainSpec {
+    /// [EIP-155](https://eips.ethereum.org/EIPS/eip-155) id.
+    pub chain_id: u64,
+    /// The genesis file as it was given.
+    pub genesis: Genesis,
+    /// Who makes blocks.
+    pub mode: Mode,
+    /// How the base fee comes about.
+    pub fee_market: FeeMarket,
+    /// Whose logs are deposit requests ([EIP-6110](https://eips.ethereum.org/EIPS/eip-6110)).
+    pub deposit_contract: Address,
+    forks: Schedule,
+    blobs: BlobSchedule,
+}
+
+impl ChainSpec {
+    /// Reads and checks a genesis in geth's format. Without `config.mainspring.mode` a config with
+    /// `clique` is PoA, one with `ethash` and no terminal total difficulty is PoW.
+    pub fn from_genesis(genesis: Genesis) -> Result<Self, SpecError> {
+        let forks = Schedule::from_config(&genesis.config)?;
+        let blobs = BlobSchedule::from_config(&genesis.config, &forks)?;
+        let mainspring = mainspring_config(&genesis)?;
+        let deposit_contract = genesis.config.deposit_contract_address;
+        let spec = Self {
+            chain_id: genesis.config.chain_id,
+            mode: mainspring.mode.unwrap_or_else(|| mode_of(&genesis)),
+            fee_market: mainspring.fee_market,
+            deposit_contract: deposit_contract.unwrap_or(MAINNET_DEPOSIT_CONTRACT_ADDRESS),
+            forks,
+            blobs,
+            genesis,
+        };
+        spec.check_genesis()?;
+        Ok(spec)
+    }
+
+    /// The newest fork active at a block. For a chain that merges at a total difficulty above zero
+    /// see [`ChainSpec::fork_at_total_difficulty`].
+    pub fn fork_at(&self, number: u64, timestamp: u64) -> Fork {
+        self.forks.at(number, timestamp)
+    }
+
+    /// The newest fork active at a block whose parent has this total difficulty.
+    pub fn fork_at_total_difficulty(&self, number: u64, timestamp: u64, parent: U256) -> Fork {
+        self.forks.at_total_difficulty(number, timestamp, parent)
+    }
+
+    /// Blob limits at `timestamp` in seconds.
+    pub fn blob_params_at(&self, timestamp: u64) -> BlobParams {
+        self.blobs.at(timestamp)
+    }
+
+    /// Base fee of the block after `parent` in wei per gas; `None` before London.
+    pub fn next_base_fee(&self, parent: &Header) -> Option<u64> {
+        let number = parent.number.saturating_add(1);
+        let is_london = self.fork_at(number, parent.timestamp) >= Fork::London;
+        is_london.then(|| self.fee_market.next_base_fee(parent))
+    }
+
+    /// Excess blob gas of the block after `parent` at `timestamp`; `None` before Cancun.
+    pub fn next_excess_blob_gas(&self, parent: &Header, timestamp: u64) -> Option<u64> {
+        let number = parent.number.saturating_add(1);
+        let is_cancun = self.fork_at(number, timestamp) >= Fork::Cancun;
+        is_cancun.then(|| next_excess_blob_gas(&self.blob_params_at(timestamp), parent))
+    }
+
+    /// Blob base fee inside this block in wei per blob gas; `None` before Cancun.
+    pub fn blob_base_fee(&self, header: &Header) -> Option<u128> {
+        let excess = header.excess_blob_gas?;
+        Some(self.blob_params_at(header.timestamp).calc_blob_fee(excess))
+    }
+
+    /// What the opcode 0x44 answers in a block with this header since Paris: the mix hash after the
+    /// merge, zero under PoA, the difficulty where blocks still have one.
+    pub fn prev_randao(&self, header: &Header) -> B256 {
+        match self.mode {
+            Mode::Poa => B256::ZERO,
+            _ if header.difficulty.is_zero() => header.mix_hash,
+            _ => B256::from(header.difficulty),
+        }
+    }
+
+    fn check_genesis(&self) -> Result<(), SpecError> {
+        if let Some(fee) = self.genesis.base_fee_per_gas {
+            u64::try_from(fee).map_err(|_too_large| SpecError::BaseFee(fee))?;
+        }
+        let mut supply = U256::ZERO;
+        for (address, account) in &self.genesis.alloc {
+            supply = supply.checked_add(account.balance).ok_or(SpecError::Supply(*address))?;
+        }
+        Ok(())
+    }
+}
+
+fn mainspring_config(genesis: &Genesis) -> Result<MainspringConfig, SpecError> {
+    let section = genesis.config.extra_fields.get_deserialized("mainspring");
+    section.transpose().map_err(SpecError::Mainspring).map(Option::unwrap_or_default)
+}
+
+fn mode_of(genesis: &Genesis) -> Mode {
+    let config = &genesis.config;
+    match (&config.clique, &config.ethash, config.terminal_total_difficulty) {
+        (Some(_), _, _) => Mode::Poa,
+        (None, Some(_), None) => Mode::Pow,
+        _ => Mode::Dev,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn spec(config: serde_json::Value) -> Result<ChainSpec, SpecError> {
+        let genesis = json!({
+            "config": config, "gasLimit": "0x1c9c380", "difficulty": "0x0", "alloc": {}
+        });
+        ChainSpec::from_genesis(serde_json::from_value(genesis).unwrap())
+    }
+
+    #[test]
+    fn geth_names_are_read() {
+        let spec = spec(json!({
+            "chainId": 5, "londonBlock": 0, "terminalTotalDifficulty": 0, "shanghaiTime": 0,
+            "cancunTime": 10, "pragueTime": 20, "osakaTime": 30, "bpo1Time": 40,
+            "blobSchedule": {
+                "cancun": {"target": 1, "max": 2, "baseFeeUpdateFraction": 3338477},
+                "prague": {"target": 4, "max": 8, "baseFeeUpdateFraction": 5007716},
+                "bpo1": {"target": 10, "max": 15, "baseFeeUpdateFraction": 8346193}
+            },
+            "mainspring": {"mode": "poa", "period": 2, "feeMarket": "zero"}
+        }))
+        .unwrap();
+        assert_eq!((spec.chain_id, spec.mode), (5, Mode::Poa));
+        assert_eq!(spec.fork_at(0, 0), Fork::Shanghai);
+        let limits = |time| {
+            let params = spec.blob_params_at(time);
+            (params.target_blob_count, params.max_blob_count, params.max_blobs_per_tx)
+        };
+        assert_eq!(limits(10), (1, 2, 2));
+        assert_eq!(limits(20), (4, 8, 8));
+        assert_eq!(limits(30), (4, 8, 6));
+        assert_eq!(limits(40), (10, 15, 6));
+        let parent = Header { base_fee_per_gas: Some(7), timestamp: 9, ..Default::default() };
+        assert_eq!(spec.next_base_fee(&parent), Some(0));
+        assert_eq!(spec.next_excess_blob_gas(&parent, 9), None);
+        assert_eq!(spec.next_excess_blob_gas(&parent, 10), Some(0));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let blob = json!({"target": 3, "max": 2, "baseFeeUpdateFraction": 1});
+        let error = spec(json!({"cancunTime": 0, "blobSchedule": {"cancun": blob}})).unwrap_err();
+        assert!(error.to_string().starts_with("blobSchedule.cancun: target 3, max 2"));
+        let error = spec(json!({"mainspring": {"mode": "magic"}})).unwrap_err();
+        assert!(error.to_string().contains("magic"), "{error}");
+    }
+
+    #[test]
+    fn the_base_fee_follows_the_parent() {
+        let spec = spec(json!({"londonBlock": 5, "homesteadBlock": 0})).unwrap();
+        let mut parent = Header { number: 3, gas_limit: 30_000_000, ..Default::default() };
+        assert_eq!(spec.next_base_fee(&parent), None);
+        parent.number = 4;
+        assert_eq!(spec.next_base_fee(&parent), Some(1_000_000_000));
+        parent = Header { number: 5, base_fee_per_gas: Some(1_000_000_000), ..parent };
+        assert_eq!(spec.next_base_fee(&parent), Some(875_000_000));
+        parent.gas_used = 30_000_000;
+        assert_eq!(spec.next_base_fee(&parent), Some(1_125_000_000));
+    }
+}
