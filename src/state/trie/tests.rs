@@ -54,7 +54,7 @@ struct World {
     /// One model a block.
     history: Vec<Model>,
     /// Blocks that are not written yet.
-    pending: Vec<(u64, StateChanges)>,
+    pending: Vec<(u64, B256, StateChanges)>,
     removals: Removals,
     flushed: Option<u64>,
     accounts: u64,
@@ -142,7 +142,7 @@ impl World {
         }
         self.history.push(model);
         self.commit(changes);
-        let (model, (_, changes)) = (self.model(), self.pending.last().unwrap());
+        let (model, (.., changes)) = (self.model(), self.pending.last().unwrap());
         assert_eq!(self.trie.root(), model_root(&model), "block {number}");
         for (address, change) in &changes.accounts {
             let Some(account) = change.account else { continue };
@@ -153,16 +153,16 @@ impl World {
 
     /// Applies the changes as the block above the newest one applied.
     fn commit(&mut self, mut changes: StateChanges) {
-        let newest = self.pending.last().map(|(number, _)| *number).or(self.flushed);
+        let newest = self.pending.last().map(|(number, ..)| *number).or(self.flushed);
         let number = newest.map_or(0, |newest| newest + 1);
         let reader = self.reader();
         let gone = self.trie.apply(&mut changes, number, &reader, &mut self.ids).unwrap();
         self.removals.extend(gone);
-        self.pending.push((number, changes));
+        self.pending.push((number, self.trie.root(), changes));
     }
 
     fn flush(&mut self) {
-        let Some((last, _)) = self.pending.last() else { return };
+        let Some((last, ..)) = self.pending.last() else { return };
         let flushed = Some(*last);
         let removals = std::mem::take(&mut self.removals);
         let trie = TrieChanges {
@@ -170,12 +170,14 @@ impl World {
             removed: removals.branches,
             rows: self.trie.rows_since(self.flushed),
         };
-        let block = |(number, changes)| FlushBlock {
+        let block = |(number, root, changes)| FlushBlock {
+            root,
             block: block_hash(number),
             changes,
             transactions: Vec::new(),
         };
-        let blocks = self.pending.iter().map(|(number, changes)| block((*number, changes)));
+        let blocks =
+            self.pending.iter().map(|(number, root, changes)| block((*number, *root, changes)));
         let next_storage_id = self.ids.next();
         let batch = StateBatch { blocks: blocks.collect(), trie, next_storage_id };
         self.storage.state.flush(&batch).unwrap();
@@ -270,7 +272,8 @@ impl World {
         let to = self.rng.random_range(0..=flushed);
         let head_root = model_root(&self.history[flushed as usize]);
         let rewound = rewind(&self.reader(), head_root, to).unwrap();
-        self.storage.state.unwind(block_hash(to), &rewound.stored).unwrap();
+        let root = rewound.trie.root();
+        self.storage.state.unwind(block_hash(to), root, &rewound.stored).unwrap();
         self.trie = rewound.trie;
         self.history.truncate(to as usize + 1);
         self.pending.clear();
