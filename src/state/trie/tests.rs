@@ -1,6 +1,6 @@
 //! Do tries, proofs and history agree with a model, over real rows?
 
-use super::{edit::tests::crowded_key, history::full_root, proof::hashed, *};
+use super::{history::full_root, proof::hashed, *};
 use crate::{
     primitives::{Account, AccountChange, BlockNumHash, StateChanges},
     storage::{Durability, FlushBlock, StateBatch, StateReader, Storage, TrieChanges, TrieRow},
@@ -11,11 +11,23 @@ use alloy_trie::{
     HashBuilder, TrieAccount,
     proof::{ProofRetainer, verify_proof},
 };
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use std::collections::{BTreeMap, hash_map::Entry};
 
 /// Balance and slots by address.
 type Model = BTreeMap<Address, (u64, BTreeMap<U256, U256>)>;
+
+/// Keys that share most of their nibbles, so that nodes lie deep and inside one another.
+pub(super) fn crowded_key(rng: &mut StdRng) -> B256 {
+    let base = [0x00, 0x11, 0x77][rng.random_range(0..3)];
+    let mut key = B256::repeat_byte(base);
+    let places: &[usize] = &[0, 15, 29, 30, 31, 31, 31];
+    for _ in 0..rng.random_range(0..3) {
+        let place = *places.choose(rng).unwrap();
+        key[place] ^= [0x01, 0x10, 0x02][rng.random_range(0..3)];
+    }
+    key
+}
 
 fn root_of(leaves: BTreeMap<B256, Vec<u8>>) -> B256 {
     let mut builder = HashBuilder::default();
