@@ -10,8 +10,9 @@
 // byte of code is a failure of this script. forge must be on the PATH: PATH="$(scripts/setup-tools.sh):$PATH".
 
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -215,16 +216,26 @@ function compile(source) {
 
 /** Runs the tests on that runtime code; `failure` names the first test that failed, if any did. */
 function test(code, flags) {
-  const env = { ...process.env, FOUNDRY_PROFILE: 'quick', MAIN_CODE: code, NO_COLOR: '1' };
+  // forge replays earlier failures: what an edit broke must not be tried on the next one, or on the real contract.
+  const failures = mkdtempSync(join(tmpdir(), 'mutate-'));
+  const env = {
+    ...process.env,
+    FOUNDRY_PROFILE: 'quick',
+    FOUNDRY_FUZZ_FAILURE_PERSIST_DIR: failures,
+    FOUNDRY_INVARIANT_FAILURE_PERSIST_DIR: failures,
+    MAIN_CODE: code,
+    NO_COLOR: '1',
+  };
   const about = ['--match-path', 'contracts/test/{Ledger,Locks,Orders,Reentry,Invariants}.t.sol'];
   return new Promise((resolve, reject) => {
     execFile('forge', ['test', '--root', ROOT, ...about, ...flags], { env, maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
+      rmSync(failures, { recursive: true, force: true });
       if (error?.code === 'ENOENT') return reject(new Error('forge is not on the PATH: run scripts/setup-tools.sh'));
       const output = stdout + stderr;
       const ran = /(\d+) tests? passed, (\d+) failed, \d+ skipped/.exec(output);
       if (!ran) return reject(new Error(`forge ran no tests:\n${output}`));
-      const failed = /^\[FAIL.*\] (\w+)\(/m.exec(output);
-      resolve({ output, passed: Number(ran[1]), failure: error ? (failed?.[1] ?? `${ran[2]} tests failed`) : undefined });
+      const [, failed] = /^(?:\[FAIL.*\]| ) ?((?:test|invariant)\w+)\(/m.exec(output) ?? [];
+      resolve({ output, passed: Number(ran[1]), failure: error ? (failed ?? `${ran[2]} tests failed`) : undefined });
     });
   });
 }

@@ -16,6 +16,9 @@ contract InvariantsTest {
 
     bool public constant IS_TEST = true;
 
+    /// No profile's runs are shorter. Shorter ones are made by forge when it looks for the shortest way to a failure.
+    uint256 private constant WHOLE_RUN = 200;
+
     Main private main;
     Market private market;
 
@@ -31,7 +34,7 @@ contract InvariantsTest {
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
-        bytes4[] memory actions = new bytes4[](13);
+        bytes4[] memory actions = new bytes4[](14);
         actions[0] = market.deposit.selector;
         actions[1] = market.withdraw.selector;
         actions[2] = market.transfer.selector;
@@ -44,12 +47,14 @@ contract InvariantsTest {
         actions[9] = market.print.selector;
         actions[10] = market.trade.selector;
         actions[11] = market.force.selector;
-        actions[12] = market.anything.selector;
+        actions[12] = market.trespass.selector;
+        actions[13] = market.anything.selector;
         targets[0] = FuzzSelector(address(market), actions);
     }
 
     /// A run in which some action never succeeded proves nothing about it.
     function afterInvariant() public view {
+        if (market.begun() < WHOLE_RUN) return;
         for (uint256 action = 0; action <= uint256(type(Market.Action).max); ++action) {
             uint256 times = market.succeeded(Market.Action(action));
             string memory name = vm.toString(action);

@@ -25,6 +25,7 @@ interface Vm {
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
     function expectEmit(address emitter) external;
+    function toString(bytes calldata value) external pure returns (string memory);
     function toString(uint256 value) external pure returns (string memory);
     function envOr(string calldata name, bytes calldata otherwise) external view returns (bytes memory);
     function startBroadcast() external;

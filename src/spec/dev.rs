@@ -117,7 +117,7 @@ fn contract(code: Bytes) -> GenesisAccount {
 }
 
 /// Only what the file format can say, so that a genesis read back is equal.
-fn in_file_form(params: BlobParams) -> BlobParams {
+const fn in_file_form(params: BlobParams) -> BlobParams {
     params.with_max_blobs_per_tx(params.max_blob_count).with_blob_base_cost(0)
 }
 

@@ -2,10 +2,15 @@
 
 mod edit;
 mod overlay;
+mod trie;
 mod view;
 
 pub use edit::edits_to_changes;
 pub use overlay::Overlay;
+pub use trie::{
+    AccountProof, Removals, SlotProof, StateTrie, StorageIds, TrieError, full_root, prove_at,
+    rewind,
+};
 pub use view::StateView;
 
 use crate::storage::StorageError;

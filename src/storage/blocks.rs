@@ -117,16 +117,16 @@ impl BlocksReader {
         Ok(edits)
     }
 
-    /// The transactions that waited in the pool when it was last journaled.
-    pub fn pool(&self) -> Result<Vec<Transaction>, StorageError> {
+    /// The pool's journal: transaction hash and the row that the pool wrote.
+    pub fn pool(&self) -> Result<Vec<(B256, Vec<u8>)>, StorageError> {
         let mut cursor = self.tx.cursor(POOL)?;
-        let mut row: Option<(Vec<u8>, Vec<u8>)> = cursor.first()?;
-        let mut transactions = Vec::new();
-        while let Some((_, value)) = row {
-            transactions.push(codec::decode_pooled(&value)?);
+        let mut row: Option<([u8; 32], Vec<u8>)> = cursor.first()?;
+        let mut rows = Vec::new();
+        while let Some((hash, value)) = row {
+            rows.push((B256::from(hash), value));
             row = cursor.next()?;
         }
-        Ok(transactions)
+        Ok(rows)
     }
 
     /// The genesis (JSON) that this directory was made with.

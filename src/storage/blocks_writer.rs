@@ -5,7 +5,7 @@ use super::{
     environment::WriteTx,
     tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, NUMBERS, POOL, RECEIPTS},
 };
-use crate::primitives::{Edit, Transaction};
+use crate::primitives::Edit;
 use alloy_primitives::B256;
 use alloy_rlp::Encodable;
 
@@ -22,10 +22,10 @@ pub struct BlocksBatch<'a> {
     pub blocks: &'a [StoredBlock],
     /// New edits: the block they will be part of, the place of the first, the edits.
     pub edits: Option<(u64, usize, &'a [Edit])>,
-    /// Transactions that entered the pool.
-    pub pool_added: &'a [Transaction],
-    /// Transactions that left it.
+    /// Rows that leave the pool's journal.
     pub pool_removed: &'a [B256],
+    /// Rows that enter it.
+    pub pool_added: &'a [(B256, Vec<u8>)],
 }
 
 impl BlocksDb {
@@ -55,12 +55,11 @@ impl BlocksDb {
                 tx.put(EDITS, &edit_key(number, first + place), &row)?;
             }
         }
-        for transaction in batch.pool_added {
-            let row = codec::encode_pooled(transaction);
-            tx.put(POOL, transaction.hash().as_slice(), &row)?;
-        }
         for hash in batch.pool_removed {
             tx.delete(POOL, hash.as_slice())?;
+        }
+        for (hash, row) in batch.pool_added {
+            tx.put(POOL, hash.as_slice(), row)?;
         }
         fail::fail_point!("blocks-commit-middle", |_| Err(StorageError::Failpoint(
             "blocks-commit-middle"

@@ -127,20 +127,6 @@ fn decode_transaction(sender: &[u8], raw: &[u8]) -> Result<Transaction, StorageE
     Ok(Transaction::new_unchecked(envelope, Address::from_slice(sender)))
 }
 
-/// A pool journal row: the sender, then the network form with a blob sidecar.
-pub(super) fn encode_pooled(transaction: &Transaction) -> Vec<u8> {
-    let mut row = transaction.sender().to_vec();
-    transaction.envelope().encode_2718(&mut row);
-    row
-}
-
-/// Reads what [`encode_pooled`] wrote.
-pub(super) fn decode_pooled(row: &[u8]) -> Result<Transaction, StorageError> {
-    let mut rest = Rest { table: "pool", bytes: row };
-    let sender = rest.take(20)?;
-    decode_transaction(sender, rest.bytes)
-}
-
 /// Count, end of each receipt, the receipts.
 pub(super) fn encode_receipts(receipts: &[Receipt]) -> Vec<u8> {
     let mut row = Vec::with_capacity(16 + receipts.len() * 64);

@@ -14,7 +14,10 @@ use super::{
 use crate::primitives::{Account, BlockNumHash, StorageId};
 use alloy_primitives::{B256, U256};
 use alloy_trie::Nibbles;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    array::TryFromSliceError,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// One consistent snapshot of `state`.
 #[derive(Debug)]
@@ -38,11 +41,21 @@ impl StateReader {
 
     /// The block up to which the state is written; `None` before genesis.
     pub fn head(&self) -> Result<Option<BlockNumHash>, StorageError> {
+        Ok(self.head_row()?.map(|(head, _)| head))
+    }
+
+    /// The state root of the written state; `None` before genesis.
+    pub fn head_root(&self) -> Result<Option<B256>, StorageError> {
+        Ok(self.head_row()?.map(|(_, root)| root))
+    }
+
+    fn head_row(&self) -> Result<Option<(BlockNumHash, B256)>, StorageError> {
         let Some(row) = self.tx.get(META, META_HEAD)? else { return Ok(None) };
-        let (number, hash) = row.split_at_checked(8).filter(|(_, hash)| hash.len() == 32).ok_or(
-            StorageError::Row { table: "meta", reason: "the head is not a number and a hash" },
-        )?;
-        Ok(Some(BlockNumHash::new(be_u64(META, number)?, B256::from_slice(hash))))
+        let row: &[u8; 72] = row.as_ref().try_into().map_err(|_length: TryFromSliceError| {
+            StorageError::Row { table: "meta", reason: "the head is not a number and two hashes" }
+        })?;
+        let head = BlockNumHash::new(be_u64(META, &row[..8])?, B256::from_slice(&row[8..40]));
+        Ok(Some((head, B256::from_slice(&row[40..]))))
     }
 
     /// The next storage id that no contract has.

@@ -26,6 +26,8 @@ pub struct StateDb {
 pub struct FlushBlock<'a> {
     /// Height and hash.
     pub block: BlockNumHash,
+    /// Root of the state after it.
+    pub root: B256,
     /// What it changed, with storage roots and ids filled in.
     pub changes: &'a StateChanges,
     /// Its transactions, in order.
@@ -90,7 +92,7 @@ impl StateDb {
             "state-flush-middle"
         )));
         write_trie(&tx, &batch.trie)?;
-        put_head(&tx, last.block)?;
+        put_head(&tx, last.block, last.root)?;
         tx.put(META, META_NEXT_STORAGE_ID, &batch.next_storage_id.to_be_bytes())?;
         tx.commit()?;
         fail::fail_point!("state-flush-after");
@@ -98,7 +100,12 @@ impl StateDb {
     }
 
     /// Removes every version above block `to` and lets the stored trie follow. One commit.
-    pub fn unwind(&self, to: BlockNumHash, trie: &TrieChanges) -> Result<(), StorageError> {
+    pub fn unwind(
+        &self,
+        to: BlockNumHash,
+        root: B256,
+        trie: &TrieChanges,
+    ) -> Result<(), StorageError> {
         let tx = self.environment.write()?;
         for number in blocks_above(&tx, to.number)? {
             let mut changed = ChangedKeys::default();
@@ -116,7 +123,7 @@ impl StateDb {
             tx.delete(CHANGES, &number.to_be_bytes())?;
         }
         write_trie(&tx, trie)?;
-        put_head(&tx, to)?;
+        put_head(&tx, to, root)?;
         let unwinds = tx.get(META, META_UNWINDS)?.map_or(Ok(0), |row| be_u64(META, &row))?;
         tx.put(META, META_UNWINDS, &(unwinds + 1).to_be_bytes())?;
         tx.commit()
@@ -135,8 +142,8 @@ fn blocks_above(tx: &WriteTx, number: u64) -> Result<Vec<u64>, StorageError> {
     Ok(numbers)
 }
 
-fn put_head(tx: &WriteTx, head: BlockNumHash) -> Result<(), StorageError> {
-    let row = [&head.number.to_be_bytes(), head.hash.as_slice()].concat();
+fn put_head(tx: &WriteTx, head: BlockNumHash, root: B256) -> Result<(), StorageError> {
+    let row = [&head.number.to_be_bytes(), head.hash.as_slice(), root.as_slice()].concat();
     tx.put(META, META_HEAD, &row)
 }
 
@@ -148,7 +155,7 @@ fn write_rows(tx: &WriteTx, blocks: &[FlushBlock<'_>]) -> Result<(), StorageErro
     let mut codes = Vec::new();
     let mut preimages = Vec::new();
     let mut places = Vec::new();
-    for FlushBlock { block, changes, transactions } in blocks {
+    for FlushBlock { block, changes, transactions, .. } in blocks {
         let mut changed = ChangedKeys::default();
         for (address, change) in &changes.accounts {
             let hashed = keccak256(address);

@@ -28,7 +28,7 @@ pub(super) const NUMBERS: Table = table(4, "numbers");
 /// `blocks`: number, sequence -> a developer's edit that is part of block `number`. Removed by
 /// unwinding and by reverting to a snapshot.
 pub(super) const EDITS: Table = table(5, "edits");
-/// `blocks`: transaction hash -> sender and encoding of a transaction that waits in the pool.
+/// `blocks`: hash -> a transaction that waits, in the form the pool gives it. Removed when it leaves.
 pub(super) const POOL: Table = table(6, "pool");
 
 /// `state`: keccak(address), inverted block -> account as of that block; empty = no account.
@@ -62,7 +62,7 @@ pub(super) const SCHEMA_VERSION: u64 = 1;
 pub(super) const META_SCHEMA: &[u8] = b"schema";
 /// Key of the stored genesis (JSON) in [`META`] of `blocks`.
 pub(super) const META_GENESIS: &[u8] = b"genesis";
-/// Key of the flushed head (number and hash) in [`META`] of `state`.
+/// Key of the flushed head (number, hash, state root) in [`META`] of `state`.
 pub(super) const META_HEAD: &[u8] = b"head";
 /// Key of the next unused storage id in [`META`] of `state`.
 pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";

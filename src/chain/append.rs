@@ -1,0 +1,197 @@
+//! Appending: what a block is built on, and how an executed block becomes the head.
+
+use super::{
+    Chain, ChainError, ChainEvent,
+    visible::{Recent, Visible},
+};
+use crate::{
+    primitives::{Block, Edit, Receipt, SealedHeader, StateChanges, Transaction},
+    state::{Removals, StateTrie, StateView, StorageIds, TrieError, edits_to_changes},
+    storage::{BlocksBatch, StateReader, StoredBlock},
+};
+use alloy_primitives::B256;
+use std::sync::Arc;
+
+/// What the writer remembers between two changes.
+#[derive(Debug, Default)]
+pub(super) struct WriterState {
+    /// Set when memory and disk may differ after a failed write.
+    pub(super) halted: Option<String>,
+}
+
+impl WriterState {
+    pub(super) fn check(&self) -> Result<(), ChainError> {
+        match &self.halted {
+            Some(reason) => Err(ChainError::Halted { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everything a block is built from: the head, its state, and the edits that become part of it.
+#[derive(Debug)]
+pub struct BuildContext {
+    /// The head.
+    pub parent: Arc<SealedHeader>,
+    /// The state of the head, without the edits.
+    pub view: StateView,
+    /// What the edits change.
+    pub edits: Arc<StateChanges>,
+    trie: TrieContext,
+}
+
+/// How the trie follows a block's changes.
+#[derive(Debug)]
+pub struct TrieStep {
+    trie: StateTrie,
+    removed: Removals,
+    next_storage_id: u64,
+    edit_count: usize,
+}
+
+impl BuildContext {
+    /// The state for execution, and what [`TrieContext::root`] needs afterwards.
+    pub fn split(self) -> (StateView, TrieContext) {
+        (self.view, self.trie)
+    }
+}
+
+/// The parent's trie, ready for a block's changes.
+#[derive(Debug)]
+pub struct TrieContext {
+    reader: StateReader,
+    trie: StateTrie,
+    next_storage_id: u64,
+    edit_count: usize,
+    number: u64,
+}
+
+impl TrieContext {
+    /// Applies a block's changes, fills in their storage roots, and answers the state root.
+    pub fn root(mut self, changes: &mut StateChanges) -> Result<(B256, TrieStep), TrieError> {
+        let mut ids = StorageIds::new(self.next_storage_id);
+        let removed = self.trie.apply(changes, self.number, &self.reader, &mut ids)?;
+        let root = self.trie.root();
+        let step = TrieStep {
+            trie: self.trie,
+            removed,
+            next_storage_id: ids.next(),
+            edit_count: self.edit_count,
+        };
+        Ok((root, step))
+    }
+}
+
+/// A block that was executed and whose state root is known: all that can be appended.
+#[derive(Debug)]
+pub struct ExecutedBlock {
+    /// Header and body.
+    pub block: Block,
+    /// One a transaction.
+    pub receipts: Arc<Vec<Receipt>>,
+    /// What it changed, with storage roots filled in.
+    pub changes: StateChanges,
+    /// How the trie follows.
+    pub step: TrieStep,
+}
+
+impl ExecutedBlock {
+    pub(super) fn into_recent(self) -> (Recent, usize) {
+        let hashes = self.block.body.transactions.iter().map(Transaction::hash);
+        let places = hashes.enumerate().map(|(index, hash)| (hash, index as u32)).collect();
+        let recent = Recent {
+            stored: StoredBlock { block: self.block, receipts: self.receipts },
+            changes: Arc::new(self.changes),
+            trie: self.step.trie,
+            removed: self.step.removed,
+            next_storage_id: self.step.next_storage_id,
+            places,
+        };
+        (recent, self.step.edit_count)
+    }
+}
+
+impl Chain {
+    /// What the next block is built from.
+    pub fn build_context(&self) -> Result<BuildContext, ChainError> {
+        let (visible, view) = self.visible_view(None)?;
+        Ok(BuildContext {
+            parent: visible.header.clone(),
+            view,
+            edits: visible.edit_changes.clone(),
+            trie: TrieContext {
+                reader: self.storage.state.reader()?,
+                trie: visible.trie.clone(),
+                next_storage_id: visible.next_storage_id,
+                edit_count: visible.edits.len(),
+                number: visible.number() + 1,
+            },
+        })
+    }
+
+    /// Makes an executed block durable, then visible, then news. Waits while too many blocks wait
+    /// to be written to the state.
+    ///
+    /// # Errors
+    /// [`ChainError::StaleParent`] when the head moved since the block was built. Nothing is
+    /// visible or stored unless this returns `Ok`.
+    pub fn append(&self, executed: ExecutedBlock) -> Result<(), ChainError> {
+        self.flush.wait_for_room(self)?;
+        let (recent, edits_used) = executed.into_recent();
+        let recent = Arc::new(recent);
+        let writer = self.writer.lock();
+        writer.check()?;
+        let visible = self.visible.load_full();
+        let block = &recent.stored.block;
+        if block.header.parent_hash != visible.header.seal() {
+            return Err(ChainError::StaleParent {
+                number: block.number(),
+                parent: block.header.parent_hash,
+                head: visible.header.seal(),
+            });
+        }
+        let later_edits = visible.edits.get(edits_used..).unwrap_or_default().to_vec();
+        self.storage.blocks.commit(&BlocksBatch {
+            keep_edits: Some((block.number(), edits_used)),
+            blocks: std::slice::from_ref(&recent.stored),
+            edits: Some((block.number() + 1, 0, &later_edits)),
+            ..Default::default()
+        })?;
+        self.clock.block_appended(block.header.timestamp);
+        let next = visible.with_block(recent.clone());
+        self.publish(next, later_edits)?;
+        drop(writer);
+        self.flush.block_appended();
+        // No subscriber is no error.
+        let _ = self.events.send(ChainEvent::NewHead(recent.stored.clone()));
+        Ok(())
+    }
+
+    /// Swaps the visible head; edits that came while the block was built lie over it.
+    fn publish(&self, mut next: Visible, later_edits: Vec<Edit>) -> Result<(), ChainError> {
+        if !later_edits.is_empty() {
+            let view = self.view_of(&next, None)?;
+            next.edit_changes = Arc::new(edits_to_changes(&view, &later_edits)?);
+            next.edits = Arc::new(later_edits);
+        }
+        self.visible.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// Makes the pool's journal durable: removes rows, then adds rows.
+    pub fn write_pool_journal(
+        &self,
+        removed: &[B256],
+        added: &[(B256, Vec<u8>)],
+    ) -> Result<(), ChainError> {
+        let writer = self.writer.lock();
+        writer.check()?;
+        let batch = BlocksBatch { pool_removed: removed, pool_added: added, ..Default::default() };
+        Ok(self.storage.blocks.commit(&batch)?)
+    }
+
+    /// The pool's journal as it was last made durable.
+    pub fn pool_journal(&self) -> Result<Vec<(B256, Vec<u8>)>, ChainError> {
+        Ok(self.storage.blocks.reader()?.pool()?)
+    }
+}

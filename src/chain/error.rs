@@ -1,0 +1,76 @@
+//! Why the chain could not answer or change.
+
+use crate::{
+    evm::{ApplyError, EvmError},
+    state::{StateError, TrieError},
+    storage::StorageError,
+};
+use alloy_primitives::B256;
+
+/// Why the chain could not answer or change.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The state failed.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The trie failed.
+    #[error(transparent)]
+    Trie(#[from] TrieError),
+    /// A stored block does not execute.
+    #[error(transparent)]
+    Evm(#[from] EvmError),
+    /// A transaction of a stored block is not valid any more.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// There is no canonical block at this height.
+    #[error("block {number} is unknown: the head is block {head}")]
+    UnknownBlock {
+        /// What was asked for.
+        number: u64,
+        /// The head's height.
+        head: u64,
+    },
+    /// The block was built on a head that is not the head any more.
+    #[error("block {number} was built on {parent}, but the head is {head}")]
+    StaleParent {
+        /// The block's height.
+        number: u64,
+        /// The parent it names.
+        parent: B256,
+        /// The head's hash.
+        head: B256,
+    },
+    /// The data belongs to another chain.
+    #[error(
+        "the data directory holds the chain with genesis {stored}, not {given}; start over with \
+         --fresh or choose another --datadir"
+    )]
+    OtherGenesis {
+        /// Genesis hash of the stored chain.
+        stored: B256,
+        /// Genesis hash that was asked for.
+        given: B256,
+    },
+    /// Executing a stored block again gave another state.
+    #[error(
+        "block {number} says state root {stored}, but executing it gives {computed}: the data is \
+         damaged; restore a backup, or start over with --fresh"
+    )]
+    StateRoot {
+        /// The block's height.
+        number: u64,
+        /// Root in its header.
+        stored: B256,
+        /// Root computed.
+        computed: B256,
+    },
+    /// The chain stopped accepting changes after a failed write.
+    #[error("the chain accepts no changes since a write failed ({reason}); restart the node")]
+    Halted {
+        /// The failure.
+        reason: String,
+    },
+}

@@ -1,0 +1,59 @@
+//! The canonical chain and its only writer.
+//!
+//! What a reader sees is one immutable [`visible::Visible`] that is swapped when a block is durable: no
+//! reader ever sees half a block. Writers take [`Chain::writer`] one after the other.
+
+mod append;
+mod clock;
+mod edits;
+mod error;
+mod events;
+mod flush;
+mod open;
+mod query;
+mod unwind;
+mod visible;
+
+pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
+pub use clock::{Clock, ClockState, genesis_time};
+pub use error::ChainError;
+pub use events::ChainEvent;
+pub use flush::FlushLimits;
+pub use open::Opened;
+pub use query::Finality;
+
+use crate::{evm::EvmSettings, spec::ChainSpec, storage::Storage};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::broadcast;
+use visible::Visible;
+
+/// What shapes a chain besides its genesis.
+#[derive(Clone, Debug)]
+pub struct ChainSettings {
+    /// Rules of execution that are not consensus: limits a developer may lift.
+    pub evm: EvmSettings,
+    /// When blocks are written from memory into the state.
+    pub flush: FlushLimits,
+    /// Trie nodes that may stay in memory.
+    pub trie_nodes: usize,
+    /// With `Some(n)`, `safe` and `finalized` are n and 2n blocks behind the head; else the head.
+    pub slots_in_an_epoch: u64,
+}
+
+/// The canonical chain. Shared; every method may be called from any thread.
+#[derive(Debug)]
+pub struct Chain {
+    spec: Arc<ChainSpec>,
+    settings: ChainSettings,
+    storage: Storage,
+    clock: Clock,
+    visible: ArcSwap<Visible>,
+    /// Held by whoever changes the chain; what is inside does not matter to readers.
+    writer: Mutex<append::WriterState>,
+    /// Held while rows are written to or removed from `state`.
+    state_writer: Mutex<()>,
+    flush: flush::FlushSignal,
+    events: broadcast::Sender<ChainEvent>,
+}

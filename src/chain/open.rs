@@ -1,0 +1,210 @@
+//! Opening: a new chain gets its genesis, a stored one is brought back to its last durable block.
+
+use super::{
+    Chain, ChainError, ChainSettings, Clock, append::WriterState, events, flush::FlushSignal,
+    visible::Visible,
+};
+use crate::{
+    evm,
+    primitives::{Block, BlockNumHash, Body, SealedHeader},
+    spec::ChainSpec,
+    state::{Overlay, StateTrie, StorageIds, edits_to_changes},
+    storage::{BlocksBatch, FlushBlock, StateBatch, Storage, StoredBlock, TrieChanges},
+};
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+
+/// What opening found and did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The chain was made now.
+    pub created: bool,
+    /// Blocks above the written state that were executed again.
+    pub executed: u64,
+}
+
+impl Chain {
+    /// Opens the chain of `spec` in `storage`, or makes it.
+    ///
+    /// # Errors
+    /// [`ChainError::OtherGenesis`] when another chain is stored there.
+    pub fn open(
+        storage: Storage,
+        spec: Arc<ChainSpec>,
+        settings: ChainSettings,
+    ) -> Result<(Arc<Self>, Opened), ChainError> {
+        let genesis = Genesis::of(&spec, &storage)?;
+        let stored = storage.blocks.reader()?.header(genesis.block.number())?;
+        let created = stored.is_none();
+        match stored {
+            None => genesis.store_block(&storage)?,
+            Some(stored) if stored.seal() != genesis.block.hash() => {
+                return Err(ChainError::OtherGenesis {
+                    stored: stored.seal(),
+                    given: genesis.block.hash(),
+                });
+            }
+            Some(_) => {}
+        }
+        if storage.state.reader()?.head()?.is_none() {
+            genesis.store_state(&storage)?;
+        }
+        let head = storage.blocks.reader()?.head()?;
+        let head = head.ok_or(ChainError::UnknownBlock { number: 0, head: 0 })?;
+        let chain = Self::assemble(storage, spec, settings, genesis.block.header.clone())?;
+        let executed = chain.recover(&head)?;
+        Ok((Arc::new(chain), Opened { created, executed }))
+    }
+
+    fn assemble(
+        storage: Storage,
+        spec: Arc<ChainSpec>,
+        settings: ChainSettings,
+        genesis: Arc<SealedHeader>,
+    ) -> Result<Self, ChainError> {
+        let visible = Visible {
+            flushed: BlockNumHash::new(genesis.number, genesis.seal()),
+            header: genesis,
+            recent: Default::default(),
+            overlay: Overlay::default(),
+            recent_bytes: 0,
+            recent_gas: 0,
+            trie: StateTrie::empty(),
+            edits: Arc::default(),
+            edit_changes: Arc::default(),
+            unwinds: 0,
+            next_storage_id: 1,
+        };
+        Ok(Self {
+            spec,
+            settings,
+            storage,
+            clock: Clock::default(),
+            visible: ArcSwap::from_pointee(visible),
+            writer: WriterState::default().into(),
+            state_writer: Default::default(),
+            flush: FlushSignal::default(),
+            events: tokio::sync::broadcast::channel(events::CAPACITY).0,
+        })
+    }
+
+    /// Brings the state to the head of `blocks`: unwinds what is not canonical, executes what is
+    /// missing. Bounded by the flush limits, not by the length of the chain.
+    fn recover(&self, head: &SealedHeader) -> Result<u64, ChainError> {
+        let mut flushed = self.common_block()?;
+        let state_head = self.storage.state.reader()?.head()?.map_or(flushed, |head| head.number);
+        if flushed < state_head {
+            self.unwind_state(flushed)?;
+        }
+        let unwinds = self.storage.state.reader()?.unwinds()?;
+        self.visible.store(Arc::new(self.head_in_state(flushed, unwinds)?));
+        let missing = head.number - flushed;
+        while flushed < head.number {
+            flushed += 1;
+            self.execute_again(flushed)?;
+            if self.settings.flush.blocks <= self.visible.load().recent.len() {
+                self.flush_state()?;
+            }
+        }
+        let visible = self.visible.load_full();
+        let edits = self.storage.blocks.reader()?.edits(head.number + 1)?;
+        let view = self.view_of(&visible, None)?;
+        let mut next = visible.as_ref().clone();
+        next.edit_changes = Arc::new(edits_to_changes(&view, &edits)?);
+        next.edits = Arc::new(edits);
+        self.visible.store(Arc::new(next));
+        self.clock.restore(Clock::from_head(head.timestamp).save());
+        Ok(missing)
+    }
+
+    /// The highest block that the state and `blocks` agree on.
+    fn common_block(&self) -> Result<u64, ChainError> {
+        let (state, blocks) = (self.storage.state.reader()?, self.storage.blocks.reader()?);
+        let first = self.head().number;
+        let mut number = state.head()?.map_or(first, |head| head.number);
+        while number > first && blocks.hash(number)? != state.block_hash(number)? {
+            number -= 1;
+        }
+        Ok(number)
+    }
+
+    /// Executes a stored block over the state in memory and checks every result.
+    fn execute_again(&self, number: u64) -> Result<(), ChainError> {
+        let reader = self.storage.blocks.reader()?;
+        let (Some(block), Some(receipts)) = (reader.block(number)?, reader.receipts(number)?)
+        else {
+            return Err(ChainError::UnknownBlock { number, head: number });
+        };
+        let edits = reader.edits(number)?;
+        let context = self.build_context()?;
+        let edits = edits_to_changes(&context.view, &edits)?;
+        let (view, trie) = context.split();
+        let mut executed = evm::execute(&self.spec, &self.settings.evm, view, edits, &block)?;
+        evm::check(block.header.inner(), &executed)?;
+        let (root, step) = trie.root(&mut executed.changes)?;
+        if root != block.header.state_root {
+            let stored = block.header.state_root;
+            return Err(ChainError::StateRoot { number, stored, computed: root });
+        }
+        let recent = super::ExecutedBlock {
+            block,
+            receipts: Arc::new(receipts),
+            changes: executed.changes,
+            step,
+        };
+        let (recent, _) = recent.into_recent();
+        self.visible.store(Arc::new(self.visible.load().with_block(Arc::new(recent))));
+        Ok(())
+    }
+}
+
+/// Block 0 and its state.
+struct Genesis {
+    json: Vec<u8>,
+    block: Block,
+    changes: crate::primitives::StateChanges,
+    trie: TrieChanges,
+    next_storage_id: u64,
+}
+
+impl Genesis {
+    fn of(spec: &ChainSpec, storage: &Storage) -> Result<Self, ChainError> {
+        let mut changes = spec.genesis_changes();
+        let mut trie = StateTrie::empty();
+        let mut ids = StorageIds::new(1);
+        let number = spec.genesis.number.unwrap_or(0);
+        trie.apply(&mut changes, number + 1, &storage.state.reader()?, &mut ids)?;
+        let header = spec.genesis_header(trie.root());
+        let withdrawals = header.withdrawals_root.map(|_| Default::default());
+        Ok(Self {
+            json: serde_json::to_vec(&spec.genesis).unwrap_or_default(),
+            block: Block::new(header, Body { withdrawals, ..Default::default() }),
+            changes,
+            trie: TrieChanges { rows: trie.rows_since(None), ..Default::default() },
+            next_storage_id: ids.next(),
+        })
+    }
+
+    fn store_block(&self, storage: &Storage) -> Result<(), ChainError> {
+        let stored = StoredBlock { block: self.block.clone(), receipts: Arc::default() };
+        Ok(storage.blocks.commit(&BlocksBatch {
+            genesis: Some(&self.json),
+            blocks: &[stored],
+            ..Default::default()
+        })?)
+    }
+
+    fn store_state(&self, storage: &Storage) -> Result<(), ChainError> {
+        let block = FlushBlock {
+            block: self.block.num_hash(),
+            root: self.block.header.state_root,
+            changes: &self.changes,
+            transactions: Vec::new(),
+        };
+        Ok(storage.state.flush(&StateBatch {
+            blocks: vec![block],
+            trie: self.trie.clone(),
+            next_storage_id: self.next_storage_id,
+        })?)
+    }
+}

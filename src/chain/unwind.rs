@@ -1,0 +1,96 @@
+//! Going back to an older block: what is removed, and in which order.
+
+use super::{Chain, ChainError, ChainEvent, visible::Visible};
+use crate::{
+    primitives::{Block, BlockNumHash},
+    state::{Overlay, edits_to_changes, rewind},
+    storage::BlocksBatch,
+};
+use alloy_consensus::constants::EMPTY_ROOT_HASH;
+use std::sync::Arc;
+
+impl Chain {
+    /// Makes block `to` the head again and keeps the first `edits` of the developer's edits that
+    /// lay over it then. The removed blocks are answered in ascending order.
+    ///
+    /// `blocks` is cut first, then `state` follows: after a crash between the two, opening sees
+    /// that the state is ahead and unwinds it.
+    pub fn unwind(&self, to: u64, edits: usize) -> Result<Arc<Vec<Block>>, ChainError> {
+        let state_writer = self.state_writer.lock();
+        let mut writer = self.writer.lock();
+        writer.check()?;
+        let visible = self.visible.load_full();
+        if to > visible.number() {
+            return Err(ChainError::UnknownBlock { number: to, head: visible.number() });
+        }
+        let removed = (to + 1..=visible.number())
+            .filter_map(|number| self.block(number).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
+        self.storage.blocks.commit(&BlocksBatch {
+            truncate_above: Some(to),
+            keep_edits: Some((to + 1, edits)),
+            ..Default::default()
+        })?;
+        match self.head_after_unwind(&visible, to) {
+            Ok(next) => self.visible.store(Arc::new(next)),
+            Err(error) => {
+                writer.halted = Some(error.to_string());
+                return Err(error);
+            }
+        }
+        drop(writer);
+        drop(state_writer);
+        let removed = Arc::new(removed);
+        // No subscriber is no error.
+        let _ = self.events.send(ChainEvent::Unwound { to, removed: removed.clone() });
+        Ok(removed)
+    }
+
+    fn head_after_unwind(&self, visible: &Visible, to: u64) -> Result<Visible, ChainError> {
+        let mut next = if to == visible.number() {
+            visible.clone()
+        } else if let Some(recent) = visible.recent(to) {
+            visible.back_to(recent)
+        } else if to == visible.flushed.number {
+            self.head_in_state(to, visible.unwinds)?
+        } else {
+            self.unwind_state(to)?;
+            self.head_in_state(to, visible.unwinds + 1)?
+        };
+        let edits = self.storage.blocks.reader()?.edits(to + 1)?;
+        let view = self.view_of(&next, None)?;
+        next.edit_changes = Arc::new(edits_to_changes(&view, &edits)?);
+        next.edits = Arc::new(edits);
+        Ok(next)
+    }
+
+    /// Removes everything above block `to` from the state. `to` is below its head.
+    pub(super) fn unwind_state(&self, to: u64) -> Result<(), ChainError> {
+        let reader = self.storage.state.reader()?;
+        let head_root = reader.head_root()?.unwrap_or(EMPTY_ROOT_HASH);
+        let hash = reader.block_hash(to)?.unwrap_or_default();
+        let rewound = rewind(&reader, head_root, to)?;
+        drop(reader);
+        let (to, root) = (BlockNumHash::new(to, hash), rewound.trie.root());
+        Ok(self.storage.state.unwind(to, root, &rewound.stored)?)
+    }
+
+    /// The head whose state is exactly what is written.
+    pub(super) fn head_in_state(&self, number: u64, unwinds: u64) -> Result<Visible, ChainError> {
+        let header = self.storage.blocks.reader()?.header(number)?;
+        let header = header.ok_or(ChainError::UnknownBlock { number, head: number })?;
+        Ok(Visible {
+            flushed: BlockNumHash::new(number, header.seal()),
+            recent: Default::default(),
+            overlay: Overlay::default(),
+            recent_bytes: 0,
+            recent_gas: 0,
+            trie: crate::state::StateTrie::at(header.state_root),
+            edits: Arc::default(),
+            edit_changes: Arc::default(),
+            unwinds,
+            next_storage_id: self.storage.state.reader()?.next_storage_id()?,
+            header,
+        })
+    }
+}

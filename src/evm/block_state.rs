@@ -1,0 +1,307 @@
+//! What has this block changed so far? A cache over the parent's state that revm reads and that
+//! remembers, of every account and slot, the value before the block and the value now.
+
+use super::error::ReadError;
+use crate::{
+    primitives::{Account, AccountChange, StateChanges},
+    state::StateView,
+};
+use alloy_consensus::constants::KECCAK_EMPTY;
+use alloy_primitives::{
+    Address, B256, Bytes, U256, keccak256,
+    map::{AddressMap, B256Map, HashMap, U256Map, hash_map},
+};
+use revm::{
+    Database,
+    primitives::hardfork::SpecId,
+    state::{AccountInfo, Bytecode, EvmState},
+};
+
+/// The state inside one block. Reads go down to the view once; what a transaction changed is
+/// taken in by [`BlockState::absorb`].
+#[derive(Debug)]
+pub(super) struct BlockState {
+    view: StateView,
+    rules: SpecId,
+    accounts: AddressMap<Entry>,
+    codes: B256Map<Bytecode>,
+    hashes: HashMap<u64, B256>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// Before the block.
+    before: Option<Account>,
+    now: Option<Account>,
+    /// The slots from before the block do not count any more.
+    wiped: bool,
+    slots: U256Map<Slot>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// Before the block; zero once the account was wiped.
+    before: U256,
+    now: U256,
+}
+
+impl Entry {
+    /// Can a slot that was not written in this block still have a value?
+    const fn has_old_slots(&self) -> bool {
+        self.before.is_some() && !self.wiped
+    }
+
+    /// Drops all slots, because the account ends or begins.
+    fn wipe(&mut self) {
+        self.wiped = self.before.is_some();
+        self.slots.clear();
+    }
+
+    fn destroy(&mut self) {
+        self.wipe();
+        self.now = None;
+    }
+
+    /// The account with new contents. Where its storage is stored stays what it was, unless it was
+    /// wiped: a new life gets a new place.
+    fn set(&mut self, nonce: u64, balance: U256, code_hash: B256) {
+        let stored = if self.wiped { None } else { self.before };
+        let stored = stored.unwrap_or_default();
+        let code_hash = if code_hash.is_zero() { KECCAK_EMPTY } else { code_hash };
+        self.now = Some(Account { nonce, balance, code_hash, ..stored });
+    }
+
+    fn into_change(self) -> Option<AccountChange> {
+        let changed = self.slots.into_iter().filter(|(_, slot)| slot.now != slot.before);
+        let storage: U256Map<U256> = changed.map(|(key, slot)| (key, slot.now)).collect();
+        let is_same = self.now == self.before && !self.wiped && storage.is_empty();
+        (!is_same).then_some(AccountChange { account: self.now, wiped: self.wiped, storage })
+    }
+}
+
+impl BlockState {
+    /// The state before a block; `rules` decide whether empty accounts stay (EIP-161).
+    pub(super) fn new(view: StateView, rules: SpecId) -> Self {
+        Self {
+            view,
+            rules,
+            accounts: AddressMap::default(),
+            codes: B256Map::default(),
+            hashes: HashMap::default(),
+        }
+    }
+
+    /// Lays changes over the state as if the block had made them.
+    pub(super) fn lay(&mut self, changes: StateChanges) -> Result<(), ReadError> {
+        self.codes.extend(changes.codes.into_iter().map(|(hash, code)| (hash, bytecode(code))));
+        for (address, change) in changes.accounts {
+            let entry = load(&self.view, &mut self.accounts, address)?;
+            if change.wiped {
+                entry.wipe();
+            }
+            entry.now = change.account;
+            for (key, now) in change.storage {
+                set_slot(&self.view, entry, address, key, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what a transaction or a system call changed.
+    pub(super) fn absorb(&mut self, state: EvmState) -> Result<(), ReadError> {
+        for (address, account) in state {
+            if !account.is_touched() {
+                continue;
+            }
+            let entry = load(&self.view, &mut self.accounts, address)?;
+            if account.is_selfdestructed() || account.state_clear_aware_is_empty(self.rules) {
+                entry.destroy();
+                continue;
+            }
+            if account.is_created() {
+                entry.wipe();
+            }
+            let info = account.info;
+            entry.set(info.nonce, info.balance, info.code_hash);
+            for (key, slot) in account.storage.iter().filter(|(_, slot)| slot.is_changed()) {
+                set_slot(&self.view, entry, address, *key, slot.present_value)?;
+            }
+            if let Some(code) = info.code
+                && info.code_hash != KECCAK_EMPTY
+            {
+                self.codes.entry(info.code_hash).or_insert(code);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds wei to an account that no transaction pays: withdrawals, rewards.
+    pub(super) fn credit(&mut self, address: Address, amount: U256) -> Result<(), ReadError> {
+        let entry = load(&self.view, &mut self.accounts, address)?;
+        let account = entry.now.unwrap_or_default();
+        let balance = account.balance.saturating_add(amount);
+        if entry.now.is_some() || !amount.is_zero() {
+            entry.set(account.nonce, balance, account.code_hash);
+        }
+        Ok(())
+    }
+
+    /// The account as it is now.
+    pub(super) fn account(&mut self, address: Address) -> Result<Option<Account>, ReadError> {
+        Ok(load(&self.view, &mut self.accounts, address)?.now)
+    }
+
+    /// Is there code at `address`?
+    pub(super) fn has_code(&mut self, address: Address) -> Result<bool, ReadError> {
+        Ok(self.account(address)?.is_some_and(|account| account.has_code()))
+    }
+
+    /// Everything that is different from before the block. Code is there if an account got it.
+    pub(super) fn into_changes(mut self) -> StateChanges {
+        let mut changes = StateChanges::default();
+        changes.accounts.reserve(self.accounts.len());
+        for (address, entry) in self.accounts {
+            let old_code = entry.before.map_or(KECCAK_EMPTY, |account| account.code_hash);
+            let Some(change) = entry.into_change() else { continue };
+            let code_hash = change.account.map_or(KECCAK_EMPTY, |account| account.code_hash);
+            if code_hash != KECCAK_EMPTY
+                && code_hash != old_code
+                && let Some(code) = self.codes.remove(&code_hash)
+            {
+                changes.codes.insert(code_hash, code.original_bytes());
+            }
+            changes.accounts.insert(address, change);
+        }
+        changes
+    }
+
+    /// Replaces parts of an account, for a call with overrides.
+    pub(super) fn override_account(
+        &mut self,
+        address: Address,
+        balance: Option<U256>,
+        nonce: Option<u64>,
+        code: Option<Bytes>,
+    ) -> Result<(), ReadError> {
+        let code_hash = code.map(|code| self.remember(code));
+        let entry = load(&self.view, &mut self.accounts, address)?;
+        let account = entry.now.unwrap_or_default();
+        entry.set(
+            nonce.unwrap_or(account.nonce),
+            balance.unwrap_or(account.balance),
+            code_hash.unwrap_or(account.code_hash),
+        );
+        Ok(())
+    }
+
+    /// Sets slots, for a call with overrides; `whole` drops all others.
+    pub(super) fn override_slots(
+        &mut self,
+        address: Address,
+        slots: impl IntoIterator<Item = (B256, B256)>,
+        whole: bool,
+    ) -> Result<(), ReadError> {
+        let entry = load(&self.view, &mut self.accounts, address)?;
+        if whole {
+            entry.wipe();
+        }
+        for (key, value) in slots {
+            let now = value.into();
+            entry.slots.insert(key.into(), Slot { before: now, now });
+        }
+        Ok(())
+    }
+
+    /// Sets the hash of a block, for a call with overrides.
+    pub(super) fn override_hash(&mut self, number: u64, hash: B256) {
+        self.hashes.insert(number, hash);
+    }
+
+    fn remember(&mut self, code: Bytes) -> B256 {
+        if code.is_empty() {
+            return KECCAK_EMPTY;
+        }
+        let hash = keccak256(&code);
+        self.codes.insert(hash, bytecode(code));
+        hash
+    }
+}
+
+fn load<'a>(
+    view: &StateView,
+    accounts: &'a mut AddressMap<Entry>,
+    address: Address,
+) -> Result<&'a mut Entry, ReadError> {
+    match accounts.entry(address) {
+        hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
+        hash_map::Entry::Vacant(new) => {
+            let before = view.account(address)?;
+            Ok(new.insert(Entry { before, now: before, ..Default::default() }))
+        }
+    }
+}
+
+fn set_slot(
+    view: &StateView,
+    entry: &mut Entry,
+    address: Address,
+    key: U256,
+    now: U256,
+) -> Result<(), ReadError> {
+    let has_old_slots = entry.has_old_slots();
+    match entry.slots.entry(key) {
+        hash_map::Entry::Occupied(mut known) => known.get_mut().now = now,
+        hash_map::Entry::Vacant(new) => {
+            let before = if has_old_slots { view.storage(address, key)? } else { U256::ZERO };
+            new.insert(Slot { before, now });
+        }
+    }
+    Ok(())
+}
+
+/// Code in revm's form. What looks like a delegation (EIP-7702) but is none is plain code.
+fn bytecode(code: Bytes) -> Bytecode {
+    Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_malformed| Bytecode::new_legacy(code))
+}
+
+impl Database for BlockState {
+    type Error = ReadError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
+        let account = load(&self.view, &mut self.accounts, address)?.now;
+        Ok(account.map(|account| AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code_hash,
+            code: None,
+            ..Default::default()
+        }))
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, ReadError> {
+        match self.codes.entry(hash) {
+            hash_map::Entry::Occupied(known) => Ok(known.get().clone()),
+            hash_map::Entry::Vacant(new) => Ok(new.insert(bytecode(self.view.code(hash)?)).clone()),
+        }
+    }
+
+    fn storage(&mut self, address: Address, key: U256) -> Result<U256, ReadError> {
+        let entry = load(&self.view, &mut self.accounts, address)?;
+        let has_old_slots = entry.has_old_slots();
+        match entry.slots.entry(key) {
+            hash_map::Entry::Occupied(known) => Ok(known.get().now),
+            hash_map::Entry::Vacant(_) if !has_old_slots => Ok(U256::ZERO),
+            hash_map::Entry::Vacant(new) => {
+                let before = self.view.storage(address, key)?;
+                Ok(new.insert(Slot { before, now: before }).now)
+            }
+        }
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, ReadError> {
+        match self.hashes.entry(number) {
+            hash_map::Entry::Occupied(known) => Ok(*known.get()),
+            hash_map::Entry::Vacant(new) => Ok(*new.insert(self.view.block_hash(number)?)),
+        }
+    }
+}

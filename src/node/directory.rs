@@ -1,0 +1,111 @@
+//! Where does the data live, and does it belong to the chain that was asked for?
+
+use super::NodeError;
+use crate::{
+    config::Config,
+    spec::ChainSpec,
+    storage::{Durability, Storage, StorageError},
+};
+use alloy_genesis::Genesis;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// The data directory of a running node.
+#[derive(Debug)]
+pub(super) struct Directory {
+    pub(super) storage: Storage,
+    /// Deletes the directory when the node is gone.
+    _temporary: Option<TempDir>,
+}
+
+/// What a node keeps in its directory.
+const ENVIRONMENTS: [&str; 2] = ["blocks", "state"];
+
+impl Directory {
+    /// Opens the directory that the settings name; empties it first if they say so.
+    pub(super) fn open(config: &Config) -> Result<Self, NodeError> {
+        if config.data.ephemeral {
+            let temporary = tempfile::Builder::new().prefix("mainspring-").tempdir();
+            let temporary = temporary.map_err(NodeError::Temporary)?;
+            let storage = Storage::open(temporary.path(), Durability::Ephemeral)?;
+            return Ok(Self { storage, _temporary: Some(temporary) });
+        }
+        let path = config.data.dir.clone();
+        if config.data.fresh {
+            // Opened for its lock: a directory that another process uses is not emptied.
+            if let Err(in_use @ StorageError::InUse { .. }) = Storage::open(&path, Durability::Synced)
+            {
+                return Err(in_use.into());
+            }
+            empty(&path)?;
+        }
+        let storage = Storage::open(&path, Durability::Synced)?;
+        Ok(Self { storage, _temporary: None })
+    }
+
+    /// The genesis that the directory was made with.
+    pub(super) fn genesis(&self) -> Result<Option<Genesis>, NodeError> {
+        let Some(json) = self.storage.blocks.reader()?.genesis()? else { return Ok(None) };
+        serde_json::from_slice(&json).map(Some).map_err(NodeError::StoredGenesis)
+    }
+}
+
+fn empty(path: &Path) -> Result<(), NodeError> {
+    for environment in ENVIRONMENTS {
+        let dir = path.join(environment);
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir)
+                .map_err(|source| NodeError::Fresh { dir: dir.clone(), source })?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares the settings that shape a genesis, as far as they were given, with the stored chain.
+///
+/// # Errors
+/// [`NodeError::Differs`] names the flag and both values.
+pub(super) fn check_flags(config: &Config, stored: &ChainSpec) -> Result<(), NodeError> {
+    let (genesis, config) = (&stored.genesis, &config.genesis);
+    let number = genesis.number.unwrap_or(0);
+    differs("--chain-id", config.chain_id, stored.chain_id)?;
+    differs("--timestamp", config.timestamp, genesis.timestamp)?;
+    differs("--number", config.number, number)?;
+    differs("--gas-limit", config.gas_limit, genesis.gas_limit)?;
+    let base_fee = genesis.base_fee_per_gas.unwrap_or(0);
+    differs("--base-fee", config.base_fee.map(u128::from), base_fee)?;
+    differs("--hardfork", config.hardfork, stored.fork_at(number, genesis.timestamp))?;
+    Ok(())
+}
+
+/// Compares the funded accounts with the stored genesis.
+pub(super) fn check_accounts(
+    funded: &[(alloy_primitives::Address, alloy_primitives::U256)],
+    stored: &Genesis,
+) -> Result<(), NodeError> {
+    for (address, balance) in funded {
+        let found = stored.alloc.get(address).map(|account| account.balance);
+        if found != Some(*balance) {
+            return Err(NodeError::Differs {
+                flag: "--accounts, --balance, --mnemonic or --fund-accounts",
+                given: format!("{address} with {balance} wei"),
+                stored: found.map_or("no such account".into(), |found| format!("{found} wei")),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn differs<T: PartialEq + std::fmt::Display>(
+    flag: &'static str,
+    given: Option<T>,
+    stored: T,
+) -> Result<(), NodeError> {
+    match given {
+        Some(given) if given != stored => {
+            let (given, stored) = (given.to_string(), stored.to_string());
+            Err(NodeError::Differs { flag, given, stored })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,108 @@
+//! What goes into a block? Built once: what is executed here is what is appended.
+
+use super::{SealError, SealerSettings};
+use crate::{
+    chain::{Chain, ExecutedBlock},
+    evm::{ApplyError, BlockExecutor, BlockTemplate, assemble},
+    pool::Pool,
+    primitives::{Block, Body, SealedHeader, Transaction},
+    spec::{ChainSpec, Fork},
+};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
+use std::sync::Arc;
+
+/// What a developer fixed for one block.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BlockOptions {
+    /// Exact timestamp in seconds.
+    pub timestamp: Option<u64>,
+    /// Take no transactions.
+    pub empty: bool,
+}
+
+/// Builds a block on the head from what waits in the pool. Transactions that can never be executed
+/// leave the pool; those that do not fit stay.
+pub fn build(
+    chain: &Chain,
+    pool: &Pool,
+    settings: &SealerSettings,
+    options: BlockOptions,
+) -> Result<ExecutedBlock, SealError> {
+    let context = chain.build_context()?;
+    let template = template(chain, settings, &context.parent, options);
+    let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
+    let (spec, evm) = (chain.spec(), chain.evm_settings());
+    let mut executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
+    let transactions = if options.empty {
+        Vec::new()
+    } else {
+        fill(&mut executor, pool, settings, spec, &template)?
+    };
+    let mut executed = executor.finish()?;
+    let (root, step) = trie.root(&mut executed.changes)?;
+    let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
+    let header = assemble(&template, &body, &executed, root);
+    Ok(ExecutedBlock {
+        block: Block::new(header, body),
+        receipts: Arc::new(executed.receipts),
+        changes: executed.changes,
+        step,
+    })
+}
+
+/// Executes what waits, best first, until the block or the pool is exhausted.
+fn fill(
+    executor: &mut BlockExecutor,
+    pool: &Pool,
+    settings: &SealerSettings,
+    spec: &ChainSpec,
+    template: &BlockTemplate,
+) -> Result<Vec<Transaction>, SealError> {
+    let blob_fee = template
+        .excess_blob_gas
+        .map_or(0, |excess| spec.blob_params_at(template.timestamp).calc_blob_fee(excess));
+    let mut best = pool.best(template.base_fee.unwrap_or(0), blob_fee, settings.order);
+    let mut included = Vec::new();
+    while included.len() < settings.max_transactions {
+        let Some(transaction) = best.next() else { break };
+        match executor.apply(&transaction) {
+            Ok(_) => included.push(transaction.without_sidecar()),
+            Err(ApplyError::Invalid(reason)) => {
+                let hash = transaction.hash();
+                tracing::warn!(target: "sealer", %hash, %reason, "transaction dropped");
+                best.skip_sender(transaction.sender());
+                pool.remove(hash);
+            }
+            Err(ApplyError::Evm(error)) => return Err(error.into()),
+            Err(_does_not_fit) => best.skip_sender(transaction.sender()),
+        }
+    }
+    Ok(included)
+}
+
+fn template(
+    chain: &Chain,
+    settings: &SealerSettings,
+    parent: &SealedHeader,
+    options: BlockOptions,
+) -> BlockTemplate {
+    let spec = chain.spec();
+    let number = parent.number + 1;
+    let next = chain.clock().next_timestamp(parent.timestamp);
+    let timestamp = options.timestamp.unwrap_or(next);
+    let fork = spec.fork_at(number, timestamp);
+    BlockTemplate {
+        parent_hash: parent.seal(),
+        number,
+        timestamp,
+        gas_limit: parent.gas_limit,
+        base_fee: spec.next_base_fee(parent),
+        beneficiary: settings.coinbase,
+        prev_randao: if fork >= Fork::Paris { keccak256(parent.seal()) } else { B256::ZERO },
+        difficulty: U256::ZERO,
+        excess_blob_gas: spec.next_excess_blob_gas(parent, timestamp),
+        parent_beacon_block_root: (fork >= Fork::Cancun).then_some(B256::ZERO),
+        withdrawals: (fork >= Fork::Shanghai).then(Default::default),
+        extra_data: Bytes::new(),
+    }
+}

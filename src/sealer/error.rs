@@ -1,0 +1,39 @@
+//! Why no block was made, or a transaction was not taken.
+
+use crate::{
+    chain::ChainError, evm::EvmError, pool::PoolError, state::StateError, state::TrieError,
+};
+
+/// Why no block was made, or a transaction was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// The pool turned the transaction away.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The chain could not be read or written.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The state could not be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The state root could not be computed.
+    #[error(transparent)]
+    Trie(#[from] TrieError),
+    /// The block could not be executed.
+    #[error(transparent)]
+    Evm(#[from] EvmError),
+    /// Timestamps must grow.
+    #[error(
+        "timestamp {given} is not later than {parent}, the timestamp of the block before; ask for \
+         {parent} + 1 or more"
+    )]
+    Timestamp {
+        /// What was asked for, in seconds.
+        given: u64,
+        /// The parent's, in seconds.
+        parent: u64,
+    },
+    /// The node is shutting down.
+    #[error("the node is shutting down")]
+    Stopped,
+}

@@ -1,0 +1,198 @@
+//! How others talk to the sealer: hand in a transaction, ask for blocks, hold sealing for a moment.
+
+use super::{BlockOptions, Mode, SealError, SealerSettings};
+use crate::{
+    chain::Chain,
+    evm::EvmSettings,
+    pool::{Added, Pool, Rules, SenderState},
+    primitives::Transaction,
+    spec::Fork,
+    state::StateView,
+};
+use alloy_eips::eip7702::constants::EIP7702_DELEGATION_DESIGNATOR;
+use alloy_primitives::{Address, B256, map::B256Map};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::{collections::VecDeque, sync::Arc};
+use tokio::sync::oneshot;
+
+/// EIP-7825's cap on the gas of one transaction.
+const TRANSACTION_GAS_CAP: u64 = 1 << 24;
+
+/// EIP-170's limit on a contract's code, in bytes.
+const MAX_CODE_SIZE: usize = 0x6000;
+
+/// A handle of the sealer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SealerHandle {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What the sealer's thread and its handles share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) chain: Arc<Chain>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) settings: SealerSettings,
+    pub(super) state: Mutex<State>,
+    pub(super) wake: Condvar,
+    /// Held while a block is built, appended and taken from the pool.
+    pub(super) sealing: Mutex<()>,
+}
+
+/// What the sealer is asked to do.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) mode: Mode,
+    /// Something executable arrived since the last block was begun.
+    pub(super) arrived: bool,
+    pub(super) requests: VecDeque<MineRequest>,
+    /// Who waits for a transaction to be mined, and the round in which they began to wait.
+    pub(super) waiting: B256Map<(u64, oneshot::Sender<()>)>,
+    pub(super) round: u64,
+    pub(super) stop: bool,
+}
+
+/// One block that was asked for.
+#[derive(Debug)]
+pub(super) struct MineRequest {
+    pub(super) options: BlockOptions,
+    pub(super) answer: oneshot::Sender<Result<B256, SealError>>,
+}
+
+/// No block is made while this is held.
+#[derive(Debug)]
+pub struct SealingPause<'a> {
+    _held: MutexGuard<'a, ()>,
+}
+
+impl SealerHandle {
+    /// Admits a transaction to the pool. Where blocks are made on arrival, an executable one is in
+    /// a visible block when this answers.
+    pub async fn submit(&self, transaction: Transaction) -> Result<B256, SealError> {
+        let hash = transaction.hash();
+        let Some(mined) = self.admit(transaction)? else { return Ok(hash) };
+        // An error means that the sealer has ended: the transaction stays in the pool.
+        let _ = mined.await;
+        Ok(hash)
+    }
+
+    /// Admits a transaction; answers what to wait for, if anything.
+    fn admit(&self, transaction: Transaction) -> Result<Option<oneshot::Receiver<()>>, SealError> {
+        let shared = &self.shared;
+        let (head, view) = shared.chain.latest()?;
+        let sender = sender_state(&view, transaction.sender())?;
+        let rules = shared.rules(&head);
+        drop(view);
+        let hash = transaction.hash();
+        let added = shared.pool.add(transaction, &sender, &rules)?;
+        Ok(shared.arrived(hash, added))
+    }
+
+    /// Makes one block now, whatever the mode.
+    pub async fn mine(&self, options: BlockOptions) -> Result<B256, SealError> {
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut state = self.shared.state.lock();
+            if state.stop {
+                return Err(SealError::Stopped);
+            }
+            state.requests.push_back(MineRequest { options, answer });
+        }
+        self.shared.wake.notify_all();
+        answered.await.map_err(|_ended| SealError::Stopped)?
+    }
+
+    /// When blocks are made.
+    pub fn mode(&self) -> Mode {
+        self.shared.state.lock().mode
+    }
+
+    /// Changes when blocks are made.
+    pub fn set_mode(&self, mode: Mode) {
+        let mut state = self.shared.state.lock();
+        state.mode = mode;
+        state.arrived = true;
+        drop(state);
+        self.shared.wake.notify_all();
+    }
+
+    /// Something executable may be in the pool now: look.
+    pub fn wake(&self) {
+        self.shared.state.lock().arrived = true;
+        self.shared.wake.notify_all();
+    }
+
+    /// Holds sealing until the answer is dropped.
+    pub fn pause(&self) -> SealingPause<'_> {
+        SealingPause { _held: self.shared.sealing.lock() }
+    }
+
+    /// Ends the sealer after the block that it makes now.
+    pub fn stop(&self) {
+        self.shared.state.lock().stop = true;
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    /// Wakes the sealer for a new transaction; answers what its sender waits for.
+    fn arrived(&self, hash: B256, added: Added) -> Option<oneshot::Receiver<()>> {
+        let mut state = self.state.lock();
+        if !added.pending || !added.pays || !state.mode.on_arrival() || state.stop {
+            return None;
+        }
+        state.arrived = true;
+        let waiter = if self.settings.answer_at_once {
+            None
+        } else {
+            let (mined, wait) = oneshot::channel();
+            let round = state.round;
+            state.waiting.insert(hash, (round, mined));
+            Some(wait)
+        };
+        drop(state);
+        self.wake.notify_all();
+        waiter
+    }
+
+    /// What the pool may admit on this head.
+    fn rules(&self, head: &crate::primitives::SealedHeader) -> Rules {
+        let (spec, evm) = (self.chain.spec(), self.chain.evm_settings());
+        let timestamp = self.chain.clock().next_timestamp(head.timestamp);
+        let fork = spec.fork_at(head.number + 1, timestamp);
+        let blobs = spec.blob_params_at(timestamp);
+        let excess = spec.next_excess_blob_gas(head, timestamp);
+        let gas_limit = if evm.disable_block_gas_limit { u64::MAX } else { head.gas_limit };
+        let is_capped = evm.transaction_gas_cap && fork >= Fork::Osaka;
+        Rules {
+            chain_id: spec.chain_id,
+            fork,
+            base_fee: spec.next_base_fee(head).unwrap_or(0),
+            blob_base_fee: excess.map_or(0, |excess| blobs.calc_blob_fee(excess)),
+            block_gas_limit: gas_limit,
+            min_tip: self.settings.min_tip,
+            tx_gas_cap: is_capped.then_some(TRANSACTION_GAS_CAP),
+            max_tx_bytes: self.settings.max_tx_bytes,
+            max_init_code: (fork >= Fork::Shanghai).then(|| max_init_code(evm)),
+            max_blobs: blobs.max_blobs_per_tx as usize,
+            disable_balance_check: self.settings.disable_balance_check,
+        }
+    }
+}
+
+/// EIP-3860: init code may be twice as long as code.
+fn max_init_code(evm: &EvmSettings) -> usize {
+    evm.code_size_limit.unwrap_or(MAX_CODE_SIZE).saturating_mul(2)
+}
+
+/// What admission needs to know of an account.
+pub(super) fn sender_state(view: &StateView, sender: Address) -> Result<SenderState, SealError> {
+    let Some(account) = view.account(sender)? else { return Ok(SenderState::default()) };
+    let code = if account.has_code() { view.code(account.code_hash)? } else { Default::default() };
+    Ok(SenderState {
+        nonce: account.nonce,
+        balance: account.balance,
+        code_len: code.len(),
+        delegated: code.starts_with(&EIP7702_DELEGATION_DESIGNATOR),
+    })
+}

@@ -1,0 +1,40 @@
+//! The sealer makes our own blocks: [`trigger`] says when, [`build`] says of what.
+//!
+//! One thread runs [`Sealer::run`]; everyone else holds a [`SealerHandle`]. While one block is made
+//! durable the next transactions gather in the pool, so a flood of sends becomes few large blocks.
+
+mod build;
+mod error;
+mod handle;
+mod run;
+mod trigger;
+
+pub use build::{BlockOptions, build};
+pub use error::SealError;
+pub use handle::{SealerHandle, SealingPause};
+pub use run::Sealer;
+pub use trigger::Mode;
+
+use crate::pool::Order;
+use alloy_primitives::Address;
+
+/// What shapes the blocks of a development chain.
+#[derive(Clone, Debug)]
+pub struct SealerSettings {
+    /// When blocks are made.
+    pub mode: Mode,
+    /// Which transaction goes first.
+    pub order: Order,
+    /// Who receives the fees.
+    pub coinbase: Address,
+    /// `submit` answers at once instead of waiting for the block.
+    pub answer_at_once: bool,
+    /// Transactions in a block at most.
+    pub max_transactions: usize,
+    /// Admission of the pool: encoding of a transaction without blobs, in bytes, at most.
+    pub max_tx_bytes: usize,
+    /// Admission of the pool: least tip in wei per gas.
+    pub min_tip: u128,
+    /// Admission of the pool: senders that cannot pay are admitted.
+    pub disable_balance_check: bool,
+}

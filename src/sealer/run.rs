@@ -1,0 +1,201 @@
+//! The sealer's thread: waits for a reason to make a block, and makes it.
+
+use super::{
+    BlockOptions, SealError, SealerHandle, SealerSettings, build,
+    handle::{MineRequest, Shared, State},
+    trigger::next_tick,
+};
+use crate::{
+    chain::{Chain, ChainError},
+    pool::Pool,
+};
+use alloy_primitives::B256;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// After a block could not be made (a full disk), the next attempt comes this much later.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Makes blocks. One a chain.
+#[derive(Debug)]
+pub struct Sealer {
+    shared: Arc<Shared>,
+}
+
+/// Why a block is made.
+#[derive(Debug)]
+enum Reason {
+    Asked(MineRequest),
+    Tick,
+    Arrival,
+    Stop,
+}
+
+impl Sealer {
+    /// A sealer for this chain and pool. [`Sealer::run`] starts it.
+    pub fn new(chain: Arc<Chain>, pool: Arc<Pool>, settings: SealerSettings) -> Self {
+        let state = State {
+            mode: settings.mode,
+            arrived: !pool.is_empty(),
+            requests: Default::default(),
+            waiting: Default::default(),
+            round: 0,
+            stop: false,
+        };
+        Self {
+            shared: Arc::new(Shared {
+                chain,
+                pool,
+                settings,
+                state: Mutex::new(state),
+                wake: Condvar::new(),
+                sealing: Mutex::new(()),
+            }),
+        }
+    }
+
+    /// A handle for everyone else.
+    pub fn handle(&self) -> SealerHandle {
+        SealerHandle { shared: self.shared.clone() }
+    }
+
+    /// The body of the sealer's thread. Ends after [`SealerHandle::stop`].
+    pub fn run(self) {
+        let mut last_tick = Instant::now();
+        loop {
+            match self.shared.next_reason(&mut last_tick) {
+                Reason::Stop => break self.shared.abandon(),
+                Reason::Asked(request) => {
+                    let made = self.shared.seal(request.options, true);
+                    let made = made.map(|hash| hash.unwrap_or_default());
+                    // Whoever asked may have gone.
+                    let _ = request.answer.send(made);
+                }
+                Reason::Tick => self.shared.seal_or_log(true),
+                Reason::Arrival => self.shared.seal_or_log(false),
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Waits for a reason to make a block.
+    fn next_reason(&self, last_tick: &mut Instant) -> Reason {
+        let mut state = self.state.lock();
+        loop {
+            if state.stop {
+                return Reason::Stop;
+            }
+            if let Some(request) = state.requests.pop_front() {
+                return Reason::Asked(request);
+            }
+            if state.mode.on_arrival() && std::mem::take(&mut state.arrived) {
+                return Reason::Arrival;
+            }
+            if !self.wait(&mut state, last_tick) {
+                return Reason::Tick;
+            }
+        }
+    }
+
+    /// Waits to be woken, or until the next tick: `false`.
+    fn wait(&self, state: &mut MutexGuard<'_, State>, last_tick: &mut Instant) -> bool {
+        let Some(interval) = state.mode.interval() else {
+            self.wake.wait(state);
+            *last_tick = Instant::now();
+            return true;
+        };
+        let tick = next_tick(*last_tick, interval, Instant::now());
+        if self.wake.wait_until(state, tick).timed_out() {
+            *last_tick = tick;
+            return false;
+        }
+        true
+    }
+
+    fn seal_or_log(&self, even_empty: bool) {
+        if let Err(error) = self.seal(BlockOptions::default(), even_empty) {
+            tracing::error!(target: "sealer", %error, "no block was made");
+            let mut state = self.state.lock();
+            // Nobody waits for a block that cannot be made; the transactions stay in the pool.
+            state.waiting.clear();
+            if !state.stop {
+                self.wake.wait_for(&mut state, RETRY);
+            }
+            state.arrived |= !self.pool.is_empty() && self.chain.write_failure().is_some();
+        }
+    }
+
+    /// Makes a block; `None` if it would have been empty and need not exist.
+    fn seal(&self, options: BlockOptions, even_empty: bool) -> Result<Option<B256>, SealError> {
+        let _sealing = self.sealing.lock();
+        let round = {
+            let mut state = self.state.lock();
+            state.round += 1;
+            state.round
+        };
+        let made = loop {
+            match self.seal_once(options, even_empty) {
+                // The head moved while the block was built: build on the new one.
+                Err(SealError::Chain(ChainError::StaleParent { .. })) => {}
+                made => break made?,
+            }
+        };
+        self.answer_waiting(round, made.is_none());
+        Ok(made)
+    }
+
+    fn seal_once(
+        &self,
+        options: BlockOptions,
+        even_empty: bool,
+    ) -> Result<Option<B256>, SealError> {
+        check_timestamp(&self.chain, options)?;
+        let executed = build(&self.chain, &self.pool, &self.settings, options)?;
+        let block = executed.block.clone();
+        if block.body.transactions.is_empty() && !even_empty {
+            return Ok(None);
+        }
+        self.chain.append(executed)?;
+        let (_, view) = self.chain.latest()?;
+        self.pool.on_block(&block.body.transactions, |sender| {
+            view.account(sender).ok().flatten().map_or(0, |account| account.nonce)
+        });
+        let mut state = self.state.lock();
+        for transaction in &block.body.transactions {
+            if let Some((_, mined)) = state.waiting.remove(&transaction.hash()) {
+                // Whoever sent it may have gone.
+                let _ = mined.send(());
+            }
+        }
+        // What arrived meanwhile goes into the next block.
+        state.arrived |= !block.body.transactions.is_empty() && !self.pool.is_empty();
+        Ok(Some(block.hash()))
+    }
+
+    /// After a round that found nothing to execute, nobody who waited before it waits in vain: the
+    /// transaction was dropped, or does not fit or pay now and stays in the pool.
+    fn answer_waiting(&self, round: u64, nothing_left: bool) {
+        if nothing_left {
+            let mut state = self.state.lock();
+            state.waiting.retain(|_, (since, _)| *since >= round);
+        }
+    }
+
+    fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.waiting.clear();
+        state.requests.clear();
+    }
+}
+
+fn check_timestamp(chain: &Chain, options: BlockOptions) -> Result<(), SealError> {
+    let parent = chain.head().timestamp;
+    match options.timestamp {
+        Some(given) if given <= parent => Err(SealError::Timestamp { given, parent }),
+        _ => Ok(()),
+    }
+}
