@@ -20,9 +20,14 @@
 //! | 14 | [`cli`] | one file a subcommand |
 
 pub mod chain;
+pub mod cli;
+pub mod config;
+pub mod dev;
 pub mod evm;
+pub mod node;
 pub mod pool;
 pub mod primitives;
+pub mod rpc;
 pub mod sealer;
 pub mod spec;
 pub mod state;
