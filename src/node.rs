@@ -158,7 +158,7 @@ pub async fn start(config: Config) -> Result<NodeHandle, NodeError> {
         dev: Arc::new(dev),
         limits: rpc_limits(&config),
         fees: fee_policy(&config),
-        ready: readiness(&chain),
+        ready: readiness(&chain, &handle),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -397,11 +397,12 @@ fn write_journal(chain: &Chain, pool: &Pool) -> Result<(), ChainError> {
     chain.write_pool_journal(&changes.removed, &changes.added)
 }
 
-fn readiness(chain: &Arc<Chain>) -> Readiness {
-    let chain = chain.clone();
-    Readiness::new(move || match chain.write_failure() {
-        None => Ok(()),
-        Some(failure) => Err(failure.to_string()),
+fn readiness(chain: &Arc<Chain>, sealer: &SealerHandle) -> Readiness {
+    let (chain, sealer) = (chain.clone(), sealer.clone());
+    Readiness::new(move || match (chain.write_failure(), sealer.failure()) {
+        (None, None) => Ok(()),
+        (Some(failure), _) => Err(failure.to_string()),
+        (None, Some(failure)) => Err(failure.to_string()),
     })
 }
 

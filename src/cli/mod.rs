@@ -3,6 +3,8 @@
 mod banner;
 mod completions;
 mod dev;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod logging;
 mod signals;
 
@@ -62,6 +64,8 @@ struct DevArgs {
 /// # Errors
 /// Settings that mean nothing, or a node that could not start or go on.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), DevError> {
+    #[cfg(feature = "failpoints")]
+    failpoints::arm();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let as_anvil = arguments.first().is_some_and(is_anvil);
     let cli = Cli::parse_from(arguments);

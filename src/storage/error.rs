@@ -36,6 +36,9 @@ pub enum StorageError {
         /// What the database engine says.
         reason: MdbxError,
     },
+    /// A page inside a file is damaged.
+    #[error("the database is damaged ({0}); restore a backup, or start over with --fresh")]
+    Damaged(MdbxError),
     /// The directory cannot be made or read.
     #[error("cannot use {dir}: {source}")]
     Directory {
@@ -83,6 +86,7 @@ impl From<MdbxError> for StorageError {
             MdbxError::MapFull => Self::DiskFull,
             MdbxError::Other(code) if NO_SPACE.contains(&code) => Self::DiskFull,
             MdbxError::ReadersFull => Self::TooManyReaders,
+            MdbxError::Corrupted | MdbxError::PageNotFound => Self::Damaged(error),
             other => Self::Engine(other),
         }
     }

@@ -125,19 +125,6 @@ fn without_mining_a_transaction_waits_until_a_block_is_asked_for() {
     assert_eq!(client.block_number(), 6);
 }
 
-#[test]
-fn mining_can_be_switched_while_the_node_runs() {
-    let node = Node::start(&[]);
-    let mut client = node.client();
-    let mut wallet = Wallet::dev(0);
-    client.get("evm_setAutomine", json!([false]));
-    let waits = client.send_raw(&wallet.transfer(fresh(1), 1));
-    assert!(client.receipt(waits).is_null());
-    client.get("evm_setAutomine", json!([true]));
-    client.mined(&wallet.transfer(fresh(2), 1));
-    assert_eq!(client.wait_for_receipt(waits)["status"], "0x1");
-}
-
 /// A gap in the nonces waits; the transaction that fills it takes the others along.
 #[test]
 fn a_nonce_gap_waits_for_its_filling_and_holds_nobody_up() {

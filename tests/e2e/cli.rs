@@ -4,6 +4,8 @@ use crate::{
     harness::{BINARY, Launch, Node},
     wallet::{MNEMONIC, Wallet, fresh},
 };
+use alloy_primitives::U256;
+use mainspring::spec::main_contract::{MAIN_ADDRESS, Main};
 use serde_json::{Value, json};
 use std::{fs, process::Command};
 
@@ -59,7 +61,7 @@ fn the_banner_has_anvils_shape() {
         "Gas Limit\n==================\n\n30000000",
         "Genesis Timestamp\n==================",
         "Genesis Number\n==================\n\n0",
-        "0x000000000000000000000000000000004d61696E",
+        &format!("Main:              {MAIN_ADDRESS}"),
     ];
     let mut rest = banner.as_str();
     for part in parts {
@@ -207,10 +209,8 @@ fn the_log_has_a_line_a_request_a_transaction_and_a_revert_with_its_reason() {
     let node = Node::start(&[]);
     let mut wallet = Wallet::dev(0);
     node.client().mined(&wallet.transfer(fresh(1), 1));
-    let withdraw =
-        mainspring::spec::main_contract::Main::withdrawCall { amount: "1".parse().unwrap() };
-    let main = mainspring::spec::main_contract::MAIN_ADDRESS;
-    let failed = node.client().send_raw(&wallet.call(main, &withdraw, 0));
+    let withdraw = Main::withdrawCall { amount: U256::from(1) };
+    let failed = node.client().send_raw(&wallet.call(MAIN_ADDRESS, &withdraw, 0));
     let wanted = [
         "eth_sendRawTransaction".to_owned(),
         format!("Transaction: {failed}"),

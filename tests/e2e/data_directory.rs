@@ -117,7 +117,7 @@ fn a_damaged_page_is_an_error_and_never_a_wrong_answer() {
     match launch.try_start() {
         Err(refused) => {
             assert!(!refused.contains("panicked"), "{refused}");
-            assert!(refused.contains("--fresh") || refused.contains("damaged"), "{refused}");
+            assert!(refused.contains("damaged") && refused.contains("--fresh"), "{refused}");
         }
         Ok(node) => {
             let mut client = node.client();

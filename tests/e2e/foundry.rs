@@ -7,7 +7,7 @@ use crate::{
     wallet::{ETHER, Token, Wallet, fresh},
     wire::{address, hash, number},
 };
-use alloy_primitives::{Address, U256, address, hex};
+use alloy_primitives::{Address, B256, U256, address, hex};
 use mainspring::spec::main_contract::{MAIN_ADDRESS, Main};
 use serde_json::{Value, json};
 
@@ -30,7 +30,8 @@ fn forge_create(forge: &Foundry, owner: &Wallet) -> (Address, String) {
         ],
         &[],
     );
-    let deployed: Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+    let deployed: Value =
+        serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"));
     assert_eq!(address(&deployed["deployer"]), owner.address());
     (address(&deployed["deployedTo"]), hash(&deployed["transactionHash"]).to_string())
 }
@@ -96,7 +97,7 @@ fn cast_sends_transactions_of_every_type() {
     let sender = Wallet::dev(3);
     let key = sender.private_key();
     let to = RECIPIENT.to_string();
-    let list = json!([{ "address": MAIN_ADDRESS, "storageKeys": [U256::ZERO] }]).to_string();
+    let list = json!([{ "address": MAIN_ADDRESS, "storageKeys": [B256::ZERO] }]).to_string();
     let blob = foundry.file("blob", b"carried beside the block");
     let plain = [to.as_str(), "--value", "1"];
 
