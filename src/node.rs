@@ -25,13 +25,7 @@ use alloy_genesis::Genesis;
 use alloy_primitives::{Address, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::task::JoinSet;
 
 /// The pool's journal is made durable this often.
@@ -351,6 +345,10 @@ fn rpc_limits(config: &Config) -> RpcLimits {
         subscriptions: config.rpc.max_subscriptions,
         log_range: config.rpc.log_range,
         logs: config.rpc.max_logs,
+        heavy_calls: config.rpc.heavy_calls,
+        proof_slots: config.rpc.proof_slots,
+        fee_history_blocks: config.rpc.fee_history,
+        mined_blocks: config.rpc.mined_blocks,
         ..RpcLimits::default()
     }
 }

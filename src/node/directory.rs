@@ -33,7 +33,8 @@ impl Directory {
         let path = config.data.dir.clone();
         if config.data.fresh {
             // Opened for its lock: a directory that another process uses is not emptied.
-            if let Err(in_use @ StorageError::InUse { .. }) = Storage::open(&path, Durability::Synced)
+            if let Err(in_use @ StorageError::InUse { .. }) =
+                Storage::open(&path, Durability::Synced)
             {
                 return Err(in_use.into());
             }
