@@ -77,7 +77,7 @@ fn main() -> Outcome<()> {
     let answers = std::thread::scope(|scope| {
         let running: Vec<_> =
             lanes.iter().map(|lane| scope.spawn(|| send(&plan, &lane.bodies))).collect();
-        running.into_iter().map(|lane| lane.join().map_err(|_| "a sender panicked")?).collect()
+        running.into_iter().map(|lane| lane.join().map_err(|_panic| "a sender panicked")?).collect()
     });
     let answers: Outcome<Vec<usize>> = answers;
     let refused: usize = answers?.iter().sum();

@@ -20,22 +20,21 @@ wants() { [ "$part" = all ] || [ "$part" = "$1" ]; }
 say() { printf '%s\n' "$*"; }
 
 PATH="$(scripts/setup-tools.sh):$PATH"
-cargo build --release --locked --quiet
-cargo build --profile bench --locked --quiet --bench load
+# One build for both, so that the dependencies are built once.
+cargo build --release --locked --quiet --bins --benches
 load=$(find target/release/deps -maxdepth 1 -name 'load-*' -perm -u+x -type f -printf '%T@ %p\n' | sort -rn | head -1 | cut -d' ' -f2)
 
-# start NAME COMMAND...: starts a node on a port of its own and waits for its `Listening` line.
+# start NAME COMMAND...: starts a node, silent, and waits until its port answers.
+url=127.0.0.1:18545
 start() {
   local log=$work/$1.log
   shift
-  : >"$log"
-  "$@" --port 0 >"$log" 2>&1 &
+  "$@" --port 18545 --silent >"$log" 2>&1 &
   node_pid=$!
-  until grep -q 'Listening on' "$log"; do
+  until (: </dev/tcp/127.0.0.1/18545) 2>/dev/null; do
     kill -0 "$node_pid" 2>/dev/null || { cat "$log"; exit 1; }
-    read -r -t 0.05 _ <> <(:) || true
+    read -r -t 0.005 _ <> <(:) || true
   done
-  url=$(sed -n 's/.*Listening on //p' "$log" | head -1)
 }
 stop() { if [ -n "$node_pid" ]; then kill "$node_pid" 2>/dev/null || true; wait "$node_pid" 2>/dev/null || true; node_pid=; fi; }
 rpc() { curl -s -H 'content-type: application/json' -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":${2:-[]}}" "http://$url"; }
@@ -43,9 +42,8 @@ memory() { awk '/RssAnon|VmRSS/ {printf "%s %d MB  ", $1, $2/1024}' "/proc/$node
 rate() { "$load" --url "$url" --connections 8 --senders 20 "$@" | tee -a "$work/raw.jsonl" | sed -n 's/.*"per_second":\([0-9.]*\).*/\1/p'; }
 median() { sort -n | awk '{v[NR]=$1} END {print NR ? v[int((NR+1)/2)] : "-"}'; }
 
-ours=(target/release/mainspring dev --ephemeral --quiet --accounts 20)
 # What a user gets on disk, durable: the default.
-durable() { rm -rf "$work/data"; start "$1" target/release/mainspring dev --datadir "$work/data" --quiet --accounts 20 "${@:2}"; }
+durable() { rm -rf "$work/data"; start "$1" target/release/mainspring dev --datadir "$work/data" --accounts 20 "${@:2}"; }
 
 theirs() { start anvil anvil --accounts 20 "$@"; }
 
@@ -96,11 +94,11 @@ starting() {
   local began
   for blocks in 100 10000 100000; do
     rm -rf "$work/data"
-    start ours target/release/mainspring dev --datadir "$work/data" --quiet
+    start ours target/release/mainspring dev --datadir "$work/data"
     rpc anvil_mine "[\"$(printf '0x%x' "$blocks")\"]" >/dev/null
     kill -9 "$node_pid"; wait "$node_pid" 2>/dev/null || true; node_pid=
     began=$(date +%s%N)
-    start ours target/release/mainspring dev --datadir "$work/data" --quiet
+    start ours target/release/mainspring dev --datadir "$work/data"
     printf 'mainspring at block %7d after kill -9: %6d ms\n' "$blocks" $((($(date +%s%N) - began) / 1000000))
     stop
   done

@@ -406,7 +406,6 @@ fn readiness(chain: &Arc<Chain>, sealer: &SealerHandle) -> Readiness {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "node is the one place that starts threads")]
 fn thread(
     name: &'static str,
     body: impl FnOnce() + Send + 'static,

@@ -51,7 +51,7 @@ impl Chain {
         }
         let head = storage.blocks.reader()?.head()?;
         let head = head.ok_or(ChainError::UnknownBlock { number: 0, head: 0 })?;
-        let chain = Self::assemble(storage, spec, settings, genesis.block.header.clone())?;
+        let chain = Self::assemble(storage, spec, settings, genesis.block.header)?;
         let executed = chain.recover(&head)?;
         Ok((Arc::new(chain), Opened { created, executed }))
     }

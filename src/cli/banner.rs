@@ -7,6 +7,7 @@ use crate::{
         main_contract::MAIN_ADDRESS,
     },
 };
+use alloy_genesis::Genesis;
 use alloy_primitives::{Address, U256, utils::format_ether};
 use serde_json::{Value, json};
 use std::{
@@ -56,13 +57,15 @@ pub(super) struct Banner<'a> {
     pub(super) as_anvil: bool,
 }
 
-/// The contracts that a development chain starts with.
-pub(super) fn dev_contracts(create2_deployer: bool) -> Vec<(&'static str, Address)> {
-    let mut contracts = vec![("Main", MAIN_ADDRESS), ("Multicall3", MULTICALL3_ADDRESS)];
-    if create2_deployer {
-        contracts.push(("CREATE2 deployer", CREATE2_DEPLOYER_ADDRESS));
-    }
-    contracts
+/// Our contracts, as far as the genesis has them.
+pub(super) fn contracts(genesis: &Genesis) -> Vec<(&'static str, Address)> {
+    let ours = [
+        ("Main", MAIN_ADDRESS),
+        ("Multicall3", MULTICALL3_ADDRESS),
+        ("CREATE2 deployer", CREATE2_DEPLOYER_ADDRESS),
+    ];
+    let found = ours.into_iter().filter(|(_name, address)| genesis.alloc.contains_key(address));
+    found.collect()
 }
 
 impl Display for Banner<'_> {
@@ -174,10 +177,21 @@ mod tests {
             genesis_number: 0,
             place: Place::Directory("./.mainspring".into()),
             head: 7,
-            contracts: dev_contracts(true),
+            contracts: contracts(&everything()),
             listening,
             as_anvil: false,
         }
+    }
+
+    fn everything() -> Genesis {
+        let ours = [MAIN_ADDRESS, MULTICALL3_ADDRESS, CREATE2_DEPLOYER_ADDRESS];
+        Genesis::default().extend_accounts(ours.map(|address| (address, Default::default())))
+    }
+
+    #[test]
+    fn only_contracts_of_the_genesis_are_named() {
+        assert_eq!(contracts(&everything()).len(), 3);
+        assert_eq!(contracts(&Genesis::default()), []);
     }
 
     fn two_accounts() -> DevAccounts {

@@ -2,7 +2,7 @@
 
 use super::{
     DevArgs,
-    banner::{Banner, Place, dev_contracts},
+    banner::{Banner, Place, contracts},
     logging, signals,
 };
 use crate::{
@@ -19,7 +19,7 @@ const SETTINGS_FILE: &str = "mainspring.toml";
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
-pub enum DevError {
+pub(super) enum DevError {
     /// The settings are wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -77,7 +77,6 @@ fn announce(config: &Config, node: &NodeHandle, as_anvil: bool) -> Result<(), De
     } else {
         Place::Directory(config.data.dir.clone())
     };
-    let is_ours = config.genesis.init.is_none();
     let banner = Banner {
         accounts: node.accounts(),
         balance: config.accounts.balance,
@@ -89,7 +88,7 @@ fn announce(config: &Config, node: &NodeHandle, as_anvil: bool) -> Result<(), De
         genesis_number: genesis.number,
         place,
         head: node.head_number(),
-        contracts: if is_ours { dev_contracts(!config.genesis.no_create2) } else { Vec::new() },
+        contracts: contracts(&node.chain().spec().genesis),
         listening: node.addresses(),
         as_anvil: as_anvil && config.data.ephemeral,
     };

@@ -11,12 +11,13 @@ mod signals;
 use crate::config::Settings;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use dev::DevError;
 use std::{
+    error::Error,
     ffi::OsString,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
-
-pub use dev::DevError;
 
 /// An EVM-compatible Solidity chain in one binary: durable, archival, fast.
 #[derive(Parser, Debug)]
@@ -58,23 +59,41 @@ struct DevArgs {
     settings: Settings,
 }
 
-/// Reads the command line, does what it asks for, and returns when that is done. Wrong usage is
+/// Reads the command line and does what it asks for. The exit code is 0 only when that is done; an
+/// error is told on standard error, from the outermost cause to the innermost. Wrong usage is
 /// explained and ends the process, as does `--help`.
-///
-/// # Errors
-/// Settings that mean nothing, or a node that could not start or go on.
-pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), DevError> {
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     #[cfg(feature = "failpoints")]
     failpoints::arm();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let as_anvil = arguments.first().is_some_and(is_anvil);
     let cli = Cli::parse_from(arguments);
-    let dev = match cli.command {
-        None => cli.dev,
-        Some(Command::Dev(dev)) => *dev,
-        Some(Command::Completions { shell }) => return completions::print(shell),
+    let done = match cli.command {
+        None => dev::run(cli.dev, as_anvil).await,
+        Some(Command::Dev(args)) => dev::run(*args, as_anvil).await,
+        Some(Command::Completions { shell }) => completions::print(shell),
     };
-    dev::run(dev, as_anvil).await
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {}", with_causes(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The error and what caused it, on one line; a cause that the text contains already is left out.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 /// Was the binary called by the other tool's name, through a link?
@@ -85,6 +104,7 @@ fn is_anvil(name: &OsString) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ConfigError;
     use clap::CommandFactory;
 
     fn settings(line: &str) -> Settings {
@@ -142,6 +162,14 @@ mod tests {
         for line in ["mainspring --fork-url http://x", "mainspring --optimism", "mainspring run"] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
+        let read = ConfigError::Read { path: "chain.toml".into(), source: missing };
+        let error = DevError::Config(read);
+        assert_eq!(with_causes(&error), "cannot read chain.toml: no such file");
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Witness {
     receipts: BTreeMap<B256, Value>,
     blocks: BTreeMap<u64, B256>,
     balances: BTreeMap<(u64, Address), U256>,
+    /// Balances that a developer set, of accounts that nobody else uses.
+    edits: BTreeMap<Address, U256>,
     /// Nonces at the head: they may grow.
     nonces: BTreeMap<Address, u64>,
 }
@@ -32,6 +34,7 @@ impl Witness {
         self.receipts.extend(other.receipts);
         self.blocks.extend(other.blocks);
         self.balances.extend(other.balances);
+        self.edits.extend(other.edits);
         self.nonces.extend(other.nonces);
     }
 
@@ -72,6 +75,9 @@ impl Witness {
             let found = client.balance(*address, &format!("{number:#x}"));
             assert_eq!(found, *seen, "the balance of {address} at block {number}");
         }
+        for (address, seen) in &self.edits {
+            assert_eq!(client.balance(*address, "latest"), *seen, "the edit of {address}");
+        }
         for (address, seen) in &self.nonces {
             let found = client.nonce(*address, "latest");
             assert!(found >= *seen, "the nonce of {address} was {seen} and is {found}");
@@ -101,6 +107,9 @@ impl Load {
             self.learn_nonce(index)?;
         }
         loop {
+            if self.random.random_bool(0.05) {
+                self.edit(witness)?;
+            }
             let index = self.random.random_range(0..self.wallets.len());
             let (raw, recipient) = self.transaction(index);
             match self.client.try_rpc("eth_sendRawTransaction", json!([raw]))? {
@@ -118,6 +127,17 @@ impl Load {
                 }
             }
         }
+    }
+
+    /// Sets the balance of an account that is never used again.
+    fn edit(&mut self, witness: &mut Witness) -> io::Result<()> {
+        let (account, balance) =
+            (fresh(self.random.random()), U256::from(self.random.random::<u64>()));
+        match self.client.try_rpc("anvil_setBalance", json!([account, balance]))? {
+            Ok(_) => witness.edits.insert(account, balance),
+            Err(failure) => panic!("{failure:?}"),
+        };
+        Ok(())
     }
 
     fn learn_nonce(&mut self, index: usize) -> io::Result<()> {

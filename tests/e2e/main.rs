@@ -3,6 +3,8 @@
 //! Every test has a node and a data directory of its own. Nothing sleeps: a test waits for the
 //! `Listening` line, for an answer, for a receipt, or for the end of the process.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
 mod automine;
 mod bad_input;
 mod bad_transactions;
