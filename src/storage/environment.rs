@@ -11,6 +11,7 @@ use reth_libmdbx::{
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Address space reserved for one environment: 1 TiB, not disk.
@@ -26,7 +27,7 @@ const LOCKED: MdbxError = MdbxError::Other(11);
 #[derive(Debug)]
 pub(super) struct Environment {
     env: reth_libmdbx::Environment,
-    tables: Vec<Database>,
+    tables: Arc<[Database]>,
 }
 
 /// A value borrowed from the map for as long as the transaction lives.
@@ -119,7 +120,7 @@ fn check_length(
 fn open_tables(
     env: &reth_libmdbx::Environment,
     tables: &[Table],
-) -> Result<Vec<Database>, StorageError> {
+) -> Result<Arc<[Database]>, StorageError> {
     let tx = env.begin_rw_unsync()?;
     let open = |table: &Table| tx.create_db(Some(table.name), DatabaseFlags::empty());
     let opened = tables.iter().map(open).collect::<Result<_, MdbxError>>()?;
@@ -145,7 +146,7 @@ fn explain(error: MdbxError, dir: &Path) -> StorageError {
 #[derive(Debug)]
 pub(super) struct Tx<K: TransactionKind> {
     tx: TxUnsync<K>,
-    tables: Vec<Database>,
+    tables: Arc<[Database]>,
 }
 
 /// A read transaction: one consistent snapshot.

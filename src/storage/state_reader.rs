@@ -210,7 +210,11 @@ impl StateReader {
         let mut cursor = self.tx.cursor(TRIE)?;
         let row: Option<(Bytes<'_>, Bytes<'_>)> = cursor.set_range(&trie_key(owner, path))?;
         let row = row.filter(|(key, _)| key.starts_with(&owner.to_be_bytes()));
-        Ok(row.map(|(key, value)| (Nibbles::from_nibbles(&key[8..]), value.into_owned())))
+        let Some((key, value)) = row else { return Ok(None) };
+        if key[8..].iter().any(|nibble| *nibble > 0x0f) || key.len() > 8 + 64 {
+            return Err(StorageError::Row { table: "trie", reason: "a path of no nibbles" });
+        }
+        Ok(Some((Nibbles::from_nibbles(&key[8..]), value.into_owned())))
     }
 
     /// The keys that blocks above `at` wrote.
