@@ -161,3 +161,37 @@ fn a_commit_that_fails_is_told_and_the_next_one_works() {
         assert_eq!(head, 40 - refused, "{point}");
     }
 }
+
+/// The state is written behind the blocks. If it cannot be, blocks stop before memory is full of them.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_state_that_cannot_be_written_stops_new_blocks_and_loses_none() {
+    use crate::wallet::fresh;
+    use serde_json::json;
+    let _alone = heavy();
+    let node = Launch::new(&[]).env("FAILPOINTS", "state-flush-middle=2*off->return").start();
+    let mut client = node.new_client();
+    let mut wallet = Wallet::dev(0);
+    let refused = loop {
+        let raw = wallet.transfer(fresh(wallet.nonce), 1);
+        match client.rpc("eth_sendRawTransaction", json!([raw])) {
+            Ok(_) => assert!(wallet.nonce < 2_000, "blocks pile up in memory"),
+            Err(failure) => break failure,
+        }
+    };
+    assert!(refused.message.contains("state-flush-middle"), "{refused:?}");
+    assert_eq!(client.get_page("/ready").unwrap().0, 503);
+    let mined = wallet.nonce - 1;
+    assert_eq!(client.nonce(wallet.address(), "latest"), mined, "reads go on");
+    println!("{mined} blocks were made before new ones were refused");
+    let dead = node.kill9();
+    roots_hold(&dead);
+    let node = dead.without_env().start();
+    let mut client = node.client();
+    assert_eq!(client.nonce(wallet.address(), "latest"), mined);
+    for number in 0..mined {
+        assert_eq!(client.balance(fresh(number), "latest"), 1, "transfer {number}");
+    }
+    wallet.nonce = mined;
+    client.mined(&wallet.transfer(fresh(mined), 1));
+}

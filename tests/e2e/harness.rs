@@ -94,6 +94,14 @@ impl Launch {
         self
     }
 
+    /// Started by this program, which becomes the node.
+    pub(crate) fn inside(mut self, program: &str, arguments: &[&str]) -> Self {
+        let inner = std::mem::replace(&mut self.program, program.into());
+        let arguments = arguments.iter().map(|&argument| argument.to_owned());
+        self.before.splice(0..0, arguments.chain([inner.display().to_string()]));
+        self
+    }
+
     /// Without the command of [`Launch::after`].
     pub(crate) fn at_once(mut self) -> Self {
         if let Some(program) = self.before.pop() {
