@@ -66,6 +66,9 @@ impl FlushSignal {
                 let reason = failed.to_string();
                 return Err(match failed.as_ref() {
                     ChainError::Storage(StorageError::DiskFull) => StorageError::DiskFull.into(),
+                    ChainError::Storage(StorageError::DiskFailed) => {
+                        StorageError::DiskFailed.into()
+                    }
                     _ => ChainError::Halted { reason },
                 });
             }

@@ -50,6 +50,13 @@ pub enum StorageError {
     /// No room for new data; what is stored stays readable.
     #[error("the disk is full: nothing was written; free some space and try again")]
     DiskFull,
+    /// The system wrote only a part: what a disk does that fills up in the middle of a write, and a
+    /// broken one.
+    #[error(
+        "the disk is full or broken (input/output error): nothing was written; free some space and \
+         try again"
+    )]
+    DiskFailed,
     /// Too many read transactions at once.
     #[error("too many reads at the same time; try again")]
     TooManyReaders,
@@ -77,14 +84,17 @@ pub enum StorageError {
     Failpoint(&'static str),
 }
 
-/// `ENOSPC`, `EDQUOT`, `EFBIG` and `EIO` of Linux: errors that a full or broken disk gives.
+/// `ENOSPC`, `EDQUOT` and `EFBIG` of Linux: errors that a full disk gives.
 const NO_SPACE: [i32; 3] = [28, 122, 27];
+/// `EIO`: the engine's name for a write that the system did not finish.
+const NOT_WRITTEN: i32 = 5;
 
 impl From<MdbxError> for StorageError {
     fn from(error: MdbxError) -> Self {
         match error {
             MdbxError::MapFull => Self::DiskFull,
             MdbxError::Other(code) if NO_SPACE.contains(&code) => Self::DiskFull,
+            MdbxError::Other(NOT_WRITTEN) => Self::DiskFailed,
             MdbxError::ReadersFull => Self::TooManyReaders,
             MdbxError::Corrupted | MdbxError::PageNotFound => Self::Damaged(error),
             other => Self::Engine(other),
