@@ -3,7 +3,7 @@
 //! `MAINSPRING_CRASH_ROUNDS` sets how often (8), `MAINSPRING_CRASH_SEED` which moments.
 
 use crate::{
-    crash_witness::{Load, Witness, roots_hold},
+    crash_witness::{Load, Witness, roots_hold, watch},
     harness::{Launch, Node, heavy},
     wallet::Wallet,
     wire::address,
@@ -46,9 +46,11 @@ fn load<T>(
         })
         .collect();
     drop(answered);
+    let watching = node.new_client();
     std::thread::scope(|scope| {
-        let running: Vec<_> =
+        let mut running: Vec<_> =
             loads.into_iter().map(|load| scope.spawn(move || load.run())).collect();
+        running.push(scope.spawn(move || watch(watching)));
         let ended = end(node, answers);
         let mut witness = Witness::default();
         for load in running {

@@ -85,6 +85,17 @@ impl Witness {
     }
 }
 
+/// One client that only looks: at the head, again and again, until the node is gone. A head that was
+/// visible before it was durable is what it is there to catch.
+pub(crate) fn watch(mut client: Client) -> Witness {
+    let mut witness = Witness::default();
+    while let Ok(head) = client.try_rpc("eth_getBlockByNumber", json!(["latest", false])) {
+        let head = head.unwrap();
+        witness.blocks.insert(number(&head["number"]), hash(&head["hash"]));
+    }
+    witness
+}
+
 /// One client: sends with its own accounts, reads what came of it, until the node is gone.
 pub(crate) struct Load {
     pub(crate) client: Client,
