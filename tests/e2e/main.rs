@@ -23,4 +23,5 @@ mod reverts;
 mod soak;
 mod tools;
 mod wallet;
+mod websocket;
 mod wire;

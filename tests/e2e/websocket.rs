@@ -1,0 +1,89 @@
+//! The same port speaks WebSocket: calls, and news without asking.
+
+use crate::{
+    harness::Node,
+    tools::Foundry,
+    wallet::{Token, Wallet, fresh},
+    wire::{address, hash, number},
+};
+use alloy_primitives::U256;
+use jsonrpsee::{
+    core::client::{ClientT, Subscription, SubscriptionClientT},
+    rpc_params,
+    ws_client::{WsClient, WsClientBuilder},
+};
+use serde_json::{Value, json};
+
+async fn connected(node: &Node) -> WsClient {
+    WsClientBuilder::default().build(format!("ws://{}", node.address)).await.unwrap()
+}
+
+async fn subscribed(client: &WsClient, what: Value, filter: Option<Value>) -> Subscription<Value> {
+    let mut params = rpc_params![what];
+    if let Some(filter) = filter {
+        params.insert(filter).unwrap();
+    }
+    client.subscribe("eth_subscribe", params, "eth_unsubscribe").await.unwrap()
+}
+
+#[tokio::test]
+async fn new_heads_and_logs_come_in_the_order_of_the_blocks() {
+    let node = Node::start(&[]);
+    let mut wallet = Wallet::dev(0);
+    let receipt = node.client().mined(&wallet.deploy_token(1_000));
+    let token = address(&receipt["contractAddress"]);
+    let client = connected(&node).await;
+    let mut heads = subscribed(&client, json!("newHeads"), None).await;
+    let mut logs = subscribed(&client, json!("logs"), Some(json!({ "address": token }))).await;
+    let mut blocks = Vec::new();
+    for round in 0..5 {
+        let call = Token::transferCall { to: fresh(round), value: U256::from(round) };
+        let receipt = node.client().mined(&wallet.call(token, &call, 0));
+        blocks.push((number(&receipt["blockNumber"]), hash(&receipt["blockHash"])));
+    }
+    for block in blocks {
+        let head = heads.next().await.unwrap().unwrap();
+        assert_eq!((number(&head["number"]), hash(&head["hash"])), block);
+        let log = logs.next().await.unwrap().unwrap();
+        assert_eq!((number(&log["blockNumber"]), hash(&log["blockHash"])), block);
+        assert_eq!(log["removed"], false);
+    }
+}
+
+#[tokio::test]
+async fn a_revert_takes_logs_back() {
+    let node = Node::start(&[]);
+    let mut wallet = Wallet::dev(0);
+    let receipt = node.client().mined(&wallet.deploy_token(1_000));
+    let token = address(&receipt["contractAddress"]);
+    let client = connected(&node).await;
+    let mut logs = subscribed(&client, json!("logs"), Some(json!({ "address": token }))).await;
+    let snapshot = node.client().get("evm_snapshot", json!([]));
+    let call = Token::transferCall { to: fresh(1), value: U256::from(5) };
+    node.client().mined(&wallet.call(token, &call, 0));
+    node.client().get("evm_revert", json!([snapshot]));
+    let added = logs.next().await.unwrap().unwrap();
+    let removed = logs.next().await.unwrap().unwrap();
+    assert_eq!((&added["removed"], &removed["removed"]), (&json!(false), &json!(true)));
+    assert_eq!(added["transactionHash"], removed["transactionHash"]);
+}
+
+#[tokio::test]
+async fn errors_over_websocket_are_the_same() {
+    let node = Node::start(&[]);
+    let client = connected(&node).await;
+    let failed = client.request::<Value, _>("eth_nothing", rpc_params![]).await.unwrap_err();
+    let jsonrpsee::core::ClientError::Call(failed) = failed else { panic!("{failed:?}") };
+    let words = "the method eth_nothing does not exist/is not available";
+    assert_eq!((failed.code(), failed.message()), (-32601, words));
+}
+
+#[test]
+fn cast_works_over_websocket() {
+    let node = Node::start(&[]);
+    let foundry = Foundry::at(&format!("ws://{}", node.address));
+    let key = Wallet::dev(0).private_key();
+    foundry.send(&key, &[&fresh(1).to_string(), "--value", "3"]);
+    assert_eq!(foundry.cast(&["balance", &fresh(1).to_string()]), "3");
+    assert_eq!(foundry.cast(&["block-number"]), "1");
+}
