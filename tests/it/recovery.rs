@@ -1,0 +1,1 @@
+//! A crash or a failed write loses nothing that was visible.

@@ -1,0 +1,1 @@
+//! Blocks are made, and what was sent is in them.
