@@ -34,7 +34,7 @@ impl Chain {
         settings: ChainSettings,
     ) -> Result<(Arc<Self>, Opened), ChainError> {
         let genesis = Genesis::of(&spec, &storage)?;
-        let stored = storage.blocks.reader()?.header(genesis.block.number())?;
+        let stored = storage.blocks.reader()?.first()?;
         let created = stored.is_none();
         match stored {
             None => genesis.store_block(&storage)?,
@@ -72,7 +72,6 @@ impl Chain {
             trie: StateTrie::empty(),
             edits: Arc::default(),
             edit_changes: Arc::default(),
-            unwinds: 0,
             next_storage_id: 1,
         };
         Ok(Self {
@@ -96,8 +95,7 @@ impl Chain {
         if flushed < state_head {
             self.unwind_state(flushed)?;
         }
-        let unwinds = self.storage.state.reader()?.unwinds()?;
-        self.visible.store(Arc::new(self.head_in_state(flushed, unwinds)?));
+        self.visible.store(Arc::new(self.head_in_state(flushed)?));
         let missing = head.number - flushed;
         while flushed < head.number {
             flushed += 1;
@@ -106,12 +104,8 @@ impl Chain {
                 self.flush_state()?;
             }
         }
-        let visible = self.visible.load_full();
         let edits = self.storage.blocks.reader()?.edits(head.number + 1)?;
-        let view = self.view_of(&visible, None)?;
-        let mut next = visible.as_ref().clone();
-        next.edit_changes = Arc::new(edits_to_changes(&view, &edits)?);
-        next.edits = Arc::new(edits);
+        let next = self.with_edits(self.visible.load().as_ref().clone(), edits)?;
         self.visible.store(Arc::new(next));
         self.clock.restore(Clock::from_head(head.timestamp).save());
         Ok(missing)
@@ -120,7 +114,7 @@ impl Chain {
     /// The highest block that the state and `blocks` agree on.
     fn common_block(&self) -> Result<u64, ChainError> {
         let (state, blocks) = (self.storage.state.reader()?, self.storage.blocks.reader()?);
-        let first = self.head().number;
+        let first = self.first();
         let mut number = state.head()?.map_or(first, |head| head.number);
         while number > first && blocks.hash(number)? != state.block_hash(number)? {
             number -= 1;

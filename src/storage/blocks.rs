@@ -58,6 +58,12 @@ impl BlocksReader {
         row.map(|(_, row)| codec::decode_header(&row)).transpose()
     }
 
+    /// The canonical block with the smallest number: genesis.
+    pub fn first(&self) -> Result<Option<Arc<SealedHeader>>, StorageError> {
+        let row: Option<(Vec<u8>, Vec<u8>)> = self.tx.cursor(HEADERS)?.first()?;
+        row.map(|(_, row)| codec::decode_header(&row)).transpose()
+    }
+
     /// The canonical header at `number`.
     pub fn header(&self, number: u64) -> Result<Option<Arc<SealedHeader>>, StorageError> {
         let row = self.tx.get(HEADERS, &number.to_be_bytes())?;

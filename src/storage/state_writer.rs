@@ -7,7 +7,7 @@ use super::{
         ChangedKeys, StateReader, account_key, decode_changes, encode_changes, slot_key, trie_key,
     },
     tables::{
-        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, META_UNWINDS, PREIMAGES,
+        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, PREIMAGES,
         SLOTS, TRANSACTIONS, TRIE, Table,
     },
 };
@@ -124,8 +124,6 @@ impl StateDb {
         }
         write_trie(&tx, trie)?;
         put_head(&tx, to, root)?;
-        let unwinds = tx.get(META, META_UNWINDS)?.map_or(Ok(0), |row| be_u64(META, &row))?;
-        tx.put(META, META_UNWINDS, &(unwinds + 1).to_be_bytes())?;
         tx.commit()
     }
 }

@@ -66,5 +66,3 @@ pub(super) const META_GENESIS: &[u8] = b"genesis";
 pub(super) const META_HEAD: &[u8] = b"head";
 /// Key of the next unused storage id in [`META`] of `state`.
 pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";
-/// Key of the count of unwinds in [`META`] of `state`; tells a reader whose head was unwound.
-pub(super) const META_UNWINDS: &[u8] = b"unwinds";

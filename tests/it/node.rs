@@ -26,6 +26,8 @@ pub(crate) fn start_balance() -> U256 {
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) fork: Fork,
+    /// Number of the genesis block.
+    pub(crate) first: u64,
     pub(crate) keys: u64,
     pub(crate) gas_limit: u64,
     pub(crate) flush: FlushLimits,
@@ -38,6 +40,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             fork: Fork::Osaka,
+            first: 0,
             keys: 4,
             gas_limit: 30_000_000,
             flush: FlushLimits::default(),
@@ -53,7 +56,7 @@ impl Setup {
         DevGenesis {
             chain_id: CHAIN_ID,
             timestamp: 1_700_000_000,
-            number: 0,
+            number: self.first,
             gas_limit: self.gas_limit,
             base_fee: 1_000_000_000,
             fork: self.fork,
@@ -75,7 +78,7 @@ impl Setup {
         }
     }
 
-    fn sealer_settings(&self) -> SealerSettings {
+    pub(crate) fn sealer_settings(&self) -> SealerSettings {
         SealerSettings {
             mode: self.mode,
             order: Order::default(),

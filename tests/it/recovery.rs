@@ -1,1 +1,0 @@
-//! A crash or a failed write loses nothing that was visible.
