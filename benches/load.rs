@@ -68,7 +68,8 @@ fn main() -> Outcome<()> {
     let plan = Plan::from_arguments()?;
     let mut control = Connection::open(&plan.url)?;
     let accounts = (0..plan.senders).map(signer).collect::<Outcome<Vec<_>>>()?;
-    let token = if plan.kind == "erc20" { Some(deploy_token(&mut control, &accounts)?) } else { None };
+    let token =
+        if plan.kind == "erc20" { Some(deploy_token(&mut control, &accounts)?) } else { None };
     let lanes = sign_all(&plan, &mut control, &accounts, token)?;
     let last = lanes.iter().flat_map(|lane| lane.last_hashes.clone()).collect::<Vec<_>>();
 
@@ -149,7 +150,8 @@ fn sign_all(
     // Senders of a lane take turns, as independent users would.
     let lanes = raws.into_iter().zip(lasts).map(|(raws, last_hashes)| {
         let senders = raws.len().div_ceil(per_sender.max(1)).max(1);
-        let ordered = (0..per_sender).flat_map(|step| (0..senders).map(move |s| s * per_sender + step));
+        let ordered =
+            (0..per_sender).flat_map(|step| (0..senders).map(move |s| s * per_sender + step));
         let ordered: Vec<&String> = ordered.filter_map(|place| raws.get(place)).collect();
         Lane { bodies: ordered.chunks(plan.batch).map(body).collect(), last_hashes }
     });
@@ -158,7 +160,9 @@ fn sign_all(
 
 fn body(raws: &[&String]) -> String {
     let request = |raw: &&String| {
-        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"eth_sendRawTransaction","params":["{raw}"]}}"#)
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"eth_sendRawTransaction","params":["{raw}"]}}"#
+        )
     };
     match raws {
         [one] => request(one),
@@ -188,7 +192,8 @@ fn deploy_token(control: &mut Connection, accounts: &[PrivateKeySigner]) -> Outc
     for account in accounts {
         let mut input = transfer_call(account.address()).to_vec();
         input[36..].copy_from_slice(&U256::from(10).pow(U256::from(24)).to_be_bytes::<32>());
-        let call = json!([{"from": owner, "to": token, "data": hex::encode_prefixed(input), "gas": gas}]);
+        let call =
+            json!([{"from": owner, "to": token, "data": hex::encode_prefixed(input), "gas": gas}]);
         let hash = control.call("eth_sendTransaction", call)?;
         control.receipt(hash.as_str().ok_or("no hash")?)?;
     }
@@ -243,7 +248,11 @@ impl Connection {
     fn open(url: &str) -> Outcome<Self> {
         let stream = TcpStream::connect(url)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::with_capacity(1 << 16, stream), host: url.into(), line: String::new() })
+        Ok(Self {
+            stream: BufReader::with_capacity(1 << 16, stream),
+            host: url.into(),
+            line: String::new(),
+        })
     }
 
     fn post(&mut self, body: &str) -> Outcome<String> {

@@ -8,7 +8,7 @@ use alloy_trie::{HashBuilder, Nibbles, TrieAccount};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use mainspring::{
     primitives::{Account, AccountChange, StateChanges},
-    state::trie::{StateTrie, StorageIds},
+    state::{StateTrie, StorageIds},
     storage::{Durability, StateReader, Storage},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};

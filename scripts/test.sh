@@ -26,7 +26,9 @@ if wants solidity; then
   step 'Solidity: artifacts, tests, gas, mutations'
   scripts/build-contracts.mjs --check
   forge test
-  forge snapshot --check --tolerance 1
+  forge fmt --check
+  forge snapshot --match-contract GasTest --check
+  npm run --silent coverage
   scripts/mutate.mjs
 fi
 

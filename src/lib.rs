@@ -19,8 +19,16 @@
 //! | 13 | [`node`] | wiring: the only file that knows every part |
 //! | 14 | [`cli`] | one file a subcommand |
 
+pub mod chain;
+pub mod cli;
+pub mod config;
+pub mod dev;
+pub mod evm;
+pub mod node;
 pub mod pool;
 pub mod primitives;
+pub mod rpc;
+pub mod sealer;
 pub mod spec;
 pub mod state;
 pub mod storage;

@@ -5,33 +5,33 @@ mod report;
 
 use crate::{
     chain::{self, Chain, ChainError, ChainSettings, FlushLimits, Opened},
-    config::Config,
+    config::{
+        AccountsConfig, Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName,
+    },
     dev::{
         Dev,
         accounts::{AccountsError, DevAccounts},
     },
-    pool::{Pool, PoolError},
+    evm::EvmSettings,
+    pool::{Limits, Order, Pool, PoolError},
     primitives::SealedHeader,
-    rpc::{self, Readiness, RpcContext, ServeError, ServerSettings},
-    sealer::{Mode, SealerHandle, SealerSettings, Sealer},
-    spec::{ChainSpec, SpecError, dev::DevGenesis},
+    rpc::{self, FeePolicy, Readiness, RpcContext, RpcLimits, ServeError, ServerSettings},
+    sealer::{Mode, Sealer, SealerHandle, SealerSettings},
+    spec::{ChainSpec, Fork, SpecError, dev::DevGenesis},
     storage::StorageError,
 };
+use alloy_consensus::Header;
 use alloy_genesis::Genesis;
 use alloy_primitives::{Address, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::task::JoinSet;
 
 /// The pool's journal is made durable this often.
 const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is checked that all threads live.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Why the node did not start, or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,9 @@ pub enum NodeError {
     /// The accounts cannot be made.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
+    /// The stored chain has no first block.
+    #[error("the stored chain has no genesis block; restore a backup, or start over with --fresh")]
+    NoGenesis,
     /// The pool's journal is damaged.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -109,20 +112,12 @@ pub enum NodeError {
 /// was visible is lost, and the next start executes the last blocks again.
 #[derive(Debug)]
 pub struct NodeHandle {
-    /// Where it listens; the first is the one to tell users.
-    pub addresses: Vec<SocketAddr>,
-    /// The chain.
-    pub chain: Arc<Chain>,
-    /// Its development accounts and their keys.
-    pub accounts: Arc<DevAccounts>,
-    /// Accounts that the genesis funds, with their balance in wei.
-    pub funded: Vec<(Address, U256)>,
-    /// What opening the chain found.
-    pub opened: Opened,
-    /// Where the data lives; it is deleted at the end if `temporary`.
-    pub data_dir: PathBuf,
-    /// Is the data thrown away at the end?
-    pub temporary: bool,
+    addresses: Vec<SocketAddr>,
+    chain: Arc<Chain>,
+    accounts: Arc<DevAccounts>,
+    genesis: Arc<SealedHeader>,
+    opened: Opened,
+    fees: FeePolicy,
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
@@ -133,17 +128,19 @@ pub struct NodeHandle {
 
 /// Starts a development node. It listens when this returns.
 pub async fn start(config: Config) -> Result<NodeHandle, NodeError> {
-    let accounts = Arc::new(DevAccounts::from_config(&config.accounts)?);
+    let accounts = Arc::new(config.accounts.derive()?);
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
     let spec = Arc::new(spec(&config, &directory, &funded)?);
     let storage = directory.storage.clone();
+    let first = spec.genesis.number.unwrap_or(0);
     let (chain, opened) = Chain::open(storage, spec, chain_settings(&config))?;
+    let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
     let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(&config));
     let handle = sealer.handle();
-    let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), config.auto_impersonate);
+    let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), config.evm.auto_impersonate);
     let writer = chain.clone();
     let threads = vec![
         ("sealer", thread("sealer", move || sealer.run())?),
@@ -159,14 +156,14 @@ pub async fn start(config: Config) -> Result<NodeHandle, NodeError> {
         sealer: handle.clone(),
         accounts: accounts.clone(),
         dev: Arc::new(dev),
-        limits: config.rpc.clone(),
-        fees: config.fees,
+        limits: rpc_limits(&config),
+        fees: fee_policy(&config),
         ready: readiness(&chain),
     });
-    let settings = ServerSettings { allow_origin: config.allow_origin.clone() };
+    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
-    for host in &config.hosts {
-        let wanted = SocketAddr::new(*host, config.port);
+    for host in &config.server.hosts {
+        let wanted = SocketAddr::new(*host, config.server.port);
         let (address, server) = rpc::serve(&api, wanted, &settings).await?;
         addresses.push(address);
         servers.push(server);
@@ -175,10 +172,9 @@ pub async fn start(config: Config) -> Result<NodeHandle, NodeError> {
         addresses,
         chain,
         accounts,
-        funded,
+        genesis,
         opened,
-        data_dir: directory.path.clone(),
-        temporary: config.ephemeral,
+        fees: fee_policy(&config),
         pool,
         sealer: handle,
         servers,
@@ -189,9 +185,52 @@ pub async fn start(config: Config) -> Result<NodeHandle, NodeError> {
 }
 
 impl NodeHandle {
-    /// The head.
-    pub fn head(&self) -> Arc<SealedHeader> {
-        self.chain.head()
+    /// Where it listens: one address a host.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The chain.
+    pub const fn chain(&self) -> &Arc<Chain> {
+        &self.chain
+    }
+
+    /// Its development accounts and their keys.
+    pub fn accounts(&self) -> &DevAccounts {
+        &self.accounts
+    }
+
+    /// The first block's header.
+    pub fn genesis(&self) -> &Header {
+        self.genesis.inner()
+    }
+
+    /// EIP-155 id.
+    pub fn chain_id(&self) -> u64 {
+        self.chain.spec().chain_id
+    }
+
+    /// Height of the head.
+    pub fn head_number(&self) -> u64 {
+        self.chain.head().number
+    }
+
+    /// What opening the chain found.
+    pub const fn opened(&self) -> Opened {
+        self.opened
+    }
+
+    /// What `eth_gasPrice` answers at the head, in wei per gas.
+    pub fn gas_price(&self) -> u128 {
+        self.fees.gas_price(self.chain.spec().next_base_fee(&self.chain.head()))
+    }
+
+    /// Returns when the node cannot go on: a thread of it has ended.
+    pub async fn ended(&self) {
+        let mut checks = tokio::time::interval(WATCH_INTERVAL);
+        while !self.threads.iter().any(|(_, thread)| thread.is_finished()) {
+            checks.tick().await;
+        }
     }
 
     /// Stops serving, finishes the block that is being made, and writes everything.
@@ -213,8 +252,8 @@ impl NodeHandle {
 
 /// The development accounts and those that `--fund-accounts` names, with their balances in wei.
 fn funded(config: &Config, accounts: &DevAccounts) -> Vec<(Address, U256)> {
-    let own = accounts.addresses().into_iter().map(|address| (address, config.balance));
-    own.chain(config.fund_accounts.iter().copied()).collect()
+    let own = accounts.addresses().into_iter().map(|address| (address, config.accounts.balance));
+    own.chain(config.genesis.funded.iter().copied()).collect()
 }
 
 /// The rules: of the stored chain, of a genesis file, or of a new development chain.
@@ -223,14 +262,14 @@ fn spec(
     directory: &Directory,
     funded: &[(Address, U256)],
 ) -> Result<ChainSpec, NodeError> {
-    let given = config.init.as_ref().map(read_genesis).transpose()?;
+    let given = config.genesis.init.as_ref().map(read_genesis).transpose()?;
     match (directory.genesis()?, given) {
         // Opening compares the genesis hashes.
         (_, Some(given)) => Ok(ChainSpec::from_genesis(given)?),
         (Some(stored), None) => {
             let stored = ChainSpec::from_genesis(stored)?;
             directory::check_flags(config, &stored)?;
-            if config.accounts_given {
+            if accounts_were_chosen(config) {
                 directory::check_accounts(funded, &stored.genesis)?;
             }
             Ok(stored)
@@ -247,47 +286,89 @@ fn read_genesis(path: &PathBuf) -> Result<Genesis, NodeError> {
 }
 
 fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGenesis {
+    let genesis = &config.genesis;
     DevGenesis {
-        chain_id: config.chain_id.unwrap_or(Config::CHAIN_ID),
-        timestamp: config.timestamp.unwrap_or_else(chain::genesis_time),
-        number: config.number.unwrap_or(0),
-        gas_limit: config.gas_limit.unwrap_or(Config::GAS_LIMIT),
-        base_fee: config.base_fee.unwrap_or(Config::BASE_FEE),
-        fork: config.hardfork.unwrap_or_default(),
+        chain_id: genesis.chain_id.unwrap_or(DEFAULT_CHAIN_ID),
+        timestamp: genesis.timestamp.unwrap_or_else(chain::genesis_time),
+        number: genesis.number.unwrap_or(0),
+        gas_limit: genesis.gas_limit.unwrap_or(DEFAULT_GAS_LIMIT),
+        base_fee: genesis.base_fee.unwrap_or(DEFAULT_BASE_FEE),
+        fork: genesis.hardfork.unwrap_or(Fork::LATEST),
         accounts: funded.to_vec(),
-        create2_deployer: config.create2_deployer,
+        create2_deployer: !genesis.no_create2,
     }
 }
 
 fn chain_settings(config: &Config) -> ChainSettings {
     ChainSettings {
-        evm: config.evm.clone(),
-        flush: FlushLimits {
-            blocks: config.flush_blocks,
-            bytes: config.flush_bytes,
-            gas: config.flush_gas,
-            age: config.flush_age,
+        evm: EvmSettings {
+            code_size_limit: config.evm.code_size_limit,
+            disable_block_gas_limit: config.evm.disable_block_gas_limit,
+            transaction_gas_cap: config.evm.tx_gas_cap,
+            memory_limit: config.evm.memory_limit,
+            call_gas_cap: config.rpc.gas_cap,
         },
-        trie_nodes: config.trie_nodes,
-        slots_in_an_epoch: config.slots_in_an_epoch,
+        flush: FlushLimits {
+            blocks: config.writer.blocks,
+            bytes: config.writer.bytes,
+            gas: config.writer.gas,
+            age: config.writer.age,
+        },
+        trie_nodes: config.writer.trie_nodes,
+        slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
     }
 }
 
 fn sealer_settings(config: &Config) -> SealerSettings {
+    let sealing = &config.sealing;
     SealerSettings {
-        mode: Mode::from_settings(config.block_time, config.mixed_mining, config.no_mining),
-        order: config.order,
-        coinbase: config.coinbase,
-        answer_at_once: config.async_automine,
-        max_transactions: config.max_transactions,
-        max_tx_bytes: config.max_tx_bytes,
-        min_tip: config.min_tip,
-        disable_balance_check: config.disable_pool_balance_checks,
+        mode: Mode::from_settings(sealing.block_time, sealing.mixed, sealing.no_mining),
+        order: match sealing.order {
+            OrderName::Fees => Order::Fees,
+            OrderName::Fifo => Order::Fifo,
+        },
+        coinbase: Address::ZERO,
+        answer_at_once: sealing.async_automine,
+        max_transactions: sealing.max_transactions,
+        max_tx_bytes: config.pool.max_tx_bytes,
+        min_tip: 0,
+        disable_balance_check: config.pool.disable_balance_checks,
     }
 }
 
+fn rpc_limits(config: &Config) -> RpcLimits {
+    RpcLimits {
+        body_bytes: config.rpc.max_body_bytes,
+        response_bytes: config.rpc.max_response_bytes,
+        batch_requests: config.rpc.max_batch as usize,
+        connections: config.rpc.max_connections,
+        subscriptions: config.rpc.max_subscriptions,
+        log_range: config.rpc.log_range,
+        logs: config.rpc.max_logs,
+        heavy_calls: config.rpc.heavy_calls,
+        proof_slots: config.rpc.proof_slots,
+        fee_history_blocks: config.rpc.fee_history,
+        mined_blocks: config.rpc.mined_blocks,
+        ..RpcLimits::default()
+    }
+}
+
+fn fee_policy(config: &Config) -> FeePolicy {
+    let min_gas_price = config.sealing.gas_price.unwrap_or(0);
+    FeePolicy { min_gas_price, ..FeePolicy::default() }
+}
+
+/// Does a flag say which accounts are funded? Without one, a stored chain keeps its own.
+fn accounts_were_chosen(config: &Config) -> bool {
+    config.accounts != AccountsConfig::default() || !config.genesis.funded.is_empty()
+}
+
 fn restore_pool(chain: &Chain, config: &Config) -> Result<Pool, NodeError> {
-    let pool = Pool::new(config.pool);
+    let pool = Pool::new(Limits {
+        transactions: config.pool.max_transactions,
+        bytes: config.pool.max_bytes,
+        per_sender: config.pool.max_per_sender,
+    });
     let (_, view) = chain.latest()?;
     let nonce = |sender| view.account(sender).ok().flatten().map_or(0, |account| account.nonce);
     pool.restore(chain.pool_journal()?, nonce)?;

@@ -16,8 +16,8 @@ contract InvariantsTest {
 
     bool public constant IS_TEST = true;
 
-    /// Every profile's runs are longer. Shorter ones are made by forge when it looks for the shortest way to a failure.
-    uint256 private constant WHOLE_RUN = 100;
+    /// No profile's runs are shorter. Shorter ones are made by forge when it looks for the shortest way to a failure.
+    uint256 private constant WHOLE_RUN = 200;
 
     Main private main;
     Market private market;

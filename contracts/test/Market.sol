@@ -46,6 +46,8 @@ contract Market {
     // The book
     mapping(Action action => uint256 times) public succeeded;
     uint256 public begun;
+    mapping(address party => uint256 amount) public owned;
+    mapping(address buyer => mapping(address seller => uint256 time)) private _placedAt;
     uint256 public deposited;
     uint256 public withdrawn;
     uint256 public forced;
@@ -68,7 +70,8 @@ contract Market {
 
     /// Counts the action if it comes to its end.
     modifier counted(Action action) {
-        _begin();
+        vm.warp(_clock);
+        ++begun;
         _;
         ++succeeded[action];
     }
@@ -102,6 +105,7 @@ contract Market {
         if (_isDirect(buyer, seller)) _needNoOrder(buyer, seller);
         uint256 most = _free(buyer) + _lock(buyer, seller);
         _must(buyer, 0, abi.encodeCall(MAIN.approve, (seller, _within(amount, _open(buyer, seller), most))));
+        vm.assertFalse(_isDirect(buyer, seller), "approve left a lock direct");
     }
 
     function authorize(uint256 who, uint256 whom, uint256 amount) external counted(Action.Authorize) {
@@ -192,27 +196,25 @@ contract Market {
         if (!isSeller) _mustNot(caller, abi.encodeCall(MAIN.submitOrder, (buyer, 1 + _lock(buyer, caller))));
         _mustNot(buyer, abi.encodeCall(MAIN.withdraw, (1 + _free(buyer))));
         _mustNot(buyer, abi.encodeCall(MAIN.transfer, (buyer, caller, 1 + _free(buyer))));
+        if (_isDirect(buyer, seller)) _mustNot(buyer, abi.encodeCall(MAIN.approve, (seller, amount)));
         _mustNot(buyer, abi.encodeCall(MAIN.approve, (seller, amount - 1)));
+        _mustNot(buyer, abi.encodeCall(MAIN.approve, (buyer, 0)));
+        _mustNot(buyer, abi.encodeCall(MAIN.authorize, (seller, 1 + MAIN.balances(seller))));
         _mustNot(buyer, abi.encodeCall(MAIN.confirmOrder, (buyer, seller, amount + 1)));
         _mustNot(seller, abi.encodeCall(MAIN.submitOrder, (buyer, amount)));
         _mustNot(buyer, abi.encodeCall(MAIN.submitOrder, (seller, 1)));
     }
 
     /// Any party calls any function with any parties and an amount that may well fit. Most of these calls are refused.
-    function anything(uint256 seed) external {
-        _begin();
+    /// What counts as a success is that they did no harm.
+    function anything(uint256 seed) external counted(Action.Anything) {
         for (uint256 i = 0; i < 4; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
-            if (_guess(uint32(seed), uint32(seed >> 32), uint32(seed >> 64), uint32(seed >> 96), seed >> 128)) {
-                ++succeeded[Action.Anything];
-            }
+            _guess(uint32(seed), uint32(seed >> 32), uint32(seed >> 64), uint32(seed >> 96), seed >> 128);
         }
     }
 
-    function _guess(uint256 who, uint256 first, uint256 second, uint256 what, uint256 raw)
-        private
-        returns (bool accepted)
-    {
+    function _guess(uint256 who, uint256 first, uint256 second, uint256 what, uint256 raw) private {
         (address a, address b) = (_anybody(first), _anybody(second));
         uint256[7] memory amounts = [0, 1, _open(a, b), _open(b, a), _lock(a, b), MAIN.balances(a), raw % (2 * MOST)];
         uint256 amount = amounts[(raw >> 64) % amounts.length];
@@ -230,12 +232,7 @@ contract Market {
             abi.encodeCall(MAIN.orderSubmitted, (a, amount))
         ];
         uint256 chosen = what % calls.length;
-        (accepted,) = _watched(parties[who % PARTIES], chosen < 2 ? amount : 0, calls[chosen]);
-    }
-
-    function _begin() private {
-        vm.warp(_clock);
-        ++begun;
+        _watched(parties[who % PARTIES], chosen < 2 ? amount : 0, calls[chosen]);
     }
 
     // What an action needs first
@@ -259,8 +256,7 @@ contract Market {
     /// The order is old enough for its buyer to cancel it.
     function _needTime(address buyer, address seller) private {
         if (_isOverdue(buyer, seller)) return;
-        (, uint64 submittedAt) = MAIN.openOrders(buyer, seller);
-        _clock = submittedAt + MAIN.ORDER_LIFETIME();
+        _clock = _placedAt[buyer][seller] + 7 days;
         vm.warp(_clock);
     }
 
@@ -306,31 +302,52 @@ contract Market {
             address party = parties[i];
             before[i] = Before(MAIN.balances(party), _open(party, caller), _isDirect(party, caller));
         }
-        uint256 etherBefore = address(MAIN).balance;
 
         vm.deal(caller, caller.balance + value);
         vm.prank(caller);
         (accepted, answer) = address(MAIN).call{value: value}(call);
 
-        if (accepted) _book(bytes4(call), value, etherBefore);
+        if (accepted) _book(caller, value, call);
         for (uint256 i = 0; i < PARTIES; ++i) {
             _fellRightly(parties[i], before[i], caller, bytes4(call));
         }
     }
 
-    function _book(bytes4 selector, uint256 value, uint256 etherBefore) private {
-        deposited += value;
-        if (selector == MAIN.withdraw.selector) withdrawn += etherBefore - address(MAIN).balance;
-        if (selector == MAIN.submitOrder.selector) ++submitted;
-        if (selector == MAIN.confirmOrder.selector) ++confirmed;
-        if (selector == MAIN.transferFrom.selector) ++collected;
-        if (selector == MAIN.cancelOrder.selector) ++cancelled;
+    function _book(address caller, uint256 value, bytes memory call) private {
+        bytes4 selector = bytes4(call);
+        if (call.length == 0 || selector == MAIN.deposit.selector) {
+            deposited += value;
+            owned[caller] += value;
+        } else if (selector == MAIN.withdraw.selector) {
+            withdrawn += _word(call, 0);
+            owned[caller] -= _word(call, 0);
+        } else if (selector == MAIN.transfer.selector) {
+            _bookMove(call);
+        } else if (selector == MAIN.submitOrder.selector) {
+            ++submitted;
+            _placedAt[_party(call, 0)][caller] = _clock;
+        } else if (selector == MAIN.confirmOrder.selector) {
+            ++confirmed;
+            _bookMove(call);
+        } else if (selector == MAIN.transferFrom.selector) {
+            ++collected;
+            _bookMove(call);
+        } else if (selector == MAIN.cancelOrder.selector) {
+            ++cancelled;
+        }
     }
 
-    /// A balance falls only in a call of its owner, or of a seller who collects exactly the order that is open to it
+    /// From the first argument to the second, as much as the third says.
+    function _bookMove(bytes memory call) private {
+        owned[_party(call, 0)] -= _word(call, 2);
+        owned[_party(call, 1)] += _word(call, 2);
+    }
+
+    /// A balance is what the book says, and falls only in a call of its owner, or of a seller who collects exactly the order that is open to it
     /// under a direct lock.
     function _fellRightly(address party, Before memory before, address caller, bytes4 selector) private view {
         uint256 balance = MAIN.balances(party);
+        vm.assertEq(balance, owned[party], "balance, and what the book says");
         if (balance >= before.balance || caller == party) return;
         vm.assertTrue(selector == MAIN.transferFrom.selector, "a balance fell in a call of another");
         vm.assertTrue(before.directToCaller, "a balance fell to a seller who was not authorized");
@@ -352,8 +369,7 @@ contract Market {
     }
 
     function _isOverdue(address buyer, address seller) private view returns (bool) {
-        (, uint64 submittedAt) = MAIN.openOrders(buyer, seller);
-        return _clock >= submittedAt + MAIN.ORDER_LIFETIME();
+        return _clock >= _placedAt[buyer][seller] + 7 days;
     }
 
     function _open(address buyer, address seller) private view returns (uint256 amount) {
@@ -381,5 +397,16 @@ contract Market {
 
     function _within(uint256 seed, uint256 least, uint256 most) private pure returns (uint256) {
         return least + seed % (most - least + 1);
+    }
+
+    /// An argument of a call, counted from 0.
+    function _word(bytes memory data, uint256 index) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := mload(add(data, add(36, mul(32, index))))
+        }
+    }
+
+    function _party(bytes memory call, uint256 index) private pure returns (address) {
+        return address(uint160(_word(call, index)));
     }
 }

@@ -159,6 +159,7 @@ impl BlockState {
     /// Everything that is different from before the block. Code is there if an account got it.
     pub(super) fn into_changes(mut self) -> StateChanges {
         let mut changes = StateChanges::default();
+        changes.accounts.reserve(self.accounts.len());
         for (address, entry) in self.accounts {
             let old_code = entry.before.map_or(KECCAK_EMPTY, |account| account.code_hash);
             let Some(change) = entry.into_change() else { continue };

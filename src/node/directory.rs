@@ -7,13 +7,12 @@ use crate::{
     storage::{Durability, Storage, StorageError},
 };
 use alloy_genesis::Genesis;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// The data directory of a running node.
 #[derive(Debug)]
 pub(super) struct Directory {
-    pub(super) path: PathBuf,
     pub(super) storage: Storage,
     /// Deletes the directory when the node is gone.
     _temporary: Option<TempDir>,
@@ -25,24 +24,24 @@ const ENVIRONMENTS: [&str; 2] = ["blocks", "state"];
 impl Directory {
     /// Opens the directory that the settings name; empties it first if they say so.
     pub(super) fn open(config: &Config) -> Result<Self, NodeError> {
-        if config.ephemeral {
+        if config.data.ephemeral {
             let temporary = tempfile::Builder::new().prefix("mainspring-").tempdir();
             let temporary = temporary.map_err(NodeError::Temporary)?;
-            let path = temporary.path().to_path_buf();
-            let storage = Storage::open(&path, Durability::Ephemeral)?;
-            return Ok(Self { path, storage, _temporary: Some(temporary) });
+            let storage = Storage::open(temporary.path(), Durability::Ephemeral)?;
+            return Ok(Self { storage, _temporary: Some(temporary) });
         }
-        let path = config.datadir.clone();
-        if config.fresh {
+        let path = config.data.dir.clone();
+        if config.data.fresh {
             // Opened for its lock: a directory that another process uses is not emptied.
-            if let Err(in_use @ StorageError::InUse { .. }) = Storage::open(&path, Durability::Synced)
+            if let Err(in_use @ StorageError::InUse { .. }) =
+                Storage::open(&path, Durability::Synced)
             {
                 return Err(in_use.into());
             }
             empty(&path)?;
         }
         let storage = Storage::open(&path, Durability::Synced)?;
-        Ok(Self { path, storage, _temporary: None })
+        Ok(Self { storage, _temporary: None })
     }
 
     /// The genesis that the directory was made with.
@@ -68,7 +67,7 @@ fn empty(path: &Path) -> Result<(), NodeError> {
 /// # Errors
 /// [`NodeError::Differs`] names the flag and both values.
 pub(super) fn check_flags(config: &Config, stored: &ChainSpec) -> Result<(), NodeError> {
-    let genesis = &stored.genesis;
+    let (genesis, config) = (&stored.genesis, &config.genesis);
     let number = genesis.number.unwrap_or(0);
     differs("--chain-id", config.chain_id, stored.chain_id)?;
     differs("--timestamp", config.timestamp, genesis.timestamp)?;

@@ -322,10 +322,10 @@ fn move_up<V: LeafValue>(mut node: Node<V>, way: &Nibbles, epoch: Epoch) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::trie::{node::root_hash, rows};
+    use crate::state::trie::{node::root_hash, rows, tests::crowded_key};
     use alloy_primitives::U256;
     use alloy_trie::HashBuilder;
-    use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+    use rand::{Rng, SeedableRng, rngs::StdRng};
     use std::collections::BTreeMap;
 
     type Model = BTreeMap<B256, U256>;
@@ -351,18 +351,6 @@ mod tests {
         let mut editor = Editor::new(7, block);
         let root = editor.apply(root, &mut edits).unwrap();
         (root, editor)
-    }
-
-    /// Keys that share most of their nibbles, so that nodes lie deep and inside one another.
-    fn crowded_key(rng: &mut StdRng) -> B256 {
-        let base = [0x00, 0x11, 0x77][rng.random_range(0..3)];
-        let mut key = B256::repeat_byte(base);
-        let places: &[usize] = &[0, 15, 29, 30, 31, 31, 31];
-        for _ in 0..rng.random_range(0..3) {
-            let place = *places.choose(rng).unwrap();
-            key[place] ^= [0x01, 0x10, 0x02][rng.random_range(0..3)];
-        }
-        key
     }
 
     fn each_branch(

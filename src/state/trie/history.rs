@@ -158,7 +158,7 @@ fn pass_slots(
 }
 
 /// The nodes on the way to a key, without those that lie inside their parent.
-fn listed(nodes: &ProofNodes, key: &Nibbles) -> Vec<Bytes> {
+pub(super) fn listed(nodes: &ProofNodes, key: &Nibbles) -> Vec<Bytes> {
     let nodes = nodes.matching_nodes_sorted(key).into_iter();
     let nodes =
         nodes.filter(|(path, node)| node.len() >= 32 || (path.is_empty() && node.len() > 1));

@@ -1,18 +1,33 @@
 //! Do tries, proofs and history agree with a model, over real rows?
 
-use super::{history::full_root, proof::hashed, rows, *};
+use super::{history::full_root, proof::hashed, *};
 use crate::{
     primitives::{Account, AccountChange, BlockNumHash, StateChanges},
     storage::{Durability, FlushBlock, StateBatch, StateReader, Storage, TrieChanges, TrieRow},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, U256, keccak256};
-use alloy_trie::{HashBuilder, TrieAccount, proof::verify_proof};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use alloy_trie::{
+    HashBuilder, TrieAccount,
+    proof::{ProofRetainer, verify_proof},
+};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use std::collections::{BTreeMap, hash_map::Entry};
 
 /// Balance and slots by address.
 type Model = BTreeMap<Address, (u64, BTreeMap<U256, U256>)>;
+
+/// Keys that share most of their nibbles, so that nodes lie deep and inside one another.
+pub(super) fn crowded_key(rng: &mut StdRng) -> B256 {
+    let base = [0x00, 0x11, 0x77][rng.random_range(0..3)];
+    let mut key = B256::repeat_byte(base);
+    let places: &[usize] = &[0, 15, 29, 30, 31, 31, 31];
+    for _ in 0..rng.random_range(0..3) {
+        let place = *places.choose(rng).unwrap();
+        key[place] ^= [0x01, 0x10, 0x02][rng.random_range(0..3)];
+    }
+    key
+}
 
 fn root_of(leaves: BTreeMap<B256, Vec<u8>>) -> B256 {
     let mut builder = HashBuilder::default();
@@ -51,7 +66,7 @@ struct World {
     /// One model a block.
     history: Vec<Model>,
     /// Blocks that are not written yet.
-    pending: Vec<(u64, StateChanges)>,
+    pending: Vec<(u64, B256, StateChanges)>,
     removals: Removals,
     flushed: Option<u64>,
     accounts: u64,
@@ -137,21 +152,29 @@ impl World {
                 new.insert(self.random_change(&mut model, address));
             }
         }
-        let reader = self.reader();
-        let gone = self.trie.apply(&mut changes, number, &reader, &mut self.ids).unwrap();
-        self.removals.extend(gone);
+        self.history.push(model);
+        self.commit(changes);
+        let (model, (.., changes)) = (self.model(), self.pending.last().unwrap());
         assert_eq!(self.trie.root(), model_root(&model), "block {number}");
         for (address, change) in &changes.accounts {
             let Some(account) = change.account else { continue };
             assert_eq!(account.storage_root, slots_root(&model[address].1));
             assert!(account.storage_id != 0 || account.storage_root == EMPTY_ROOT_HASH);
         }
-        self.pending.push((number, changes));
-        self.history.push(model);
+    }
+
+    /// Applies the changes as the block above the newest one applied.
+    fn commit(&mut self, mut changes: StateChanges) {
+        let newest = self.pending.last().map(|(number, ..)| *number).or(self.flushed);
+        let number = newest.map_or(0, |newest| newest + 1);
+        let reader = self.reader();
+        let gone = self.trie.apply(&mut changes, number, &reader, &mut self.ids).unwrap();
+        self.removals.extend(gone);
+        self.pending.push((number, self.trie.root(), changes));
     }
 
     fn flush(&mut self) {
-        let Some((last, _)) = self.pending.last() else { return };
+        let Some((last, ..)) = self.pending.last() else { return };
         let flushed = Some(*last);
         let removals = std::mem::take(&mut self.removals);
         let trie = TrieChanges {
@@ -159,12 +182,14 @@ impl World {
             removed: removals.branches,
             rows: self.trie.rows_since(self.flushed),
         };
-        let block = |(number, changes)| FlushBlock {
+        let block = |(number, root, changes)| FlushBlock {
+            root,
             block: block_hash(number),
             changes,
             transactions: Vec::new(),
         };
-        let blocks = self.pending.iter().map(|(number, changes)| block((*number, changes)));
+        let blocks =
+            self.pending.iter().map(|(number, root, changes)| block((*number, *root, changes)));
         let next_storage_id = self.ids.next();
         let batch = StateBatch { blocks: blocks.collect(), trie, next_storage_id };
         self.storage.state.flush(&batch).unwrap();
@@ -229,14 +254,11 @@ impl World {
         let reader = self.reader();
         let mut trie = StateTrie::empty();
         let mut changes = StateChanges::default();
-        let mut owners = vec![rows::ACCOUNTS];
         for (address, (balance, slots)) in model {
             let account = Account { balance: U256::from(*balance), ..Default::default() };
             let storage = slots.iter().map(|(slot, value)| (*slot, *value)).collect();
             let change = AccountChange { account: Some(account), wiped: false, storage };
             changes.accounts.insert(*address, change);
-            let stored = reader.account(keccak256(address), u64::MAX).unwrap().unwrap();
-            owners.extend(Some(stored.storage_id).filter(|id| *id != 0));
         }
         let mut ids = StorageIds::new(1);
         trie.apply(&mut changes, 0, &reader, &mut ids).unwrap();
@@ -246,7 +268,7 @@ impl World {
             let owner = if row.owner == 0 { 0 } else { 1 };
             *expected.entry((owner, bare(row))).or_insert(0) += 1;
         }
-        for owner in owners {
+        for owner in 0..self.ids.next() {
             let mut from = Some(Nibbles::new());
             while let Some(at) = from.take() {
                 let Some((path, value)) = reader.branch_from(owner, &at).unwrap() else { break };
@@ -262,7 +284,8 @@ impl World {
         let to = self.rng.random_range(0..=flushed);
         let head_root = model_root(&self.history[flushed as usize]);
         let rewound = rewind(&self.reader(), head_root, to).unwrap();
-        self.storage.state.unwind(block_hash(to), &rewound.stored).unwrap();
+        let root = rewound.trie.root();
+        self.storage.state.unwind(block_hash(to), root, &rewound.stored).unwrap();
         self.trie = rewound.trie;
         self.history.truncate(to as usize + 1);
         self.pending.clear();
@@ -347,6 +370,57 @@ fn rows_of_another_block_are_stale_and_leave_the_trie_as_it_was() {
     }
     let error = behind.prove(&reader, world.address(), &[]);
     assert!(matches!(error, Err(TrieError::Stale { .. })), "{error:?}");
+}
+
+#[test]
+fn a_branch_that_moved_up_is_not_dropped_before_its_parent_is_gone_from_the_rows() {
+    let nibble = |number: &u64, at| {
+        let address = Address::from_word(B256::from(U256::from(*number)));
+        hashed(address.as_slice()).get_unchecked(at)
+    };
+    let lone = 0;
+    let pair = (1..).find(|number| nibble(number, 0) != nibble(&lone, 0)).unwrap();
+    let beside = |number: &u64| nibble(number, 0) == nibble(&pair, 0);
+    let other = (pair + 1..).filter(beside).find(|it| nibble(it, 1) != nibble(&pair, 1)).unwrap();
+
+    let mut world = World::new(11, 1, 1);
+    world.commit(changes([lone, pair, other].map(|number| (number, funded(1)))));
+    world.flush();
+    world.commit(changes([(lone, AccountChange::default())]));
+    world.trie.collapse(0, 0);
+    world.commit(changes([(pair, funded(2))]));
+    world.flush();
+    assert_eq!(full_root(&world.reader(), 2).unwrap(), world.trie.root());
+}
+
+#[test]
+fn nodes_inside_their_parent_are_not_listed_in_a_proof() {
+    let (mut rng, world) = (StdRng::seed_from_u64(12), World::new(12, 1, 1));
+    let reader = world.reader();
+    let mut opener = resolve::Opener::new(&reader, 1);
+    for size in [1, 2, 3, 10, 100] {
+        let slots: BTreeMap<_, _> =
+            (0..size).map(|_| (crowded_key(&mut rng), U256::from(9))).collect();
+        let mut edits: Vec<_> =
+            slots.iter().map(|(key, value)| edit::Edit::new(*key, Some(*value))).collect();
+        let root = edit::Editor::new(1, 1).apply(None, &mut edits).unwrap();
+        let keys: Vec<_> = (0..50).map(|_| crowded_key(&mut rng)).chain([B256::ZERO]).collect();
+        let nibbles = |key: &B256| Nibbles::unpack_array(&key.0);
+        let retainer = ProofRetainer::from_iter(keys.iter().map(nibbles));
+        let mut builder = HashBuilder::default().with_proof_retainer(retainer);
+        for (key, value) in &slots {
+            builder.add_leaf(nibbles(key), &alloy_rlp::encode(value));
+        }
+        assert_eq!(builder.root(), root_hash(root.as_ref()));
+        let passed = builder.take_proof_nodes();
+        for key in &keys {
+            let way = proof::walk(&mut opener, root.as_ref(), &nibbles(key)).unwrap();
+            assert_eq!(way.value, slots.get(key).copied());
+            let value = way.value.map(alloy_rlp::encode);
+            verify_proof(builder.root(), nibbles(key), value, &way.proof).unwrap();
+            assert_eq!(history::listed(&passed, &nibbles(key)), way.proof);
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# How fast is this node beside anvil, on this machine, in one run? Prints a table of medians and ratios.
+#
+#   scripts/bench.sh                 every part (about 20 minutes on two cores)
+#   scripts/bench.sh throughput      one part: throughput, long, start, snapshot or trie
+#
+# Transfers and ERC-20 transfers: 40,000 transactions signed beforehand, 8 connections, 20 senders, a fresh recipient
+# each; the clock stops when the last is mined. COUNT and RUNS change the size and the number of runs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+part=${1:-all}
+count=${COUNT:-40000}
+runs=${RUNS:-3}
+work=$(mktemp -d)
+node_pid=
+cleanup() { stop; rm -rf "$work"; }
+trap cleanup EXIT
+
+wants() { [ "$part" = all ] || [ "$part" = "$1" ]; }
+say() { printf '%s\n' "$*"; }
+
+PATH="$(scripts/setup-tools.sh):$PATH"
+cargo build --release --locked --quiet
+cargo build --profile bench --locked --quiet --bench load
+load=$(find target/release/deps -maxdepth 1 -name 'load-*' -perm -u+x -type f -printf '%T@ %p\n' | sort -rn | head -1 | cut -d' ' -f2)
+
+# start NAME COMMAND...: starts a node on a port of its own and waits for its `Listening` line.
+start() {
+  local log=$work/$1.log
+  shift
+  : >"$log"
+  "$@" --port 0 >"$log" 2>&1 &
+  node_pid=$!
+  until grep -q 'Listening on' "$log"; do
+    kill -0 "$node_pid" 2>/dev/null || { cat "$log"; exit 1; }
+    read -r -t 0.05 _ <> <(:) || true
+  done
+  url=$(sed -n 's/.*Listening on //p' "$log" | head -1)
+}
+stop() { if [ -n "$node_pid" ]; then kill "$node_pid" 2>/dev/null || true; wait "$node_pid" 2>/dev/null || true; node_pid=; fi; }
+rpc() { curl -s -H 'content-type: application/json' -d "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":${2:-[]}}" "http://$url"; }
+memory() { awk '/RssAnon|VmRSS/ {printf "%s %d MB  ", $1, $2/1024}' "/proc/$node_pid/status"; }
+rate() { "$load" --url "$url" --connections 8 --senders 20 "$@" | tee -a "$work/raw.jsonl" | sed -n 's/.*"per_second":\([0-9.]*\).*/\1/p'; }
+median() { sort -n | awk '{v[NR]=$1} END {print NR ? v[int((NR+1)/2)] : "-"}'; }
+
+ours=(target/release/mainspring dev --ephemeral --quiet --accounts 20)
+# What a user gets on disk, durable: the default.
+durable() { rm -rf "$work/data"; start "$1" target/release/mainspring dev --datadir "$work/data" --quiet --accounts 20 "${@:2}"; }
+
+theirs() { start anvil anvil --accounts 20 "$@"; }
+
+throughput() {
+  say "== throughput: transactions per second, median of $runs runs of $count"
+  printf '%-44s %10s %10s\n' setting transfer erc20
+  local name kind value line
+  measure() { # NAME BATCH STARTER...
+    line=
+    for kind in transfer erc20; do
+      value=$(for _ in $(seq "$runs"); do "${@:3}" >/dev/null; rate --count "$count" --kind "$kind" --batch "$2"; stop; done | median)
+      line+=$(printf ' %10s' "$value")
+    done
+    printf '%-44s%s\n' "$1" "$line"
+  }
+  measure 'mainspring, default' 1 durable ours
+  measure 'mainspring, --async-automine' 1 durable ours --async-automine
+  measure 'mainspring, --async-automine, batches of 100' 100 durable ours --async-automine
+  measure 'anvil, default' 1 theirs
+  measure 'anvil, --block-time 1 --max-transactions 50000' 1 theirs --block-time 1 --max-transactions 50000 --gas-limit 3000000000
+  measure 'anvil, the same, batches of 100' 100 theirs --block-time 1 --max-transactions 50000 --gas-limit 3000000000
+}
+
+# One transfer a block, until block 100,000: speed and memory must not change.
+long() {
+  say '== automine, one block a transaction, one connection: blocks per second and memory at heights'
+  durable ours
+  local from=0 height
+  for height in 100 1000 10000 11000 100000 101000; do
+    value=$("$load" --url "$url" --connections 1 --senders 1 --count $((height - from)) | sed -n 's/.*"per_second":\([0-9.]*\).*/\1/p')
+    printf 'mainspring  to %7d  %8s/s  %s\n' "$height" "$value" "$(memory)"
+    from=$height
+  done
+  stop
+  theirs
+  from=0
+  for height in 100 1500 2500 10000; do
+    value=$("$load" --url "$url" --connections 1 --senders 1 --limit 600 --count $((height - from)) | sed -n 's/.*"per_second":\([0-9.]*\).*/\1/p')
+    printf 'anvil       to %7d  %8s/s  %s\n' "$height" "$value" "$(memory)"
+    from=$height
+  done
+  stop
+}
+
+# From exec to `Listening`, on the chain that is there.
+starting() {
+  say '== start: milliseconds from exec to Listening'
+  local began
+  for blocks in 100 10000 100000; do
+    rm -rf "$work/data"
+    start ours target/release/mainspring dev --datadir "$work/data" --quiet
+    rpc anvil_mine "[\"$(printf '0x%x' "$blocks")\"]" >/dev/null
+    kill -9 "$node_pid"; wait "$node_pid" 2>/dev/null || true; node_pid=
+    began=$(date +%s%N)
+    start ours target/release/mainspring dev --datadir "$work/data" --quiet
+    printf 'mainspring at block %7d after kill -9: %6d ms\n' "$blocks" $((($(date +%s%N) - began) / 1000000))
+    stop
+  done
+  began=$(date +%s%N)
+  theirs
+  printf 'anvil, empty: %6d ms\n' $((($(date +%s%N) - began) / 1000000))
+  stop
+}
+
+# Snapshot and revert on a state of 100,000 accounts.
+snapshot() {
+  say '== snapshot + revert with 100,000 accounts: milliseconds, median of 20, one transfer between'
+  local which
+  for which in ours anvil; do
+    if [ "$which" = ours ]; then durable ours --async-automine; else theirs; fi
+    "$load" --url "$url" --connections 4 --senders 20 --count 100000 --limit 600 >/dev/null
+    for _ in $(seq 20); do
+      local began id
+      began=$(date +%s%N)
+      id=$(rpc evm_snapshot | sed 's/.*"result":\("[^"]*"\).*/\1/')
+      rpc eth_sendTransaction '[{"from":"0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266","to":"0x00000000000000000000000000000000000000aa","value":"0x1"}]' >/dev/null
+      rpc evm_revert "[$id]" >/dev/null
+      echo $((($(date +%s%N) - began) / 1000000))
+    done | median | xargs printf "$which: %s ms\n"
+    stop
+  done
+}
+
+if wants throughput; then throughput; fi
+if wants long; then long; fi
+if wants start; then starting; fi
+if wants snapshot; then snapshot; fi
+if wants trie; then say '== state root: 10,000 changed of 1,000,000 accounts'; cargo bench --locked --bench trie; fi

@@ -1,0 +1,133 @@
+//! `mainspring dev`: a development chain that runs until it is asked to stop.
+
+use super::{
+    DevArgs,
+    banner::{Banner, Place, dev_contracts},
+    logging, signals,
+};
+use crate::{
+    config::{Config, ConfigError, Settings},
+    node::{self, NodeError, NodeHandle},
+};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// The settings file that is read if nobody names one.
+const SETTINGS_FILE: &str = "mainspring.toml";
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum DevError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The node did not start, or stopped by itself.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The values of the start could not be written.
+    #[error("cannot write --config-out {path}")]
+    ConfigOut {
+        /// Of the file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Standard output is closed.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    /// The process cannot hear signals.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+}
+
+/// Starts the node, tells what it started, and waits for ctrl-c, SIGTERM or the node's own end.
+pub(super) async fn run(args: DevArgs, as_anvil: bool) -> Result<(), DevError> {
+    let config = Config::from_settings(settings(args, as_anvil)?)?;
+    logging::init(&config.output);
+    let stop = signals::stop_requested();
+    let node = node::start(config.clone()).await?;
+    announce(&config, &node, as_anvil)?;
+    tokio::select! {
+        requested = stop => requested.map_err(DevError::Signals)?,
+        () = node.ended() => {}
+    }
+    node.shutdown().await.map_err(DevError::from)
+}
+
+/// Flags and environment over the settings file.
+fn settings(args: DevArgs, as_anvil: bool) -> Result<Settings, ConfigError> {
+    let file = match args.config {
+        Some(path) => Settings::read(&path)?,
+        None if Path::new(SETTINGS_FILE).exists() => Settings::read(Path::new(SETTINGS_FILE))?,
+        None => Settings::default(),
+    };
+    let mut settings = args.settings.over(file)?;
+    settings.ephemeral |= as_anvil && settings.datadir.is_none();
+    Ok(settings)
+}
+
+/// Prints the banner and writes `--config-out`.
+fn announce(config: &Config, node: &NodeHandle, as_anvil: bool) -> Result<(), DevError> {
+    let genesis = node.genesis();
+    let place = if config.data.ephemeral {
+        Place::Nowhere
+    } else {
+        Place::Directory(config.data.dir.clone())
+    };
+    let is_ours = config.genesis.init.is_none();
+    let banner = Banner {
+        accounts: node.accounts(),
+        balance: config.accounts.balance,
+        chain_id: node.chain_id(),
+        base_fee: genesis.base_fee_per_gas,
+        gas_price: node.gas_price(),
+        gas_limit: genesis.gas_limit,
+        genesis_timestamp: genesis.timestamp,
+        genesis_number: genesis.number,
+        place,
+        head: node.head_number(),
+        contracts: if is_ours { dev_contracts(!config.genesis.no_create2) } else { Vec::new() },
+        listening: node.addresses(),
+        as_anvil: as_anvil && config.data.ephemeral,
+    };
+    if let Some(path) = &config.output.config_out {
+        std::fs::write(path, banner.json().to_string())
+            .map_err(|source| DevError::ConfigOut { path: path.clone(), source })?;
+    }
+    if config.output.quiet {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    write!(out, "{banner}").and_then(|()| out.flush()).map_err(DevError::Output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_anvil_keeps_nothing_unless_a_directory_is_named() {
+        let named = |datadir: Option<&str>| {
+            let datadir = datadir.map(PathBuf::from);
+            let settings = Settings { datadir, ..Settings::default() };
+            settings_of(settings, true).ephemeral
+        };
+        assert!(named(None));
+        assert!(!named(Some("chain")));
+        assert!(!settings_of(Settings::default(), false).ephemeral);
+    }
+
+    fn settings_of(given: Settings, as_anvil: bool) -> Settings {
+        settings(DevArgs { config: None, settings: given }, as_anvil).expect("no file is read")
+    }
+
+    #[test]
+    fn a_named_file_must_exist() {
+        let args = DevArgs { config: Some("nowhere.toml".into()), ..DevArgs::default() };
+        let error = settings(args, false).expect_err("it does not");
+        assert_eq!(error.to_string(), "cannot read nowhere.toml");
+    }
+}

@@ -1,0 +1,147 @@
+//! How do log events reach the user: as lines to read, or as JSON?
+
+use crate::config::OutputConfig;
+use std::{
+    fmt,
+    io::{self, IsTerminal},
+};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+
+/// Targets whose events are lines for the reader: the message as it is.
+const PLAIN: [&str; 3] = ["rpc", "block", "transaction"];
+
+/// Sends events to standard output. `RUST_LOG` chooses which; without it all of level info, and
+/// errors only if quiet. Colour only on a terminal and without `NO_COLOR`.
+pub(super) fn init(output: &OutputConfig) {
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(output.quiet));
+    // A subscriber that is in place already, as in a test, stays.
+    let _already_set = if output.json_logs {
+        builder.json().flatten_event(true).finish().try_init()
+    } else {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        builder.event_format(Lines { colour }).finish().try_init()
+    };
+}
+
+fn filter(quiet: bool) -> EnvFilter {
+    let level = if quiet { "error" } else { "info" };
+    EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(level))
+}
+
+/// One line an event, in anvil's manner.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    colour: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let (level, target) = (*event.metadata().level(), event.metadata().target());
+        if PLAIN.contains(&target) && level >= Level::INFO {
+            return writeln!(writer, "{}", text.message);
+        }
+        let (on, off) = if self.colour { (colour_of(level), "\x1b[0m") } else { ("", "") };
+        writeln!(writer, "{on}{level:>5}{off} {}{}", text.message, text.fields)
+    }
+}
+
+fn colour_of(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "\x1b[31m",
+        Level::WARN => "\x1b[33m",
+        Level::INFO => "\x1b[32m",
+        Level::DEBUG | Level::TRACE => "\x1b[2m",
+    }
+}
+
+/// An event's message, and its other fields as ` name=value`.
+#[derive(Debug, Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            name => self.fields.push_str(&format!(" {name}={value:?}")),
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parking_lot::Mutex;
+    use std::{io::Write, sync::Arc};
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn printed(emit: impl FnOnce()) -> String {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .event_format(Lines { colour: false })
+            .finish();
+        tracing::subscriber::with_default(subscriber, emit);
+        let bytes = sink.0.lock().clone();
+        String::from_utf8(bytes).expect("a log is text")
+    }
+
+    #[test]
+    fn requests_and_blocks_are_printed_as_they_are() {
+        let text = printed(|| {
+            tracing::info!(target: "rpc", method = "eth_call", "eth_call");
+            tracing::info!(target: "block", "    Block Number: {}", 1);
+        });
+        assert_eq!(text, "eth_call\n    Block Number: 1\n");
+    }
+
+    #[test]
+    fn everything_else_has_its_level_and_fields() {
+        let text = printed(|| {
+            tracing::warn!(target: "sealer", reason = "full", count = 2, "transaction dropped");
+            tracing::error!(target: "rpc", "no more sockets");
+        });
+        let expected = " WARN transaction dropped reason=full count=2\nERROR no more sockets\n";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,148 @@
+//! The command line: what is asked of this process?
+
+mod banner;
+mod completions;
+mod dev;
+mod logging;
+mod signals;
+
+use crate::config::Settings;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+pub use dev::DevError;
+
+/// An EVM-compatible Solidity chain in one binary: durable, archival, fast.
+#[derive(Parser, Debug)]
+#[command(name = "mainspring", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Example: mainspring --block-time 2 --accounts 20")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    dev: DevArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a development chain (also without a subcommand)
+    #[command(after_help = "Examples:
+  mainspring dev                                a chain that survives restarts, in ./.mainspring
+  mainspring dev --ephemeral --port 0           a throw-away chain on a free port
+  mainspring dev --block-time 0.5 --order fifo  two blocks a second, first come first served")]
+    Dev(Box<DevArgs>),
+    /// Print a completion script for a shell
+    #[command(visible_alias = "com")]
+    #[command(
+        after_help = "Example: mainspring completions bash > /etc/bash_completion.d/mainspring"
+    )]
+    Completions {
+        /// The shell to complete in
+        shell: Shell,
+    },
+}
+
+/// What `mainspring dev` takes.
+#[derive(Args, Clone, Debug, Default)]
+struct DevArgs {
+    /// Settings file [default: ./mainspring.toml, if there is one]
+    #[arg(long, env = "MAINSPRING_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Reads the command line, does what it asks for, and returns when that is done. Wrong usage is
+/// explained and ends the process, as does `--help`.
+///
+/// # Errors
+/// Settings that mean nothing, or a node that could not start or go on.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), DevError> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let as_anvil = arguments.first().is_some_and(is_anvil);
+    let cli = Cli::parse_from(arguments);
+    let dev = match cli.command {
+        None => cli.dev,
+        Some(Command::Dev(dev)) => *dev,
+        Some(Command::Completions { shell }) => return completions::print(shell),
+    };
+    dev::run(dev, as_anvil).await
+}
+
+/// Was the binary called by the other tool's name, through a link?
+fn is_anvil(name: &OsString) -> bool {
+    Path::new(name).file_stem().is_some_and(|stem| stem == "anvil")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn settings(line: &str) -> Settings {
+        let cli = Cli::try_parse_from(line.split(' ')).expect("the line is right");
+        match cli.command {
+            None => cli.dev.settings,
+            Some(Command::Dev(dev)) => dev.settings,
+            Some(Command::Completions { .. }) => panic!("not a chain"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn dev_is_what_runs_without_a_subcommand() {
+        assert_eq!(settings("mainspring --port 1"), settings("mainspring dev --port 1"));
+        assert_eq!(settings("mainspring"), Settings::default());
+    }
+
+    #[test]
+    fn anvils_spellings_and_aliases_are_taken() {
+        let pairs = [
+            ("-b 2", "--blockTime 2"),
+            ("-p 1", "--http.port 1"),
+            ("--no-mining", "--no-mine"),
+            ("--chain-id 5", "--chain 5"),
+            ("--gas-limit 9", "--block-gas-limit 9"),
+            ("--block-base-fee-per-gas 3", "--base-fee 3"),
+            ("--enable-tx-gas-limit", "--tx-gas-limit"),
+            ("--auto-impersonate", "--auto-unlock"),
+            ("--disable-default-create2-deployer", "--no-create2"),
+            ("-q", "--silent"),
+            ("--json-logs", "--json"),
+        ];
+        for (one, other) in pairs {
+            let given = settings(&format!("mainspring {one}"));
+            assert_ne!(given, Settings::default(), "{one}");
+            assert_eq!(given, settings(&format!("mainspring {other}")), "{other}");
+        }
+    }
+
+    #[test]
+    fn lists_and_bare_values_are_read() {
+        let given = settings("mainspring --host 127.0.0.1,::1 --mnemonic-random");
+        assert_eq!(given.host.map(|hosts| hosts.len()), Some(2));
+        assert_eq!(given.mnemonic_random, Some(12));
+        assert_eq!(settings("mainspring --mnemonic-random 24").mnemonic_random, Some(24));
+    }
+
+    #[test]
+    fn a_flag_that_means_nothing_here_is_refused() {
+        for line in ["mainspring --fork-url http://x", "mainspring --optimism", "mainspring run"] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_link_named_anvil_is_recognised() {
+        assert!(is_anvil(&"/usr/bin/anvil".into()) && is_anvil(&"anvil.exe".into()));
+        assert!(!is_anvil(&"mainspring".into()));
+    }
+}

@@ -1,0 +1,105 @@
+//! Limits that keep the node alive: of requests, of the pool, of memory.
+
+use std::time::Duration;
+
+/// What a request may cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcLimits {
+    /// Bytes of one request body.
+    pub max_body_bytes: u32,
+    /// Requests in one batch.
+    pub max_batch: u32,
+    /// Bytes of one answer.
+    pub max_response_bytes: u32,
+    /// Blocks that one log query may span.
+    pub log_range: u64,
+    /// Logs in one answer.
+    pub max_logs: usize,
+    /// Gas that a call or estimate may use.
+    pub gas_cap: u64,
+    /// Calls, estimates, proofs and log searches that run at the same time; more wait in line.
+    pub heavy_calls: usize,
+    /// Storage slots in one proof.
+    pub proof_slots: usize,
+    /// Blocks that one fee history looks at.
+    pub fee_history: u64,
+    /// Blocks that one request may make.
+    pub mined_blocks: u64,
+    /// Open connections.
+    pub max_connections: u32,
+    /// Subscriptions of one connection.
+    pub max_subscriptions: u32,
+}
+
+impl Default for RpcLimits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 10 << 20,
+            max_batch: 1_000,
+            max_response_bytes: 25 << 20,
+            log_range: 100_000,
+            max_logs: 20_000,
+            gas_cap: 50_000_000,
+            heavy_calls: 16,
+            proof_slots: 1_024,
+            fee_history: 1_024,
+            mined_blocks: 100_000,
+            max_connections: 500,
+            max_subscriptions: 128,
+        }
+    }
+}
+
+/// How much may wait, and what is admitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// Transactions in all.
+    pub max_transactions: usize,
+    /// Their encoded size in bytes.
+    pub max_bytes: usize,
+    /// Transactions of one sender.
+    pub max_per_sender: usize,
+    /// Encoded size of one transaction in bytes, without blobs.
+    pub max_tx_bytes: usize,
+    /// Admit senders that cannot pay.
+    pub disable_balance_checks: bool,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            max_transactions: 100_000,
+            max_bytes: 128 << 20,
+            max_per_sender: 16_384,
+            max_tx_bytes: 128 << 10,
+            disable_balance_checks: false,
+        }
+    }
+}
+
+/// When blocks are written from memory into the state: whichever is reached first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriterConfig {
+    /// Blocks in memory.
+    pub blocks: usize,
+    /// Their size in bytes.
+    pub bytes: usize,
+    /// Age of the oldest.
+    pub age: Duration,
+    /// Gas they used, which bounds how long executing them again takes at the next start.
+    pub gas: u64,
+    /// Trie nodes that may stay in memory.
+    pub trie_nodes: usize,
+}
+
+impl Default for WriterConfig {
+    fn default() -> Self {
+        Self {
+            blocks: 64,
+            bytes: 16 << 20,
+            age: Duration::from_secs(2),
+            gas: 500_000_000,
+            trie_nodes: 400_000,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Every setting, its default, its flag; plain data.
+//!
+//! A setting has one name: `--block-time` on the command line, `MAINSPRING_BLOCK_TIME` in the
+//! environment, `block-time` in `mainspring.toml`. The first of the three that names it wins; a
+//! switch is on if any of them turns it on.
+
+mod accounts;
+mod error;
+mod limits;
+mod resolve;
+mod settings;
+
+pub use accounts::{AccountsConfig, parse_ether};
+pub use error::ConfigError;
+pub use limits::{PoolConfig, RpcLimits, WriterConfig};
+pub use settings::{OrderName, Settings};
+
+use crate::spec::Fork;
+use alloy_primitives::{Address, U256};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// Everything a node is told.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// Where the chain lives.
+    pub data: DataConfig,
+    /// What block zero says.
+    pub genesis: GenesisConfig,
+    /// Accounts with known keys.
+    pub accounts: AccountsConfig,
+    /// When blocks are made, and of what.
+    pub sealing: SealingConfig,
+    /// Rules of execution that a developer may lift.
+    pub evm: EvmConfig,
+    /// Where the node listens and to whom.
+    pub server: ServerConfig,
+    /// What a request may cost.
+    pub rpc: RpcLimits,
+    /// How much may wait, and what is admitted.
+    pub pool: PoolConfig,
+    /// When blocks are written from memory into the state.
+    pub writer: WriterConfig,
+    /// What is printed.
+    pub output: OutputConfig,
+}
+
+/// Where the chain lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataConfig {
+    /// Directory of the database.
+    pub dir: PathBuf,
+    /// Keep nothing: the database lies in a temporary folder that goes with the process.
+    pub ephemeral: bool,
+    /// Delete the chain that lies there and start over.
+    pub fresh: bool,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("./.mainspring"), ephemeral: false, fresh: false }
+    }
+}
+
+/// What block zero says. A value that is `None` was not asked for: a stored chain keeps its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GenesisConfig {
+    /// A genesis file in geth's format, used as it is.
+    pub init: Option<PathBuf>,
+    /// EIP-155 id; [`DEFAULT_CHAIN_ID`] unless asked for.
+    pub chain_id: Option<u64>,
+    /// Time of block zero in seconds; now unless asked for.
+    pub timestamp: Option<u64>,
+    /// Number of block zero; 0 unless asked for.
+    pub number: Option<u64>,
+    /// The fork in force from block zero on; [`Fork::LATEST`] unless asked for.
+    pub hardfork: Option<Fork>,
+    /// Gas limit of a block; [`DEFAULT_GAS_LIMIT`] unless asked for.
+    pub gas_limit: Option<u64>,
+    /// Base fee of block zero in wei per gas; [`DEFAULT_BASE_FEE`] unless asked for.
+    pub base_fee: Option<u64>,
+    /// Leave the deterministic CREATE2 deployer out.
+    pub no_create2: bool,
+    /// Addresses that start with wei besides the accounts with known keys.
+    pub funded: Vec<(Address, U256)>,
+}
+
+/// The chain id that anvil and Hardhat use.
+pub const DEFAULT_CHAIN_ID: u64 = 31337;
+/// Gas limit of a block.
+pub const DEFAULT_GAS_LIMIT: u64 = 30_000_000;
+/// Base fee of block zero in wei per gas.
+pub const DEFAULT_BASE_FEE: u64 = 1_000_000_000;
+
+/// When blocks are made, and of what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SealingConfig {
+    /// Time between blocks; `None` makes one when a transaction arrives.
+    pub block_time: Option<Duration>,
+    /// Make blocks only when asked.
+    pub no_mining: bool,
+    /// With a block time: make one also when a transaction arrives.
+    pub mixed: bool,
+    /// Which transaction goes first.
+    pub order: OrderName,
+    /// Answer a send at once instead of when its block is there.
+    pub async_automine: bool,
+    /// Transactions in a block at most.
+    pub max_transactions: usize,
+    /// Half the distance in blocks from the head to `finalized`; `None` makes the head final.
+    pub slots_in_an_epoch: Option<u64>,
+    /// Gas price in wei that `eth_gasPrice` suggests at least; `None` leaves it to the fees.
+    pub gas_price: Option<u128>,
+}
+
+impl Default for SealingConfig {
+    fn default() -> Self {
+        Self {
+            block_time: None,
+            no_mining: false,
+            mixed: false,
+            order: OrderName::Fees,
+            async_automine: false,
+            max_transactions: 100_000,
+            slots_in_an_epoch: None,
+            gas_price: None,
+        }
+    }
+}
+
+/// Rules of execution that a developer may lift.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvmConfig {
+    /// Let a transaction and a call use more gas than a block has.
+    pub disable_block_gas_limit: bool,
+    /// Enforce EIP-7825's gas limit of one transaction.
+    pub tx_gas_cap: bool,
+    /// Most bytes of code a contract may have; `None` is the fork's rule.
+    pub code_size_limit: Option<usize>,
+    /// Most bytes of memory an execution may use.
+    pub memory_limit: u64,
+    /// Every sender may send without a signature.
+    pub auto_impersonate: bool,
+}
+
+impl Default for EvmConfig {
+    fn default() -> Self {
+        Self {
+            disable_block_gas_limit: false,
+            tx_gas_cap: false,
+            code_size_limit: None,
+            memory_limit: 128 << 20,
+            auto_impersonate: false,
+        }
+    }
+}
+
+/// Where the node listens and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Addresses to listen on.
+    pub hosts: Vec<IpAddr>,
+    /// HTTP and WebSocket; 0 takes a free one.
+    pub port: u16,
+    /// Value of the CORS header `access-control-allow-origin`; `None` sends no CORS headers.
+    pub allow_origin: Option<String>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            port: 8545,
+            allow_origin: Some("*".to_owned()),
+        }
+    }
+}
+
+/// What is printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutputConfig {
+    /// Print nothing but errors.
+    pub quiet: bool,
+    /// Print logs as JSON, a line each.
+    pub json_logs: bool,
+    /// Write what the banner says as JSON into this file.
+    pub config_out: Option<PathBuf>,
+}
+
+impl Config {
+    /// A throw-away node on a free port, for tests.
+    pub fn ephemeral() -> Self {
+        let data = DataConfig { ephemeral: true, ..DataConfig::default() };
+        let server = ServerConfig { port: 0, ..ServerConfig::default() };
+        Self { data, server, ..Self::default() }
+    }
+}

@@ -1,0 +1,214 @@
+//! From settings as given to a configuration: defaults filled in, contradictions refused.
+
+use super::{
+    AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, OutputConfig,
+    PoolConfig, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
+    accounts::parse_funding,
+};
+use crate::spec::Fork;
+use alloy_primitives::U256;
+use std::time::Duration;
+
+/// Code of any size: far above what a block could hold, far below what overflows.
+const ANY_CODE_SIZE: usize = u32::MAX as usize;
+
+impl Config {
+    /// Fills in the defaults.
+    ///
+    /// # Errors
+    /// Settings that contradict each other, or values that mean nothing.
+    pub fn from_settings(settings: Settings) -> Result<Self, ConfigError> {
+        let accounts = AccountsConfig::from_settings(&settings)?;
+        Ok(Self {
+            genesis: genesis(&settings, accounts.balance)?,
+            accounts,
+            data: data(&settings)?,
+            sealing: sealing(&settings)?,
+            evm: evm(&settings)?,
+            server: server(&settings)?,
+            rpc: rpc(&settings)?,
+            pool: pool(&settings)?,
+            writer: writer(&settings)?,
+            output: output(settings),
+        })
+    }
+}
+
+fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
+    let default = DataConfig::default();
+    let ephemeral = settings.ephemeral;
+    if ephemeral && settings.datadir.is_some() {
+        return Err(ConfigError::Conflict { one: "ephemeral", other: "datadir" });
+    }
+    Ok(DataConfig {
+        dir: settings.datadir.clone().unwrap_or(default.dir),
+        ephemeral,
+        fresh: settings.fresh,
+    })
+}
+
+fn genesis(settings: &Settings, balance: U256) -> Result<GenesisConfig, ConfigError> {
+    let hardfork = settings.hardfork.as_deref().map(str::parse::<Fork>).transpose()?;
+    if let Some(old) = hardfork.filter(|fork| *fork < Fork::London) {
+        return Err(ConfigError::HardforkTooOld(old));
+    }
+    let funded = settings.fund_accounts.iter().flatten();
+    Ok(GenesisConfig {
+        init: settings.init.clone(),
+        chain_id: settings.chain_id,
+        timestamp: settings.timestamp,
+        number: settings.number,
+        hardfork,
+        gas_limit: above_zero("gas-limit", settings.gas_limit)?,
+        base_fee: settings.block_base_fee_per_gas,
+        no_create2: settings.disable_default_create2_deployer,
+        funded: funded.map(|each| parse_funding(each, balance)).collect::<Result<_, _>>()?,
+    })
+}
+
+fn sealing(settings: &Settings) -> Result<SealingConfig, ConfigError> {
+    let default = SealingConfig::default();
+    let block_time = seconds("block-time", settings.block_time)?;
+    let no_mining = settings.no_mining;
+    let mixed = settings.mixed_mining;
+    if no_mining && block_time.is_some() {
+        return Err(ConfigError::Conflict { one: "block-time", other: "no-mining" });
+    }
+    if mixed && block_time.is_none() {
+        return Err(ConfigError::Needs { one: "mixed-mining", other: "block-time" });
+    }
+    let max_transactions = above_zero("max-transactions", settings.max_transactions)?;
+    Ok(SealingConfig {
+        block_time,
+        no_mining,
+        mixed,
+        order: settings.order.unwrap_or_default(),
+        async_automine: settings.async_automine,
+        max_transactions: max_transactions.unwrap_or(default.max_transactions),
+        slots_in_an_epoch: above_zero("slots-in-an-epoch", settings.slots_in_an_epoch)?,
+        gas_price: settings.gas_price.map(u128::from),
+    })
+}
+
+fn evm(settings: &Settings) -> Result<EvmConfig, ConfigError> {
+    let default = EvmConfig::default();
+    let any_code_size = settings.disable_code_size_limit;
+    if any_code_size && settings.code_size_limit.is_some() {
+        let other = "disable-code-size-limit";
+        return Err(ConfigError::Conflict { one: "code-size-limit", other });
+    }
+    let code_size = above_zero("code-size-limit", settings.code_size_limit)?;
+    let memory_limit = above_zero("memory-limit", settings.memory_limit)?;
+    Ok(EvmConfig {
+        disable_block_gas_limit: settings.disable_block_gas_limit,
+        tx_gas_cap: settings.enable_tx_gas_limit,
+        code_size_limit: if any_code_size {
+            Some(ANY_CODE_SIZE)
+        } else {
+            code_size.map(|bytes| bytes.min(ANY_CODE_SIZE))
+        },
+        memory_limit: memory_limit.unwrap_or(default.memory_limit),
+        auto_impersonate: settings.auto_impersonate,
+    })
+}
+
+fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
+    let default = ServerConfig::default();
+    let no_cors = settings.no_cors;
+    if no_cors && settings.allow_origin.is_some() {
+        return Err(ConfigError::Conflict { one: "no-cors", other: "allow-origin" });
+    }
+    let allow_origin = settings.allow_origin.clone().or(default.allow_origin);
+    let hosts = settings.host.clone().filter(|hosts| !hosts.is_empty());
+    Ok(ServerConfig {
+        hosts: hosts.unwrap_or(default.hosts),
+        port: settings.port.unwrap_or(default.port),
+        allow_origin: allow_origin.filter(|_origin| !no_cors),
+    })
+}
+
+fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
+    let default = RpcLimits::default();
+    let unlimited = settings.no_request_size_limit;
+    if unlimited && settings.rpc_max_body_bytes.is_some() {
+        let other = "rpc-max-body-bytes";
+        return Err(ConfigError::Conflict { one: "no-request-size-limit", other });
+    }
+    let body = above_zero("rpc-max-body-bytes", settings.rpc_max_body_bytes)?;
+    let batch = above_zero("rpc-max-batch", settings.rpc_max_batch)?;
+    let response = above_zero("rpc-max-response-bytes", settings.rpc_max_response_bytes)?;
+    let connections = above_zero("rpc-max-connections", settings.rpc_max_connections)?;
+    let heavy_calls = above_zero("rpc-heavy-calls", settings.rpc_heavy_calls)?;
+    Ok(RpcLimits {
+        max_body_bytes: if unlimited { u32::MAX } else { body.unwrap_or(default.max_body_bytes) },
+        max_batch: batch.unwrap_or(default.max_batch),
+        max_response_bytes: response.unwrap_or(default.max_response_bytes),
+        log_range: settings.rpc_log_range.unwrap_or(default.log_range),
+        max_logs: settings.rpc_max_logs.unwrap_or(default.max_logs),
+        gas_cap: above_zero("rpc-gas-cap", settings.rpc_gas_cap)?.unwrap_or(default.gas_cap),
+        heavy_calls: heavy_calls.unwrap_or(default.heavy_calls),
+        proof_slots: settings.rpc_proof_slots.unwrap_or(default.proof_slots),
+        fee_history: settings.rpc_fee_history.unwrap_or(default.fee_history),
+        mined_blocks: settings.rpc_mined_blocks.unwrap_or(default.mined_blocks),
+        max_connections: connections.unwrap_or(default.max_connections),
+        max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
+    })
+}
+
+fn pool(settings: &Settings) -> Result<PoolConfig, ConfigError> {
+    let default = PoolConfig::default();
+    let transactions = above_zero("pool-max-transactions", settings.pool_max_transactions)?;
+    let bytes = above_zero("pool-max-bytes", settings.pool_max_bytes)?;
+    let per_sender = above_zero("pool-max-per-sender", settings.pool_max_per_sender)?;
+    let tx_bytes = above_zero("max-tx-bytes", settings.max_tx_bytes)?;
+    Ok(PoolConfig {
+        max_transactions: transactions.unwrap_or(default.max_transactions),
+        max_bytes: bytes.unwrap_or(default.max_bytes),
+        max_per_sender: per_sender.unwrap_or(default.max_per_sender),
+        max_tx_bytes: tx_bytes.unwrap_or(default.max_tx_bytes),
+        disable_balance_checks: settings.disable_pool_balance_checks,
+    })
+}
+
+fn writer(settings: &Settings) -> Result<WriterConfig, ConfigError> {
+    let default = WriterConfig::default();
+    let age = seconds("writer-seconds", settings.writer_seconds)?;
+    let blocks = above_zero("writer-blocks", settings.writer_blocks)?;
+    Ok(WriterConfig {
+        blocks: blocks.unwrap_or(default.blocks),
+        bytes: above_zero("writer-bytes", settings.writer_bytes)?.unwrap_or(default.bytes),
+        age: age.unwrap_or(default.age),
+        gas: above_zero("writer-gas", settings.writer_gas)?.unwrap_or(default.gas),
+        trie_nodes: above_zero("trie-nodes", settings.trie_nodes)?.unwrap_or(default.trie_nodes),
+    })
+}
+
+fn output(settings: Settings) -> OutputConfig {
+    OutputConfig {
+        quiet: settings.quiet,
+        json_logs: settings.json_logs,
+        config_out: settings.config_out,
+    }
+}
+
+fn above_zero<T: Default + PartialEq>(
+    name: &'static str,
+    value: Option<T>,
+) -> Result<Option<T>, ConfigError> {
+    match value {
+        Some(value) if value == T::default() => Err(ConfigError::Zero(name)),
+        value => Ok(value),
+    }
+}
+
+fn seconds(name: &'static str, value: Option<f64>) -> Result<Option<Duration>, ConfigError> {
+    let Some(value) = value else { return Ok(None) };
+    match Duration::try_from_secs_f64(value) {
+        Ok(span) if !span.is_zero() => Ok(Some(span)),
+        _ => Err(ConfigError::Seconds { name, value }),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

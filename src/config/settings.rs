@@ -1,0 +1,275 @@
+//! Settings as given: on the command line, in the environment, in `mainspring.toml`.
+
+use super::ConfigError;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+/// Which of two executable transactions of different senders goes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderName {
+    /// The higher tip.
+    #[default]
+    Fees,
+    /// The earlier arrival.
+    Fifo,
+}
+
+/// Every setting, or `None` (a switch: `false`) where nobody named it.
+#[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Settings {
+    /// Port for HTTP and WebSocket
+    #[arg(short, long, env = "MAINSPRING_PORT", aliases = ["http.port", "ws.port"])]
+    #[arg(value_name = "PORT", help_heading = SERVER)]
+    pub port: Option<u16>,
+    /// Addresses to listen on
+    #[arg(long, env = "MAINSPRING_HOST", aliases = ["http.addr", "ws.addr"])]
+    #[arg(value_name = "IP", value_delimiter = ',', help_heading = SERVER)]
+    pub host: Option<Vec<IpAddr>>,
+    /// Origin of web pages that may call the node [default: *]
+    #[arg(long, env = "MAINSPRING_ALLOW_ORIGIN", aliases = ["http.corsdomain"])]
+    #[arg(value_name = "ORIGIN", help_heading = SERVER)]
+    pub allow_origin: Option<String>,
+    /// Send no CORS headers: web pages of other origins cannot read answers
+    #[arg(long, env = "MAINSPRING_NO_CORS", help_heading = SERVER)]
+    pub no_cors: bool,
+    /// Take requests of any size up to 4 GiB
+    #[arg(long, env = "MAINSPRING_NO_REQUEST_SIZE_LIMIT", help_heading = SERVER)]
+    pub no_request_size_limit: bool,
+
+    /// Directory of the chain's database [default: ./.mainspring]
+    #[arg(long, env = "MAINSPRING_DATADIR", value_name = "DIR", help_heading = DATA)]
+    pub datadir: Option<PathBuf>,
+    /// Keep nothing: the database lies in a temporary folder and goes with the process
+    #[arg(long, env = "MAINSPRING_EPHEMERAL", help_heading = DATA)]
+    pub ephemeral: bool,
+    /// Delete the chain in the data directory and start over
+    #[arg(long, env = "MAINSPRING_FRESH", help_heading = DATA)]
+    pub fresh: bool,
+
+    /// Start from a genesis file in geth's format, used as it is
+    #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
+    pub init: Option<PathBuf>,
+    /// Chain id [default: 31337]
+    #[arg(long, env = "MAINSPRING_CHAIN_ID", visible_alias = "chain")]
+    #[arg(value_name = "ID", help_heading = GENESIS)]
+    pub chain_id: Option<u64>,
+    /// Time of the genesis block in seconds since 1970 [default: now]
+    #[arg(long, env = "MAINSPRING_TIMESTAMP", value_name = "SECONDS", help_heading = GENESIS)]
+    pub timestamp: Option<u64>,
+    /// Number of the genesis block [default: 0]
+    #[arg(long, env = "MAINSPRING_NUMBER", value_name = "NUMBER", help_heading = GENESIS)]
+    pub number: Option<u64>,
+    /// Fork in force from the genesis block on, london to osaka [default: osaka]
+    #[arg(long, env = "MAINSPRING_HARDFORK", value_name = "FORK", help_heading = GENESIS)]
+    pub hardfork: Option<String>,
+    /// Gas limit of a block [default: 30000000]
+    #[arg(long, env = "MAINSPRING_GAS_LIMIT", visible_alias = "block-gas-limit")]
+    #[arg(value_name = "GAS", help_heading = GENESIS)]
+    pub gas_limit: Option<u64>,
+    /// Base fee of the genesis block in wei [default: 1000000000]
+    #[arg(long, env = "MAINSPRING_BLOCK_BASE_FEE_PER_GAS", visible_alias = "base-fee")]
+    #[arg(value_name = "WEI", help_heading = GENESIS)]
+    pub block_base_fee_per_gas: Option<u64>,
+    /// Leave out the deterministic CREATE2 deployer
+    #[arg(long, env = "MAINSPRING_DISABLE_DEFAULT_CREATE2_DEPLOYER", visible_alias = "no-create2")]
+    #[arg(help_heading = GENESIS)]
+    pub disable_default_create2_deployer: bool,
+    /// Fund more addresses, as ADDRESS or ADDRESS:ETHER
+    #[arg(long, env = "MAINSPRING_FUND_ACCOUNTS", value_name = "ADDRESS:ETHER")]
+    #[arg(value_delimiter = ',', num_args = 1.., help_heading = GENESIS)]
+    pub fund_accounts: Option<Vec<String>>,
+
+    /// How many accounts with known keys [default: 10]
+    #[arg(short, long, env = "MAINSPRING_ACCOUNTS", value_name = "COUNT", help_heading = ACCOUNTS)]
+    pub accounts: Option<usize>,
+    /// What each of them starts with, in ether [default: 10000]
+    #[arg(long, env = "MAINSPRING_BALANCE", value_name = "ETHER", help_heading = ACCOUNTS)]
+    pub balance: Option<String>,
+    /// Phrase of the accounts [default: test test … junk]
+    #[arg(short, long, env = "MAINSPRING_MNEMONIC", hide_env_values = true)]
+    #[arg(value_name = "PHRASE", help_heading = ACCOUNTS)]
+    pub mnemonic: Option<String>,
+    /// Use a new random phrase of 12, 15, 18, 21 or 24 words
+    #[arg(long, env = "MAINSPRING_MNEMONIC_RANDOM", value_name = "WORDS")]
+    #[arg(num_args = 0..=1, default_missing_value = "12", help_heading = ACCOUNTS)]
+    pub mnemonic_random: Option<usize>,
+    /// Use the phrase that belongs to a number; anyone can guess it
+    #[arg(long, env = "MAINSPRING_MNEMONIC_SEED_UNSAFE", value_name = "SEED")]
+    #[arg(help_heading = ACCOUNTS)]
+    pub mnemonic_seed_unsafe: Option<u64>,
+    /// Path of the accounts below the phrase [default: m/44'/60'/0'/0/]
+    #[arg(long, env = "MAINSPRING_DERIVATION_PATH", value_name = "PATH", help_heading = ACCOUNTS)]
+    pub derivation_path: Option<String>,
+    /// Let every address send without a signature
+    #[arg(long, env = "MAINSPRING_AUTO_IMPERSONATE", visible_alias = "auto-unlock")]
+    #[arg(help_heading = ACCOUNTS)]
+    pub auto_impersonate: bool,
+
+    /// Seconds between blocks, also fractions; without it a transaction makes its block
+    #[arg(short, long, env = "MAINSPRING_BLOCK_TIME", visible_alias = "blockTime")]
+    #[arg(value_name = "SECONDS", help_heading = SEALING)]
+    pub block_time: Option<f64>,
+    /// Make blocks only when asked (evm_mine)
+    #[arg(long, env = "MAINSPRING_NO_MINING", visible_alias = "no-mine", help_heading = SEALING)]
+    pub no_mining: bool,
+    /// With --block-time: make a block also when a transaction arrives
+    #[arg(long, env = "MAINSPRING_MIXED_MINING", help_heading = SEALING)]
+    pub mixed_mining: bool,
+    /// Which transaction goes first: by tip or by arrival [default: fees]
+    #[arg(long, env = "MAINSPRING_ORDER", value_enum, help_heading = SEALING)]
+    pub order: Option<OrderName>,
+    /// Answer a send at once instead of when its block is there
+    #[arg(long, env = "MAINSPRING_ASYNC_AUTOMINE", help_heading = SEALING)]
+    pub async_automine: bool,
+    /// Transactions in a block at most [default: 100000]
+    #[arg(long, env = "MAINSPRING_MAX_TRANSACTIONS", value_name = "COUNT", help_heading = SEALING)]
+    pub max_transactions: Option<usize>,
+    /// Let `safe` and `finalized` trail the head by one and two epochs of so many blocks
+    #[arg(long, env = "MAINSPRING_SLOTS_IN_AN_EPOCH", value_name = "BLOCKS")]
+    #[arg(help_heading = SEALING)]
+    pub slots_in_an_epoch: Option<u64>,
+    /// Gas price in wei that eth_gasPrice suggests at least
+    #[arg(long, env = "MAINSPRING_GAS_PRICE", value_name = "WEI", help_heading = SEALING)]
+    pub gas_price: Option<u64>,
+
+    /// Let a transaction use more gas than a block has
+    #[arg(long, env = "MAINSPRING_DISABLE_BLOCK_GAS_LIMIT", help_heading = EVM)]
+    pub disable_block_gas_limit: bool,
+    /// Enforce the gas limit of one transaction (EIP-7825)
+    #[arg(long, env = "MAINSPRING_ENABLE_TX_GAS_LIMIT", visible_alias = "tx-gas-limit")]
+    #[arg(help_heading = EVM)]
+    pub enable_tx_gas_limit: bool,
+    /// Most bytes of code a contract may have [default: the fork's rule]
+    #[arg(long, env = "MAINSPRING_CODE_SIZE_LIMIT", value_name = "BYTES", help_heading = EVM)]
+    pub code_size_limit: Option<usize>,
+    /// Let contracts have code of any size
+    #[arg(long, env = "MAINSPRING_DISABLE_CODE_SIZE_LIMIT", help_heading = EVM)]
+    pub disable_code_size_limit: bool,
+    /// Most bytes of memory an execution may use [default: 134217728]
+    #[arg(long, env = "MAINSPRING_MEMORY_LIMIT", value_name = "BYTES", help_heading = EVM)]
+    pub memory_limit: Option<u64>,
+
+    /// Admit transactions whose sender cannot pay
+    #[arg(long, env = "MAINSPRING_DISABLE_POOL_BALANCE_CHECKS", help_heading = LIMITS)]
+    pub disable_pool_balance_checks: bool,
+    /// Transactions that may wait [default: 100000]
+    #[arg(long, env = "MAINSPRING_POOL_MAX_TRANSACTIONS", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub pool_max_transactions: Option<usize>,
+    /// Their size in bytes [default: 134217728]
+    #[arg(long, env = "MAINSPRING_POOL_MAX_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub pool_max_bytes: Option<usize>,
+    /// Transactions of one sender that may wait [default: 16384]
+    #[arg(long, env = "MAINSPRING_POOL_MAX_PER_SENDER", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub pool_max_per_sender: Option<usize>,
+    /// Bytes of one transaction, without blobs [default: 131072]
+    #[arg(long, env = "MAINSPRING_MAX_TX_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub max_tx_bytes: Option<usize>,
+    /// Bytes of one request [default: 10485760]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_BODY_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub rpc_max_body_bytes: Option<u32>,
+    /// Requests in one batch [default: 1000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_BATCH", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_batch: Option<u32>,
+    /// Bytes of one answer [default: 26214400]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_RESPONSE_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_max_response_bytes: Option<u32>,
+    /// Blocks that one log query may span [default: 100000]
+    #[arg(long, env = "MAINSPRING_RPC_LOG_RANGE", value_name = "BLOCKS", help_heading = LIMITS)]
+    pub rpc_log_range: Option<u64>,
+    /// Logs in one answer [default: 20000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_LOGS", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_logs: Option<usize>,
+    /// Gas that a call or an estimate may use [default: 50000000]
+    #[arg(long, env = "MAINSPRING_RPC_GAS_CAP", alias = "rpc.gascap")]
+    #[arg(value_name = "GAS", help_heading = LIMITS)]
+    pub rpc_gas_cap: Option<u64>,
+    /// Calls, estimates, proofs and log searches that run at once [default: 16]
+    #[arg(long, env = "MAINSPRING_RPC_HEAVY_CALLS", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_heavy_calls: Option<usize>,
+    /// Storage slots in one proof [default: 1024]
+    #[arg(long, env = "MAINSPRING_RPC_PROOF_SLOTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_proof_slots: Option<usize>,
+    /// Blocks that one fee history looks at [default: 1024]
+    #[arg(long, env = "MAINSPRING_RPC_FEE_HISTORY", value_name = "BLOCKS", help_heading = LIMITS)]
+    pub rpc_fee_history: Option<u64>,
+    /// Blocks that one evm_mine or anvil_mine may make [default: 100000]
+    #[arg(long, env = "MAINSPRING_RPC_MINED_BLOCKS", value_name = "BLOCKS", help_heading = LIMITS)]
+    pub rpc_mined_blocks: Option<u64>,
+    /// Open connections [default: 500]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_max_connections: Option<u32>,
+    /// Subscriptions of one connection [default: 128]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_SUBSCRIPTIONS", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_max_subscriptions: Option<u32>,
+    /// Blocks kept in memory before they are written into the state [default: 64]
+    #[arg(long, env = "MAINSPRING_WRITER_BLOCKS", value_name = "COUNT", help_heading = LIMITS)]
+    pub writer_blocks: Option<usize>,
+    /// Their size in bytes [default: 16777216]
+    #[arg(long, env = "MAINSPRING_WRITER_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub writer_bytes: Option<usize>,
+    /// Seconds they may be kept [default: 2]
+    #[arg(long, env = "MAINSPRING_WRITER_SECONDS", value_name = "SECONDS", help_heading = LIMITS)]
+    pub writer_seconds: Option<f64>,
+    /// Gas they may have used: bounds the next start [default: 500000000]
+    #[arg(long, env = "MAINSPRING_WRITER_GAS", value_name = "GAS", help_heading = LIMITS)]
+    pub writer_gas: Option<u64>,
+    /// Trie nodes that may stay in memory [default: 400000]
+    #[arg(long, env = "MAINSPRING_TRIE_NODES", value_name = "COUNT", help_heading = LIMITS)]
+    pub trie_nodes: Option<usize>,
+
+    /// Print nothing but errors
+    #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent", help_heading = OUTPUT)]
+    pub quiet: bool,
+    /// Print logs as JSON, a line each
+    #[arg(long, env = "MAINSPRING_JSON_LOGS", alias = "json", help_heading = OUTPUT)]
+    pub json_logs: bool,
+    /// Write accounts, keys and genesis values as JSON into a file
+    #[arg(long, env = "MAINSPRING_CONFIG_OUT", value_name = "FILE", help_heading = OUTPUT)]
+    pub config_out: Option<PathBuf>,
+}
+
+const SERVER: &str = "Server";
+const DATA: &str = "Data";
+const GENESIS: &str = "Genesis";
+const ACCOUNTS: &str = "Accounts";
+const SEALING: &str = "Blocks";
+const EVM: &str = "Execution";
+const LIMITS: &str = "Limits";
+const OUTPUT: &str = "Output";
+
+impl Settings {
+    /// Reads a settings file. The keys are the flags' names; an unknown one is an error.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|reason| ConfigError::File { path: path.to_owned(), reason: Box::new(reason) })
+    }
+
+    /// These settings, and for those that nobody named here what `weaker` says. A switch is on if
+    /// either turns it on.
+    pub fn over(self, weaker: Self) -> Result<Self, ConfigError> {
+        let strong = serde_json::to_value(self).map_err(ConfigError::Combine)?;
+        let mut merged = serde_json::to_value(weaker).map_err(ConfigError::Combine)?;
+        if let (Some(merged), serde_json::Value::Object(strong)) = (merged.as_object_mut(), strong)
+        {
+            merged.extend(strong.into_iter().filter(|(_name, value)| is_named(value)));
+        }
+        serde_json::from_value(merged).map_err(ConfigError::Combine)
+    }
+}
+
+fn is_named(value: &serde_json::Value) -> bool {
+    !value.is_null() && value != false
+}

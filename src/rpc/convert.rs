@@ -1,0 +1,197 @@
+//! How do blocks, transactions, receipts and logs look on the wire? In geth's shape.
+
+use crate::{
+    primitives::{Block, Receipt, SealedHeader, Transaction},
+    spec::ChainSpec,
+};
+use alloy_consensus::{ReceiptEnvelope, ReceiptWithBloom, Transaction as _};
+use alloy_primitives::{Address, B256, U256};
+use alloy_rpc_types::{
+    Block as RpcBlock, BlockTransactions, Header as RpcHeader, Log as RpcLog,
+    Transaction as RpcTransaction, TransactionInfo, TransactionReceipt,
+};
+
+/// A header, without what only a whole block knows (its size).
+pub(super) fn header(header: &SealedHeader) -> RpcHeader {
+    RpcHeader {
+        hash: header.seal(),
+        inner: header.inner().clone(),
+        total_difficulty: None,
+        size: None,
+    }
+}
+
+/// A block with its transactions, or with their hashes.
+pub(super) fn block(block: &Block, full: bool) -> RpcBlock {
+    let transactions = if full {
+        let all = block.body.transactions.iter().enumerate();
+        BlockTransactions::Full(all.map(|(index, tx)| mined(&block.header, tx, index)).collect())
+    } else {
+        BlockTransactions::Hashes(block.body.transactions.iter().map(Transaction::hash).collect())
+    };
+    RpcBlock {
+        header: header(&block.header).with_size(Some(U256::from(block.rlp_length()))),
+        uncles: block.body.ommers.iter().map(|ommer| ommer.hash_slow()).collect(),
+        transactions,
+        withdrawals: block.body.withdrawals.clone(),
+    }
+}
+
+/// An ommer (uncle) of a block; it has no body of its own.
+pub(super) fn ommer(block: &Block, index: usize) -> Option<RpcBlock> {
+    let ommer = block.body.ommers.get(index)?;
+    Some(RpcBlock::uncle_from_header(ommer.clone()))
+}
+
+/// A transaction of a block.
+pub(super) fn mined(header: &SealedHeader, tx: &Transaction, index: usize) -> RpcTransaction {
+    let place = TransactionInfo {
+        hash: Some(tx.hash()),
+        index: Some(index as u64),
+        block_hash: Some(header.seal()),
+        block_number: Some(header.number),
+        base_fee: header.base_fee_per_gas,
+        block_timestamp: Some(header.timestamp),
+    };
+    RpcTransaction::from_transaction(tx.recovered().clone(), place)
+}
+
+/// A transaction that waits in the pool. A blob transaction is shown without its sidecar.
+pub(super) fn waiting(tx: &Transaction) -> RpcTransaction {
+    let shown = tx.without_sidecar();
+    RpcTransaction::from_transaction(shown.recovered().clone(), TransactionInfo::default())
+}
+
+/// The receipts of a block, in order.
+pub(super) fn receipts(
+    spec: &ChainSpec,
+    block: &Block,
+    receipts: &[Receipt],
+) -> Vec<TransactionReceipt> {
+    let mut before = Before::default();
+    let both = block.body.transactions.iter().zip(receipts);
+    both.map(|(tx, receipt)| {
+        let shown = one_receipt(spec, block, tx, receipt, before);
+        before = before.after(receipt);
+        shown
+    })
+    .collect()
+}
+
+/// The receipt of the transaction at `index`, if the block has one there.
+pub(super) fn receipt(
+    spec: &ChainSpec,
+    block: &Block,
+    receipts: &[Receipt],
+    index: usize,
+) -> Option<TransactionReceipt> {
+    let tx = block.body.transactions.get(index)?;
+    let receipt = receipts.get(index)?;
+    let before = receipts.get(..index)?.iter().fold(Before::default(), Before::after);
+    Some(one_receipt(spec, block, tx, receipt, before))
+}
+
+/// What the transactions before one in its block add up to.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    transactions: u64,
+    logs: u64,
+    gas: u64,
+}
+
+impl Before {
+    fn after(self, receipt: &Receipt) -> Self {
+        Self {
+            transactions: self.transactions + 1,
+            logs: self.logs + receipt.logs.len() as u64,
+            gas: receipt.cumulative_gas_used,
+        }
+    }
+}
+
+fn one_receipt(
+    spec: &ChainSpec,
+    block: &Block,
+    tx: &Transaction,
+    receipt: &Receipt,
+    before: Before,
+) -> TransactionReceipt {
+    let header = &block.header;
+    let blob_gas_used = tx.blob_gas_used();
+    TransactionReceipt {
+        inner: envelope(header, tx.hash(), receipt, before),
+        transaction_hash: tx.hash(),
+        transaction_index: Some(before.transactions),
+        block_hash: Some(header.seal()),
+        block_number: Some(header.number),
+        gas_used: receipt.cumulative_gas_used - before.gas,
+        effective_gas_price: tx.effective_gas_price(header.base_fee_per_gas),
+        blob_gas_used,
+        blob_gas_price: blob_gas_used.and_then(|_used| spec.blob_base_fee(header)),
+        from: tx.sender(),
+        to: tx.to(),
+        contract_address: created_by(tx),
+    }
+}
+
+fn envelope(
+    header: &SealedHeader,
+    tx_hash: B256,
+    receipt: &Receipt,
+    before: Before,
+) -> ReceiptEnvelope<RpcLog> {
+    let logs = receipt.logs.iter().zip(before.logs..);
+    let shown = alloy_consensus::Receipt {
+        status: receipt.status,
+        cumulative_gas_used: receipt.cumulative_gas_used,
+        logs: logs
+            .map(|(event, index)| log(header, tx_hash, before.transactions, event, index))
+            .collect(),
+    };
+    ReceiptEnvelope::from_typed(receipt.tx_type, ReceiptWithBloom::new(shown, receipt.bloom()))
+}
+
+/// The address of the contract that a transaction creates.
+fn created_by(tx: &Transaction) -> Option<Address> {
+    tx.is_create().then(|| tx.sender().create(tx.nonce()))
+}
+
+/// One event of a block; `index` counts the events of the whole block.
+fn log(
+    header: &SealedHeader,
+    tx_hash: B256,
+    tx_index: u64,
+    event: &alloy_primitives::Log,
+    index: u64,
+) -> RpcLog {
+    RpcLog {
+        inner: event.clone(),
+        block_hash: Some(header.seal()),
+        block_number: Some(header.number),
+        block_timestamp: Some(header.timestamp),
+        transaction_hash: Some(tx_hash),
+        transaction_index: Some(tx_index),
+        log_index: Some(index),
+        removed: false,
+    }
+}
+
+/// The events of a block that `is_wanted` lets through, in order.
+pub(super) fn logs(
+    block: &Block,
+    receipts: &[Receipt],
+    mut is_wanted: impl FnMut(&alloy_primitives::Log) -> bool,
+) -> Vec<RpcLog> {
+    let mut found = Vec::new();
+    let mut index = 0;
+    let both = block.body.transactions.iter().zip(receipts);
+    for (position, (tx, receipt)) in (0_u64..).zip(both) {
+        for event in &receipt.logs {
+            if is_wanted(event) {
+                found.push(log(&block.header, tx.hash(), position, event, index));
+            }
+            index += 1;
+        }
+    }
+    found
+}

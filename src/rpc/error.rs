@@ -1,0 +1,343 @@
+//! What does a caller read when something goes wrong? The one place that gives codes and data.
+
+use crate::{
+    chain::ChainError,
+    dev::{DevError, accounts::AccountsError},
+    evm::{CallError, revert_message},
+    pool::PoolError,
+    primitives::DecodeError,
+    sealer::SealError,
+    state::StateError,
+};
+use alloy_primitives::{Address, Bytes, hex};
+use jsonrpsee::types::{
+    ErrorObjectOwned,
+    error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE},
+};
+
+/// Code of an execution that reverted; `data` is what it returned, in hex.
+pub const REVERTED: i32 = 3;
+/// Code of everything that the request's meaning, not its form, is to blame for.
+pub const SERVER_ERROR: i32 = -32000;
+
+/// Why a request is not answered with a result. Texts are geth's where geth has one.
+#[derive(Debug, thiserror::Error)]
+pub enum RpcError {
+    /// No block has that number (a read of state).
+    #[error("header not found")]
+    HeaderNotFound,
+    /// No block has that hash (a read of state).
+    #[error("header for hash not found")]
+    HeaderForHashNotFound,
+    /// A block has that hash, but it is not on the canonical chain.
+    #[error("hash is not currently canonical")]
+    NotCanonical,
+    /// No block has that hash or number (logs, receipts).
+    #[error("unknown block")]
+    UnknownBlock,
+    /// The first block of a log search comes after the last.
+    #[error("invalid block range params")]
+    InvalidBlockRange,
+    /// A log search over too many blocks.
+    #[error(
+        "exceed maximum block range: {asked} blocks asked for, {limit} allowed; ask for {limit} blocks or fewer at a time"
+    )]
+    LogRange {
+        /// Blocks in the range.
+        asked: u64,
+        /// Blocks allowed.
+        limit: u64,
+    },
+    /// A log search that finds too much.
+    #[error(
+        "query returns more than {limit} logs; narrow the filter or ask for blocks {from} to {to}"
+    )]
+    TooManyLogs {
+        /// Logs allowed.
+        limit: usize,
+        /// First block of the search.
+        from: u64,
+        /// Last block up to which the logs fit.
+        to: u64,
+    },
+    /// One block alone holds more matching logs than may be answered.
+    #[error("block {block} alone has more than {limit} matching logs; narrow the filter")]
+    TooManyLogsInBlock {
+        /// Logs allowed.
+        limit: usize,
+        /// The block.
+        block: u64,
+    },
+    /// `eth_feeHistory` of blocks that do not exist yet.
+    #[error("request beyond head block: requested {requested}, head {head}")]
+    BeyondHead {
+        /// The newest block asked for.
+        requested: u64,
+        /// The newest block there is.
+        head: u64,
+    },
+    /// A percentile that is none.
+    #[error("invalid reward percentile: {0:.6}")]
+    Percentile(f64),
+    /// Percentiles that do not rise.
+    #[error("invalid reward percentile: #{before}:{low:.6} >= #{after}:{high:.6}", before = index, after = index + 1)]
+    PercentileOrder {
+        /// Position of the first of the two.
+        index: usize,
+        /// The first of the two.
+        low: f64,
+        /// The one after it.
+        high: f64,
+    },
+    /// More percentiles than are answered.
+    #[error("invalid reward percentile: over the query limit {0}")]
+    TooManyPercentiles(usize),
+    /// More storage slots in one proof than allowed.
+    #[error("too many slots (max {0})")]
+    TooManySlots(usize),
+    /// More blocks to mine at once than allowed.
+    #[error("too many blocks to mine at once: {asked} (max {limit})")]
+    TooManyBlocks {
+        /// Blocks asked for.
+        asked: u64,
+        /// Blocks allowed.
+        limit: u64,
+    },
+    /// A number that does not fit where it goes.
+    #[error("{0} is too large")]
+    TooLarge(&'static str),
+    /// A sender whose key the node does not have, and who is not impersonated.
+    #[error("unknown account {0}: not one of eth_accounts, and not impersonated")]
+    UnknownAccount(Address),
+    /// `data` and `input` say different things.
+    #[error(r#"both "data" and "input" are set and not equal. Please use "input" to pass transaction call data"#)]
+    DataAndInput,
+    /// Prices of both fee models.
+    #[error("both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified")]
+    BothFeeModels,
+    /// The fee cap is below the tip.
+    #[error("maxFeePerGas ({cap}) < maxPriorityFeePerGas ({tip})")]
+    TipAboveCap {
+        /// Fee cap, wei per gas.
+        cap: u128,
+        /// Tip, wei per gas.
+        tip: u128,
+    },
+    /// Neither a receiver nor code to deploy.
+    #[error("contract creation without any data provided")]
+    EmptyCreation,
+    /// The request names another chain.
+    #[error("chainId does not match node's (have={have}, want={want})")]
+    ChainId {
+        /// What the request says.
+        have: u64,
+        /// What the node is.
+        want: u64,
+    },
+    /// A transaction request from which no transaction can be made.
+    #[error("transaction request is incomplete or contradicts itself: {}", .0.join(", "))]
+    Incomplete(Vec<&'static str>),
+    /// Raw bytes that are no transaction.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The key could not sign.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// The called code reverted with this data.
+    #[error("{}", revert_message(.0))]
+    Reverted(Bytes),
+    /// The called code stopped with an error.
+    #[error("{0}")]
+    Halted(String),
+    /// The call could not be made, or has no estimate.
+    #[error(transparent)]
+    Call(CallError),
+    /// The pool turned the transaction away.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The transaction was not sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The chain could not answer.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The state could not answer.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A development method was refused.
+    #[error(transparent)]
+    Dev(#[from] DevError),
+    /// A call's worker ended without a result; the log has the reason.
+    #[error("internal error: the call did not finish")]
+    WorkerLost,
+}
+
+impl RpcError {
+    /// The JSON-RPC error code.
+    pub fn code(&self) -> i32 {
+        match self {
+            Self::Reverted(_) => REVERTED,
+            Self::InvalidBlockRange
+            | Self::LogRange { .. }
+            | Self::TooManyLogs { .. }
+            | Self::TooManyLogsInBlock { .. }
+            | Self::TooManySlots(_)
+            | Self::TooManyBlocks { .. }
+            | Self::TooLarge(_)
+            | Self::Incomplete(_) => INVALID_PARAMS_CODE,
+            Self::WorkerLost => INTERNAL_ERROR_CODE,
+            _ => SERVER_ERROR,
+        }
+    }
+
+    /// The error object's `data`.
+    pub fn data(&self) -> Option<String> {
+        match self {
+            Self::Reverted(output) => Some(hex::encode_prefixed(output)),
+            _ => None,
+        }
+    }
+}
+
+impl From<CallError> for RpcError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Reverted { output } => Self::Reverted(output),
+            other => Self::Call(other),
+        }
+    }
+}
+
+impl From<RpcError> for ErrorObjectOwned {
+    fn from(error: RpcError) -> Self {
+        Self::owned(error.code(), error.to_string(), error.data())
+    }
+}
+
+/// The answer to a method that is not served.
+pub(super) fn unknown_method(method: &str) -> ErrorObjectOwned {
+    let text = format!("the method {method} does not exist/is not available");
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a subscription over HTTP.
+pub(super) fn no_notifications() -> ErrorObjectOwned {
+    let text = "notifications not supported";
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_sol_types::{Revert, SolError};
+
+    #[track_caller]
+    fn reads(error: RpcError, code: i32, text: &str) {
+        let object = ErrorObjectOwned::from(error);
+        assert_eq!((object.code(), object.message()), (code, text));
+        assert_eq!(object.data().is_some(), code == REVERTED, "only a revert carries data");
+    }
+
+    #[test]
+    fn blocks_that_are_not_there() {
+        reads(RpcError::HeaderNotFound, -32000, "header not found");
+        reads(RpcError::HeaderForHashNotFound, -32000, "header for hash not found");
+        reads(RpcError::NotCanonical, -32000, "hash is not currently canonical");
+        reads(RpcError::UnknownBlock, -32000, "unknown block");
+        let beyond = RpcError::BeyondHead { requested: 9, head: 4 };
+        reads(beyond, -32000, "request beyond head block: requested 9, head 4");
+    }
+
+    #[test]
+    fn limits_say_what_to_do() {
+        reads(RpcError::InvalidBlockRange, -32602, "invalid block range params");
+        reads(
+            RpcError::LogRange { asked: 11, limit: 10 },
+            -32602,
+            "exceed maximum block range: 11 blocks asked for, 10 allowed; ask for 10 blocks or fewer at a time",
+        );
+        reads(
+            RpcError::TooManyLogs { limit: 5, from: 1, to: 3 },
+            -32602,
+            "query returns more than 5 logs; narrow the filter or ask for blocks 1 to 3",
+        );
+        reads(
+            RpcError::TooManyLogsInBlock { limit: 5, block: 3 },
+            -32602,
+            "block 3 alone has more than 5 matching logs; narrow the filter",
+        );
+        reads(RpcError::TooManySlots(8), -32602, "too many slots (max 8)");
+        let blocks = RpcError::TooManyBlocks { asked: 9, limit: 8 };
+        reads(blocks, -32602, "too many blocks to mine at once: 9 (max 8)");
+        reads(RpcError::TooLarge("nonce"), -32602, "nonce is too large");
+    }
+
+    #[test]
+    fn percentiles_are_refused_in_geths_words() {
+        reads(RpcError::Percentile(100.5), -32000, "invalid reward percentile: 100.500000");
+        let order = RpcError::PercentileOrder { index: 0, low: 50.0, high: 25.0 };
+        reads(order, -32000, "invalid reward percentile: #0:50.000000 >= #1:25.000000");
+        let many = RpcError::TooManyPercentiles(100);
+        reads(many, -32000, "invalid reward percentile: over the query limit 100");
+    }
+
+    #[test]
+    fn requests_that_contradict_themselves() {
+        reads(
+            RpcError::DataAndInput,
+            -32000,
+            r#"both "data" and "input" are set and not equal. Please use "input" to pass transaction call data"#,
+        );
+        reads(
+            RpcError::BothFeeModels,
+            -32000,
+            "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified",
+        );
+        reads(RpcError::EmptyCreation, -32000, "contract creation without any data provided");
+        let tip = RpcError::TipAboveCap { cap: 1, tip: 2 };
+        reads(tip, -32000, "maxFeePerGas (1) < maxPriorityFeePerGas (2)");
+        let chain = RpcError::ChainId { have: 1, want: 31337 };
+        reads(chain, -32000, "chainId does not match node's (have=1, want=31337)");
+        reads(
+            RpcError::Incomplete(vec!["to", "maxFeePerBlobGas"]),
+            -32602,
+            "transaction request is incomplete or contradicts itself: to, maxFeePerBlobGas",
+        );
+        reads(
+            RpcError::UnknownAccount(Address::ZERO),
+            -32000,
+            "unknown account 0x0000000000000000000000000000000000000000: not one of eth_accounts, and not impersonated",
+        );
+    }
+
+    #[test]
+    fn a_revert_has_code_three_its_reason_and_its_data() {
+        let output = Revert::from("no stock").abi_encode();
+        let object = ErrorObjectOwned::from(RpcError::Reverted(output.clone().into()));
+        assert_eq!((object.code(), object.message()), (3, "execution reverted: no stock"));
+        let data = object.data().map(|data| data.get().to_owned());
+        assert_eq!(data, Some(format!("\"{}\"", hex::encode_prefixed(output))));
+    }
+
+    #[test]
+    fn a_revert_without_words_is_just_that() {
+        reads(RpcError::Reverted(Bytes::new()), 3, "execution reverted");
+        reads(RpcError::Reverted(Bytes::from_static(&[1, 2, 3, 4])), 3, "execution reverted");
+    }
+
+    #[test]
+    fn a_halt_and_an_impossible_estimate_are_plain_errors() {
+        reads(RpcError::Halted("out of gas".to_owned()), -32000, "out of gas");
+        let estimate = CallError::GasRequiredExceedsAllowance { allowance: 7 };
+        reads(estimate.into(), -32000, "gas required exceeds allowance (7)");
+        let reverted = CallError::Reverted { output: Bytes::new() };
+        reads(reverted.into(), 3, "execution reverted");
+    }
+
+    #[test]
+    fn an_unknown_method_is_named() {
+        let object = unknown_method("eth_nothing");
+        assert_eq!(object.code(), -32601);
+        assert_eq!(object.message(), "the method eth_nothing does not exist/is not available");
+    }
+}

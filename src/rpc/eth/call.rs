@@ -1,0 +1,157 @@
+//! What would happen if?
+
+use crate::{
+    evm::{self, CallRequest, CallResult, Overrides},
+    primitives::SealedHeader,
+    rpc::{Answer, Api, RpcContext, RpcError, params::At, resolve},
+    state::StateView,
+};
+use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_primitives::{Bytes, U64, U256};
+use alloy_rpc_types::{AccessListResult, BlockOverrides, state::StateOverride};
+use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
+use std::sync::Arc;
+
+/// Calls that leave nothing behind, at every block since genesis, with accounts and the block
+/// changed for the call if wanted.
+#[rpc(server, namespace = "eth")]
+pub trait Call {
+    /// Runs a call and answers what it returns.
+    #[method(name = "call")]
+    async fn call(
+        &self,
+        request: CallRequest,
+        block: Option<At>,
+        state_overrides: Option<StateOverride>,
+        block_overrides: Option<Box<BlockOverrides>>,
+    ) -> Answer<Bytes>;
+
+    /// A gas limit with which the transaction succeeds; in the next block if none is named.
+    #[method(name = "estimateGas")]
+    async fn estimate_gas(
+        &self,
+        request: CallRequest,
+        block: Option<At>,
+        state_overrides: Option<StateOverride>,
+        block_overrides: Option<Box<BlockOverrides>>,
+    ) -> Answer<U64>;
+
+    /// The accounts and slots that a transaction touches
+    /// ([EIP-2930](https://eips.ethereum.org/EIPS/eip-2930)), and its gas with them listed.
+    #[method(name = "createAccessList")]
+    async fn create_access_list(
+        &self,
+        request: CallRequest,
+        block: Option<At>,
+        state_overrides: Option<StateOverride>,
+    ) -> Answer<AccessListResult>;
+}
+
+#[async_trait]
+impl CallServer for Api {
+    async fn call(
+        &self,
+        request: CallRequest,
+        block: Option<At>,
+        state_overrides: Option<StateOverride>,
+        block_overrides: Option<Box<BlockOverrides>>,
+    ) -> Answer<Bytes> {
+        let overrides = Overrides { state: state_overrides, block: block_overrides };
+        self.blocking(move |node| call(node, request, At::or_latest(block), overrides)).await
+    }
+
+    async fn estimate_gas(
+        &self,
+        request: CallRequest,
+        block: Option<At>,
+        state_overrides: Option<StateOverride>,
+        block_overrides: Option<Box<BlockOverrides>>,
+    ) -> Answer<U64> {
+        let overrides = Overrides { state: state_overrides, block: block_overrides };
+        let block = block.map_or(PENDING, |at| at.0);
+        let gas = self.blocking(move |node| estimate(node, request, block, overrides)).await?;
+        Ok(U64::from(gas))
+    }
+
+    async fn create_access_list(
+        &self,
+        request: CallRequest,
+        block: Option<At>,
+        state_overrides: Option<StateOverride>,
+    ) -> Answer<AccessListResult> {
+        let overrides = Overrides { state: state_overrides, block: None };
+        self.blocking(move |node| access_list(node, request, At::or_latest(block), overrides)).await
+    }
+}
+
+/// The block after the head.
+const PENDING: BlockId = BlockId::Number(BlockNumberOrTag::Pending);
+
+/// What the node itself would need as a gas limit for a transaction that it sends now.
+pub(super) fn estimate_for(node: &RpcContext, request: CallRequest) -> Answer<u64> {
+    estimate(node, request, PENDING, Overrides::default())
+}
+
+fn call(
+    node: &RpcContext,
+    request: CallRequest,
+    block: BlockId,
+    overrides: Overrides,
+) -> Answer<Bytes> {
+    let (header, view, overrides) = setting(node, block, overrides)?;
+    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    match evm::run(spec, settings, view, &header, request, overrides)?.result {
+        CallResult::Success { output } => Ok(output),
+        CallResult::Revert { output } => Err(RpcError::Reverted(output)),
+        CallResult::Halt { reason } => Err(RpcError::Halted(reason)),
+    }
+}
+
+fn estimate(
+    node: &RpcContext,
+    request: CallRequest,
+    block: BlockId,
+    overrides: Overrides,
+) -> Answer<u64> {
+    let (header, view, overrides) = setting(node, block, overrides)?;
+    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    Ok(evm::estimate_gas(spec, settings, view, &header, request, overrides)?)
+}
+
+fn access_list(
+    node: &RpcContext,
+    request: CallRequest,
+    block: BlockId,
+    overrides: Overrides,
+) -> Answer<AccessListResult> {
+    let (header, view, overrides) = setting(node, block, overrides)?;
+    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let found = evm::create_access_list(spec, settings, view, &header, request, overrides)?;
+    Ok(AccessListResult {
+        access_list: found.access_list,
+        gas_used: U256::from(found.gas_used),
+        error: found.error,
+    })
+}
+
+/// Where a call happens: the state of a block, and that block around it. For `pending` it is the
+/// block that would be made now.
+fn setting(
+    node: &RpcContext,
+    block: BlockId,
+    mut overrides: Overrides,
+) -> Answer<(Arc<SealedHeader>, StateView, Overrides)> {
+    let (header, view) = resolve::state(&node.chain, block)?;
+    if block == PENDING {
+        let next = overrides.block.get_or_insert_default();
+        let time = node.chain.clock().next_timestamp(header.timestamp);
+        next.number = next.number.or(Some(U256::from(header.number + 1)));
+        next.time = next.time.or(Some(time));
+        next.base_fee = next.base_fee.or(node.chain.spec().next_base_fee(&header).map(U256::from));
+    }
+    Ok((header, view, overrides))
+}
+
+pub(super) fn methods(api: &Api) -> Methods {
+    api.clone().into_rpc().into()
+}

@@ -1,0 +1,55 @@
+//! Which chain is this, how far is it, whose keys does the node hold?
+
+use crate::rpc::{Answer, Api};
+use alloy_primitives::{Address, U64};
+use jsonrpsee::{Methods, proc_macros::rpc};
+
+/// The chain and the node's accounts.
+#[rpc(server, namespace = "eth")]
+pub trait Info {
+    /// The chain id that transactions sign ([EIP-155](https://eips.ethereum.org/EIPS/eip-155)).
+    #[method(name = "chainId")]
+    fn chain_id(&self) -> Answer<U64>;
+
+    /// False: the node always has its whole chain.
+    #[method(name = "syncing")]
+    fn syncing(&self) -> Answer<bool>;
+
+    /// Height of the newest block.
+    #[method(name = "blockNumber")]
+    fn block_number(&self) -> Answer<U64>;
+
+    /// Accounts that `eth_sendTransaction` signs for.
+    #[method(name = "accounts", aliases = ["eth_requestAccounts"])]
+    fn accounts(&self) -> Answer<Vec<Address>>;
+
+    /// Who was paid the tips of the newest block.
+    #[method(name = "coinbase")]
+    fn coinbase(&self) -> Answer<Address>;
+}
+
+impl InfoServer for Api {
+    fn chain_id(&self) -> Answer<U64> {
+        Ok(U64::from(self.chain.spec().chain_id))
+    }
+
+    fn syncing(&self) -> Answer<bool> {
+        Ok(false)
+    }
+
+    fn block_number(&self) -> Answer<U64> {
+        Ok(U64::from(self.chain.head().number))
+    }
+
+    fn accounts(&self) -> Answer<Vec<Address>> {
+        Ok(self.accounts.addresses().to_vec())
+    }
+
+    fn coinbase(&self) -> Answer<Address> {
+        Ok(self.chain.head().beneficiary)
+    }
+}
+
+pub(super) fn methods(api: &Api) -> Methods {
+    api.clone().into_rpc().into()
+}

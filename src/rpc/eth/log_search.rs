@@ -1,0 +1,139 @@
+//! Finds events in a block or a range of blocks, guided by the headers' bloom filters.
+
+use crate::{
+    primitives::{Block, SealedHeader},
+    rpc::{Answer, RpcContext, RpcError, convert, resolve},
+};
+use alloy_eips::BlockNumberOrTag;
+use alloy_primitives::B256;
+use alloy_rpc_types::{Filter, FilterBlockOption, Log};
+
+/// All matching events in order, or an error that says how to ask for less.
+pub(super) fn search(node: &RpcContext, filter: &Filter) -> Answer<Vec<Log>> {
+    match filter.block_option {
+        FilterBlockOption::AtBlockHash(hash) => in_block(node, filter, hash),
+        FilterBlockOption::Range { from_block, to_block } => {
+            let head = node.chain.head().number;
+            let number = |tag: Option<BlockNumberOrTag>| {
+                resolve::number(&node.chain, tag.unwrap_or_default())
+            };
+            let asked = Range { from: number(from_block), to: number(to_block) };
+            let is_exact = [from_block, to_block].iter().flatten().all(|tag| tag.is_number());
+            match asked.within(head, is_exact, node.limits.log_range)? {
+                Some(range) => in_range(node, filter, range),
+                None => Ok(Vec::new()),
+            }
+        }
+    }
+}
+
+/// Blocks `from` to `to`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Range {
+    from: u64,
+    to: u64,
+}
+
+impl Range {
+    /// What of the range exists; nothing if it begins after the head. A range that runs backwards
+    /// is wrong only if both ends were given as numbers: `latest` moves.
+    fn within(self, head: u64, is_exact: bool, limit: u64) -> Answer<Option<Self>> {
+        if self.from > self.to && is_exact {
+            return Err(RpcError::InvalidBlockRange);
+        }
+        let to = self.to.min(head);
+        if self.from > to {
+            return Ok(None);
+        }
+        let asked = to - self.from + 1;
+        if asked > limit {
+            return Err(RpcError::LogRange { asked, limit });
+        }
+        Ok(Some(Self { from: self.from, to }))
+    }
+}
+
+fn in_block(node: &RpcContext, filter: &Filter, hash: B256) -> Answer<Vec<Log>> {
+    let block = node.chain.block_by_hash(hash)?.ok_or(RpcError::UnknownBlock)?;
+    let found = of_block(node, filter, &block)?;
+    let limit = node.limits.logs;
+    if found.len() > limit {
+        return Err(RpcError::TooManyLogsInBlock { limit, block: block.number() });
+    }
+    Ok(found)
+}
+
+fn in_range(node: &RpcContext, filter: &Filter, range: Range) -> Answer<Vec<Log>> {
+    let mut found = Vec::new();
+    for number in range.from..=range.to {
+        let Some(header) = node.chain.header(number)? else { break };
+        if !may_match(filter, &header) {
+            continue;
+        }
+        let Some(block) = node.chain.block(number)? else { break };
+        found.extend(of_block(node, filter, &block)?);
+        if found.len() > node.limits.logs {
+            return Err(too_many(node.limits.logs, range.from, number));
+        }
+    }
+    Ok(found)
+}
+
+/// The limit was passed in block `number`: everything before it fits.
+fn too_many(limit: usize, from: u64, number: u64) -> RpcError {
+    if number == from {
+        return RpcError::TooManyLogsInBlock { limit, block: number };
+    }
+    RpcError::TooManyLogs { limit, from, to: number - 1 }
+}
+
+/// Could the block hold a match? Its bloom filter has no false negatives.
+fn may_match(filter: &Filter, header: &SealedHeader) -> bool {
+    !header.logs_bloom.is_zero() && filter.matches_bloom(header.logs_bloom)
+}
+
+fn of_block(node: &RpcContext, filter: &Filter, block: &Block) -> Answer<Vec<Log>> {
+    if !may_match(filter, &block.header) {
+        return Ok(Vec::new());
+    }
+    let receipts = resolve::receipts(&node.chain, block)?.ok_or(RpcError::UnknownBlock)?;
+    Ok(convert::logs(block, &receipts, |event| filter.matches(event)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn within(from: u64, to: u64, head: u64, is_exact: bool) -> Result<Option<Range>, String> {
+        let asked = Range { from, to };
+        asked.within(head, is_exact, 10).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_range_ends_at_the_head() {
+        assert_eq!(within(3, 900, 5, true), Ok(Some(Range { from: 3, to: 5 })));
+        assert_eq!(within(5, 5, 5, true), Ok(Some(Range { from: 5, to: 5 })));
+        assert_eq!(within(6, 900, 5, true), Ok(None));
+    }
+
+    #[test]
+    fn a_range_that_runs_backwards_is_wrong_only_in_numbers() {
+        let backwards = RpcError::InvalidBlockRange.to_string();
+        assert_eq!(within(4, 3, 5, true), Err(backwards));
+        assert_eq!(within(6, 5, 5, false), Ok(None), "polling from the next block to `latest`");
+    }
+
+    #[test]
+    fn a_range_over_the_limit_is_refused_with_both_numbers() {
+        assert_eq!(within(1, 10, 50, true), Ok(Some(Range { from: 1, to: 10 })));
+        let refused = RpcError::LogRange { asked: 11, limit: 10 }.to_string();
+        assert_eq!(within(0, 10, 50, true), Err(refused));
+        assert_eq!(within(0, u64::MAX, 9, true), Ok(Some(Range { from: 0, to: 9 })));
+    }
+
+    #[test]
+    fn too_many_logs_name_the_blocks_that_fit() {
+        assert!(matches!(too_many(5, 3, 8), RpcError::TooManyLogs { from: 3, to: 7, .. }));
+        assert!(matches!(too_many(5, 3, 3), RpcError::TooManyLogsInBlock { block: 3, .. }));
+    }
+}

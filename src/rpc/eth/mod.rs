@@ -1,0 +1,51 @@
+//! `eth_*`: the Ethereum methods, one documented trait a question.
+//!
+//! | file | question |
+//! |---|---|
+//! | `info` | which chain is this, how far is it, whose keys does the node hold? |
+//! | `state` | what does an account hold, at which block, and how is it proven? |
+//! | `blocks` | what is in a block? |
+//! | `transactions` | where is a transaction, and what came of it? |
+//! | `logs`, `log_search` | which events match? |
+//! | `fees`, `fee_history` | what does gas cost? |
+//! | `call` | what would happen if? |
+//! | `send`, `fill`, `nonces` | how does a transaction get in? |
+//! | `sign` | what does a key of the node sign? |
+//! | `subscribe` | what is new? |
+
+pub mod blocks;
+pub mod call;
+mod fee_history;
+pub mod fees;
+mod fill;
+pub mod info;
+mod log_search;
+pub mod logs;
+pub(super) mod nonces;
+pub mod send;
+pub mod sign;
+pub mod state;
+pub mod subscribe;
+pub mod transactions;
+
+use super::Api;
+use jsonrpsee::Methods;
+
+/// Every `eth_` method.
+pub(super) fn methods(api: &Api) -> Methods {
+    let mut methods = info::methods(api);
+    for more in [
+        state::methods(api),
+        blocks::methods(api),
+        transactions::methods(api),
+        logs::methods(api),
+        fees::methods(api),
+        call::methods(api),
+        send::methods(api),
+        sign::methods(api),
+        subscribe::methods(api),
+    ] {
+        methods.merge(more).expect("no two traits share a method or an alias");
+    }
+    methods
+}

@@ -1,0 +1,116 @@
+//! Where is a transaction, and what came of it?
+
+use crate::{
+    primitives::Block,
+    rpc::{Answer, Api, RpcContext, convert, params::At, resolve},
+};
+use alloy_eips::{BlockId, eip2718::Encodable2718};
+use alloy_primitives::{B256, Bytes};
+use alloy_rpc_types::{Index, Transaction as RpcTransaction, TransactionReceipt};
+use jsonrpsee::{Methods, proc_macros::rpc};
+
+/// Transactions and their receipts. What does not exist is null.
+#[rpc(server, namespace = "eth")]
+pub trait Transactions {
+    /// A transaction, mined or waiting in the pool.
+    #[method(name = "getTransactionByHash")]
+    fn by_hash(&self, hash: B256) -> Answer<Option<RpcTransaction>>;
+
+    /// A transaction of a block.
+    #[method(name = "getTransactionByBlockHashAndIndex")]
+    fn by_block_hash(&self, hash: B256, index: Index) -> Answer<Option<RpcTransaction>>;
+
+    /// A transaction of a block.
+    #[method(name = "getTransactionByBlockNumberAndIndex")]
+    fn by_block_number(&self, number: At, index: Index) -> Answer<Option<RpcTransaction>>;
+
+    /// A transaction as it is encoded ([EIP-2718](https://eips.ethereum.org/EIPS/eip-2718)); a blob
+    /// transaction that waits has its sidecar.
+    #[method(name = "getRawTransactionByHash")]
+    fn raw_by_hash(&self, hash: B256) -> Answer<Option<Bytes>>;
+
+    /// A transaction of a block as it is encoded.
+    #[method(name = "getRawTransactionByBlockHashAndIndex")]
+    fn raw_by_block_hash(&self, hash: B256, index: Index) -> Answer<Option<Bytes>>;
+
+    /// A transaction of a block as it is encoded.
+    #[method(name = "getRawTransactionByBlockNumberAndIndex")]
+    fn raw_by_block_number(&self, number: At, index: Index) -> Answer<Option<Bytes>>;
+
+    /// What a mined transaction did.
+    #[method(name = "getTransactionReceipt")]
+    fn receipt(&self, hash: B256) -> Answer<Option<TransactionReceipt>>;
+}
+
+impl TransactionsServer for Api {
+    fn by_hash(&self, hash: B256) -> Answer<Option<RpcTransaction>> {
+        if let Some((block, index)) = mined(self, hash)? {
+            return Ok(shown(&block, index));
+        }
+        Ok(self.pool.get(hash).map(|tx| convert::waiting(&tx)))
+    }
+
+    fn by_block_hash(&self, hash: B256, index: Index) -> Answer<Option<RpcTransaction>> {
+        at(self, hash.into(), index, shown)
+    }
+
+    fn by_block_number(&self, number: At, index: Index) -> Answer<Option<RpcTransaction>> {
+        at(self, number.0, index, shown)
+    }
+
+    fn raw_by_hash(&self, hash: B256) -> Answer<Option<Bytes>> {
+        if let Some((block, index)) = mined(self, hash)? {
+            return Ok(encoded(&block, index));
+        }
+        Ok(self.pool.get(hash).map(|tx| tx.encoded_2718().into()))
+    }
+
+    fn raw_by_block_hash(&self, hash: B256, index: Index) -> Answer<Option<Bytes>> {
+        at(self, hash.into(), index, encoded)
+    }
+
+    fn raw_by_block_number(&self, number: At, index: Index) -> Answer<Option<Bytes>> {
+        at(self, number.0, index, encoded)
+    }
+
+    fn receipt(&self, hash: B256) -> Answer<Option<TransactionReceipt>> {
+        let Some((block, index)) = mined(self, hash)? else { return Ok(None) };
+        let receipts = resolve::receipts(&self.chain, &block)?;
+        let spec = self.chain.spec();
+        Ok(receipts.and_then(|receipts| convert::receipt(spec, &block, &receipts, index)))
+    }
+}
+
+/// The block that holds the transaction, and where.
+fn mined(node: &RpcContext, hash: B256) -> Answer<Option<(Block, usize)>> {
+    let Some(place) = node.chain.locate(hash)? else { return Ok(None) };
+    let Some(block) = node.chain.block(place.block)? else { return Ok(None) };
+    let index = place.index as usize;
+    // The block may have been replaced since it was located.
+    let is_there = block.body.transactions.get(index).is_some_and(|tx| tx.hash() == hash);
+    Ok(is_there.then_some((block, index)))
+}
+
+/// What `show` makes of the transaction at `index` of a block, if both exist.
+fn at<T>(
+    node: &RpcContext,
+    block: BlockId,
+    index: Index,
+    show: fn(&Block, usize) -> Option<T>,
+) -> Answer<Option<T>> {
+    let block = resolve::block(&node.chain, block)?;
+    Ok(block.and_then(|block| show(&block, index.into())))
+}
+
+fn shown(block: &Block, index: usize) -> Option<RpcTransaction> {
+    let tx = block.body.transactions.get(index)?;
+    Some(convert::mined(&block.header, tx, index))
+}
+
+fn encoded(block: &Block, index: usize) -> Option<Bytes> {
+    Some(block.body.transactions.get(index)?.encoded_2718().into())
+}
+
+pub(super) fn methods(api: &Api) -> Methods {
+    api.clone().into_rpc().into()
+}

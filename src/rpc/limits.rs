@@ -1,0 +1,101 @@
+//! How much may one request, connection or answer cost, and which fees do we advise?
+
+/// Bounds that keep the node alive whatever it is asked. Every field is a setting of the node. The
+/// gas, and with it the time, of a call is bounded by [`crate::evm::EvmSettings`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcLimits {
+    /// Longest request body or WebSocket message, in bytes.
+    pub body_bytes: u32,
+    /// Longest answer, to one request or to a whole batch, in bytes.
+    pub response_bytes: u32,
+    /// Most requests in one batch.
+    pub batch_requests: usize,
+    /// Most HTTP requests and WebSocket connections served at the same time.
+    pub connections: u32,
+    /// Most subscriptions on one WebSocket connection.
+    pub subscriptions: u32,
+    /// Messages kept for a slow WebSocket client before it is made to wait.
+    pub buffered_messages: u32,
+    /// Calls, estimates, proofs and log searches that run at the same time; more wait in line.
+    pub heavy_calls: usize,
+    /// Most blocks one `eth_getLogs` may search.
+    pub log_range: u64,
+    /// Most logs one `eth_getLogs` may answer.
+    pub logs: usize,
+    /// Most blocks `eth_feeHistory` looks at; asking for more gets this many, as in geth.
+    pub fee_history_blocks: u64,
+    /// Most storage slots in one `eth_getProof`.
+    pub proof_slots: usize,
+    /// Most blocks one `evm_mine` or `anvil_mine` may make.
+    pub mined_blocks: u64,
+}
+
+impl Default for RpcLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 10 << 20,
+            response_bytes: 25 << 20,
+            batch_requests: 1_000,
+            connections: 500,
+            subscriptions: 128,
+            buffered_messages: 1_024,
+            heavy_calls: 16,
+            log_range: 100_000,
+            logs: 20_000,
+            fee_history_blocks: 1_024,
+            proof_slots: 1_024,
+            mined_blocks: 100_000,
+        }
+    }
+}
+
+/// The fees that the node advises, in wei per gas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeePolicy {
+    /// `eth_gasPrice` never answers less; what it answers before London.
+    pub min_gas_price: u128,
+    /// What `eth_maxPriorityFeePerGas` answers.
+    pub tip: u128,
+}
+
+impl Default for FeePolicy {
+    fn default() -> Self {
+        Self { min_gas_price: 0, tip: 1_000_000_000 }
+    }
+}
+
+impl FeePolicy {
+    /// A price that is still enough after one full block: an eighth over the next base fee (the most
+    /// it can rise by, [EIP-1559](https://eips.ethereum.org/EIPS/eip-1559)), and the tip. Wallets use
+    /// it as fee cap and tip at once, so it is no higher than that.
+    pub fn gas_price(&self, next_base_fee: Option<u64>) -> u128 {
+        let base_fee = u128::from(next_base_fee.unwrap_or(0));
+        (base_fee + base_fee.div_ceil(8) + self.tip).max(self.min_gas_price)
+    }
+
+    /// The fee cap for a transaction that names none: room for several full blocks.
+    pub fn fee_cap(&self, next_base_fee: u64, tip: u128) -> u128 {
+        2 * u128::from(next_base_fee) + tip
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gas_price_survives_one_full_block() {
+        let policy = FeePolicy { min_gas_price: 0, tip: 5 };
+        assert_eq!(policy.gas_price(Some(1_000)), 1_130);
+        assert_eq!(policy.gas_price(Some(7)), 13, "an eighth of seven is rounded up");
+        assert_eq!(policy.gas_price(Some(0)), 5);
+    }
+
+    #[test]
+    fn the_gas_price_never_falls_below_its_floor() {
+        let policy = FeePolicy { min_gas_price: 2_000, tip: 5 };
+        assert_eq!(policy.gas_price(None), 2_000);
+        assert_eq!(policy.gas_price(Some(1_000)), 2_000);
+        assert_eq!(policy.gas_price(Some(10_000)), 11_255);
+    }
+}

@@ -1,0 +1,229 @@
+//! What happens to every request: a log line, a name for what is unknown, batches.
+
+use super::error::{no_notifications, unknown_method};
+use jsonrpsee::{
+    BatchResponseBuilder, MethodResponse, Methods,
+    core::middleware::{
+        Batch, BatchEntry, BatchEntryErr, Notification, Request, ResponseFuture, RpcServiceT,
+    },
+    types::{ErrorObject, Id, error::INVALID_REQUEST_CODE},
+};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+};
+
+/// Methods whose answer waits for a block. Neighbours of this kind in a batch are handed in
+/// together, in their order, so that a batch of sends becomes a block and not a block each.
+const SENDS: [&str; 2] = ["eth_sendRawTransaction", "eth_sendTransaction"];
+
+/// Methods that need a connection on which news can be sent.
+const SUBSCRIPTIONS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
+
+/// Longest part of a method's name that is logged and sent back, in characters.
+const LEGIBLE: usize = 80;
+
+/// Marks a request that came over HTTP, where nothing can be sent later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Http;
+
+/// What the layer needs to know; shared by all connections.
+pub(super) struct Rules {
+    /// Every method that is served.
+    pub(super) methods: Methods,
+    /// Most requests in one batch.
+    pub(super) batch_requests: usize,
+    /// Longest answer to a batch, in bytes.
+    pub(super) response_bytes: usize,
+}
+
+/// The service around jsonrpsee's own.
+#[derive(Clone)]
+pub(super) struct Front<S> {
+    pub(super) inner: S,
+    pub(super) rules: Arc<Rules>,
+}
+
+impl<S> Front<S> {
+    fn is_known(&self, method: &str) -> bool {
+        self.rules.methods.method(method).is_some()
+    }
+}
+
+impl<S> RpcServiceT for Front<S>
+where
+    S: RpcServiceT<
+            MethodResponse = MethodResponse,
+            BatchResponse = MethodResponse,
+            NotificationResponse = MethodResponse,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = MethodResponse;
+    type BatchResponse = MethodResponse;
+
+    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let method = request.method_name();
+        let error = if !self.is_known(method) {
+            unknown_method(&legible(method))
+        } else if SUBSCRIPTIONS.contains(&method) && request.extensions().get::<Http>().is_some() {
+            no_notifications()
+        } else {
+            tracing::info!(target: "rpc", "{method}");
+            return ResponseFuture::future(self.inner.call(request));
+        };
+        tracing::info!(target: "rpc", "refused: {}", error.message());
+        ResponseFuture::ready(MethodResponse::error(request.id, error))
+    }
+
+    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let front = self.clone();
+        async move {
+            let refused = refusal(batch.len(), front.rules.batch_requests);
+            match refused {
+                Some(error) => MethodResponse::error(Id::Null, error),
+                None => front.answer(batch).await,
+            }
+        }
+    }
+
+    fn notification<'a>(
+        &self,
+        notification: Notification<'a>,
+    ) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let method = legible(notification.method_name());
+        tracing::info!(target: "rpc", "{method} (a notification: not run)");
+        self.inner.notification(notification)
+    }
+}
+
+impl<S> Front<S>
+where
+    Self: RpcServiceT<MethodResponse = MethodResponse, NotificationResponse = MethodResponse>,
+{
+    /// Answers a batch in its order, stopping where the answer grows too long.
+    async fn answer(&self, batch: Batch<'_>) -> MethodResponse {
+        let mut answers = BatchResponseBuilder::new_with_limit(self.rules.response_bytes);
+        let mut entries = batch.into_iter().peekable();
+        let mut had_notification = false;
+        while let Some(entry) = entries.next() {
+            let done = match entry {
+                Ok(BatchEntry::Call(request)) if is_send(&request) => {
+                    let mut sends = vec![Box::pin(self.call(request))];
+                    while let Some(Ok(BatchEntry::Call(next))) = entries.next_if(is_send_entry) {
+                        sends.push(Box::pin(self.call(next)));
+                    }
+                    together(sends).await
+                }
+                Ok(BatchEntry::Call(request)) => vec![self.call(request).await],
+                Ok(BatchEntry::Notification(notification)) => {
+                    had_notification = true;
+                    self.notification(notification).await;
+                    continue;
+                }
+                Err(broken) => vec![broken_entry(broken)],
+            };
+            for answer in done {
+                if let Err(too_long) = answers.append(answer) {
+                    return too_long;
+                }
+            }
+        }
+        if answers.is_empty() && had_notification {
+            return MethodResponse::notification();
+        }
+        MethodResponse::from_batch(answers.finish())
+    }
+}
+
+/// Why a batch of that many requests is not answered, in geth's words.
+fn refusal(requests: usize, limit: usize) -> Option<ErrorObject<'static>> {
+    let text = match requests {
+        0 => "empty batch".to_owned(),
+        _ if requests > limit => format!("batch too large: {requests} requests, {limit} allowed"),
+        _ => return None,
+    };
+    Some(ErrorObject::owned(INVALID_REQUEST_CODE, text, None::<()>))
+}
+
+/// A name that somebody made up, fit for a line of the log: no control characters, not endless.
+fn legible(method: &str) -> String {
+    method.chars().filter(|letter| !letter.is_control()).take(LEGIBLE).collect()
+}
+
+fn broken_entry(broken: BatchEntryErr<'_>) -> MethodResponse {
+    let (error, id) = broken.into_parts();
+    MethodResponse::error(id, error)
+}
+
+fn is_send(request: &Request<'_>) -> bool {
+    SENDS.contains(&request.method_name())
+}
+
+fn is_send_entry(entry: &Result<BatchEntry<'_>, BatchEntryErr<'_>>) -> bool {
+    matches!(entry, Ok(BatchEntry::Call(request)) if is_send(request))
+}
+
+/// Starts all futures in their order and waits for the last of them.
+async fn together<F: Future>(mut futures: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
+    let mut results: Vec<Option<F::Output>> = futures.iter().map(|_future| None).collect();
+    poll_fn(|context| {
+        let mut is_done = true;
+        for (future, result) in futures.iter_mut().zip(&mut results) {
+            if result.is_some() {
+                continue;
+            }
+            match future.as_mut().poll(context) {
+                Poll::Ready(value) => *result = Some(value),
+                Poll::Pending => is_done = false,
+            }
+        }
+        if is_done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    results.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[test]
+    fn an_empty_and_a_long_batch_are_refused() {
+        let text = |requests| refusal(requests, 2).map(|error| error.message().to_owned());
+        assert_eq!(text(0).as_deref(), Some("empty batch"));
+        assert_eq!(text(2), None);
+        assert_eq!(text(3).as_deref(), Some("batch too large: 3 requests, 2 allowed"));
+        assert_eq!(refusal(0, 2).map(|error| error.code()), Some(-32600));
+    }
+
+    #[test]
+    fn a_made_up_name_stays_on_its_line() {
+        assert_eq!(legible("eth_call"), "eth_call");
+        assert_eq!(legible("a\nb\u{1b}[31m"), "ab[31m");
+        assert_eq!(legible(&"x".repeat(1_000)).len(), LEGIBLE);
+    }
+
+    #[tokio::test]
+    async fn sends_of_a_batch_start_in_order_before_any_is_done() {
+        let started = Arc::new(Mutex::new(Vec::new()));
+        let all_started = Arc::new(tokio::sync::Barrier::new(3));
+        let send = |number: u32| {
+            let (started, all_started) = (started.clone(), all_started.clone());
+            Box::pin(async move {
+                started.lock().unwrap().push(number);
+                all_started.wait().await;
+                number
+            })
+        };
+        let results = together(vec![send(1), send(2), send(3)]).await;
+        assert_eq!(results, [1, 2, 3]);
+        assert_eq!(*started.lock().unwrap(), [1, 2, 3]);
+    }
+}

@@ -1,0 +1,139 @@
+//! Ethereum JSON-RPC: translate, call one thing below, translate back.
+//!
+//! | file | question |
+//! |---|---|
+//! | `server` | on which port, with which layers around the methods? |
+//! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `health` | is the node alive, can it take work? |
+//! | `resolve` | which block does a number, tag or hash mean? |
+//! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
+//! | `params` | in which shapes do tools send blocks, numbers and options? |
+//! | `error` | what does a caller read when something goes wrong? |
+//! | `limits` | how much may one caller ask, and which fees do we advise? |
+//! | `eth`, `net`, `web3`, `evm`, `anvil` | one documented trait a namespace or a part of it |
+
+pub mod anvil;
+mod convert;
+pub mod error;
+pub mod eth;
+pub mod evm;
+mod health;
+pub mod limits;
+mod middleware;
+pub mod net;
+pub mod params;
+mod resolve;
+mod server;
+#[cfg(test)]
+mod testing;
+pub mod web3;
+
+pub use error::RpcError;
+pub use health::Readiness;
+pub use limits::{FeePolicy, RpcLimits};
+pub use server::{ServeError, ServerSettings, serve};
+
+use crate::{
+    chain::Chain,
+    dev::{Dev, accounts::DevAccounts},
+    pool::Pool,
+    sealer::SealerHandle,
+};
+use eth::nonces::Nonces;
+use jsonrpsee::Methods;
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+use tokio::sync::Semaphore;
+
+/// What a method answers.
+pub type Answer<T> = Result<T, RpcError>;
+
+/// Everything that the methods work on, handed in by the node.
+pub struct RpcContext {
+    /// The chain.
+    pub chain: Arc<Chain>,
+    /// Transactions that wait.
+    pub pool: Arc<Pool>,
+    /// Where transactions are handed in and blocks are asked for.
+    pub sealer: SealerHandle,
+    /// Accounts whose keys the node holds.
+    pub accounts: Arc<DevAccounts>,
+    /// Impersonations and snapshots.
+    pub dev: Arc<Dev>,
+    /// Bounds.
+    pub limits: RpcLimits,
+    /// Advised fees.
+    pub fees: FeePolicy,
+    /// Asked by `/ready`.
+    pub ready: Readiness,
+}
+
+/// The implementation of every trait: the context, and the line in which heavy calls wait.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+struct Shared {
+    context: RpcContext,
+    heavy: Arc<Semaphore>,
+    nonces: Nonces,
+}
+
+impl Deref for Api {
+    type Target = RpcContext;
+
+    fn deref(&self) -> &RpcContext {
+        &self.0.context
+    }
+}
+
+impl Api {
+    /// Wraps the context.
+    pub fn new(context: RpcContext) -> Self {
+        let heavy = Arc::new(Semaphore::new(context.limits.heavy_calls.max(1)));
+        Self(Arc::new(Shared { context, heavy, nonces: Nonces::default() }))
+    }
+
+    /// Runs work that takes long (calls, estimates, proofs, log searches, edits that wait for the
+    /// disk) on the threads that tokio keeps for it, so that the runtime's own threads stay free
+    /// for light requests. This is the one place in `rpc` that starts such work. At most
+    /// [`RpcLimits::heavy_calls`] of them run at a time: their memory is bounded too.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&RpcContext) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let turn = self.0.heavy.clone().acquire_owned().await;
+        let turn = turn.map_err(|_closed| RpcError::WorkerLost)?;
+        let api = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let answer = work(&api);
+            // The turn ends with the work, also when the caller has hung up before.
+            drop(turn);
+            answer
+        });
+        done.await.map_err(|_panicked| RpcError::WorkerLost)?
+    }
+
+    /// Nonces of transactions that the node makes and that are on their way into the pool.
+    fn nonces(&self) -> &Nonces {
+        &self.0.nonces
+    }
+
+    /// Every method under every name.
+    pub fn methods(&self) -> Methods {
+        let mut methods = eth::methods(self);
+        for more in
+            [net::methods(self), web3::methods(self), evm::methods(self), anvil::methods(self)]
+        {
+            methods.merge(more).expect("namespaces differ, and no two traits share an alias");
+        }
+        let modules = modules(&methods);
+        methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
+        methods
+    }
+}
+
+/// The namespaces that have methods, each with version `1.0`, as `rpc_modules` answers them.
+fn modules(methods: &Methods) -> BTreeMap<String, String> {
+    let spaces = methods.method_names().filter_map(|name| name.split_once('_'));
+    let rpc = std::iter::once("rpc");
+    spaces.map(|(space, _)| space).chain(rpc).map(|s| (s.to_owned(), "1.0".to_owned())).collect()
+}

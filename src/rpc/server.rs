@@ -1,0 +1,139 @@
+//! On which port, with which layers around the methods, are requests served?
+
+use super::{
+    Api, RpcContext, RpcLimits,
+    health::HealthLayer,
+    middleware::{Front, Rules},
+};
+use http::{HeaderName, HeaderValue, Method, header::InvalidHeaderValue};
+use jsonrpsee::{
+    core::middleware::RpcServiceBuilder,
+    core::traits::IdProvider,
+    server::{BatchRequestConfig, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle},
+    types::SubscriptionId,
+};
+use std::{net::SocketAddr, sync::Arc};
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+
+/// How the port is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Pages of which origins may call: `None` is no page of another origin, `*` is every page.
+    pub allow_origin: Option<String>,
+}
+
+/// Why the port was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken, not ours, or not allowed.
+    #[error("cannot listen on {address}: {reason}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// The allowed origin is not a header value.
+    #[error("allowed origin {origin:?} is not an origin: {reason}")]
+    Origin {
+        /// The setting.
+        origin: String,
+        /// What is wrong with it.
+        reason: InvalidHeaderValue,
+    },
+}
+
+/// Serves HTTP and WebSocket on one port until the handle is stopped. Returns the address, whose
+/// port the system chose if 0 was asked for.
+pub async fn serve(
+    api: &Api,
+    address: SocketAddr,
+    settings: &ServerSettings,
+) -> Result<(SocketAddr, ServerHandle), ServeError> {
+    let context: &RpcContext = api;
+    let methods = api.methods();
+    let rules = Arc::new(Rules {
+        methods: methods.clone(),
+        batch_requests: context.limits.batch_requests,
+        response_bytes: context.limits.response_bytes as usize,
+    });
+    let front =
+        RpcServiceBuilder::new().layer_fn(move |inner| Front { inner, rules: rules.clone() });
+    let cors = settings.allow_origin.as_deref().map(cors).transpose()?;
+    let health = HealthLayer { ready: context.ready.clone(), assume_json: cors.is_some() };
+    let http = tower::ServiceBuilder::new().option_layer(cors).layer(health);
+
+    let failed = |reason| ServeError::Bind { address, reason };
+    let server = Server::builder()
+        .set_config(config(&context.limits))
+        .set_rpc_middleware(front)
+        .set_http_middleware(http)
+        .build(address)
+        .await
+        .map_err(failed)?;
+    let bound = server.local_addr().map_err(failed)?;
+    Ok((bound, server.start(methods)))
+}
+
+fn config(limits: &RpcLimits) -> ServerConfig {
+    ServerConfig::builder()
+        .max_request_body_size(limits.body_bytes)
+        .max_response_body_size(limits.response_bytes)
+        .max_connections(limits.connections)
+        .max_subscriptions_per_connection(limits.subscriptions)
+        .set_message_buffer_capacity(limits.buffered_messages.max(1))
+        // The middleware counts, so that the refusal is in geth's words.
+        .set_batch_request_config(BatchRequestConfig::Unlimited)
+        .enable_ws_ping(Default::default())
+        .set_id_provider(HexIds)
+        .build()
+}
+
+/// Lets pages of other origins call, also from public pages to this machine
+/// ([private network access](https://wicg.github.io/private-network-access/)).
+fn cors(origin: &str) -> Result<CorsLayer, ServeError> {
+    let allowed = if origin == "*" {
+        AllowOrigin::any()
+    } else {
+        let each = origin.split(',').map(|one| HeaderValue::from_str(one.trim()));
+        let named: Result<Vec<_>, _> = each.collect();
+        let failed = |reason| ServeError::Origin { origin: origin.to_owned(), reason };
+        AllowOrigin::list(named.map_err(failed)?)
+    };
+    Ok(CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(Any)
+        .expose_headers(Vec::<HeaderName>::new())
+        .allow_private_network(true))
+}
+
+/// Subscription ids as geth's clients expect them: hex strings.
+#[derive(Clone, Copy, Debug)]
+struct HexIds;
+
+impl IdProvider for HexIds {
+    fn next_id(&self) -> SubscriptionId<'static> {
+        match RandomIntegerIdProvider.next_id() {
+            SubscriptionId::Num(number) => format!("{number:#x}").into(),
+            words => words,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscription_ids_are_hex_strings() {
+        let SubscriptionId::Str(id) = HexIds.next_id() else { panic!("a number") };
+        assert!(u64::from_str_radix(id.strip_prefix("0x").unwrap(), 16).is_ok());
+    }
+
+    #[test]
+    fn an_origin_with_a_line_break_is_refused() {
+        assert!(matches!(cors("http://a\nb"), Err(ServeError::Origin { .. })));
+        assert!(cors("http://localhost:3000, https://example.org").is_ok());
+    }
+}

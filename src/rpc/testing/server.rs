@@ -1,0 +1,128 @@
+//! The port: bad input, health, origins, subscriptions.
+
+use super::*;
+use crate::rpc::{ServerSettings, serve};
+use jsonrpsee::{
+    core::client::{ClientT, Subscription, SubscriptionClientT},
+    rpc_params,
+    server::ServerHandle,
+    ws_client::WsClientBuilder,
+};
+use std::net::SocketAddr;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// A node with an open port.
+pub(super) struct Port {
+    pub(super) node: TestNode,
+    address: SocketAddr,
+    _server: ServerHandle,
+}
+
+impl Port {
+    pub(super) async fn open(node: TestNode) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let settings = ServerSettings { allow_origin: Some("*".to_owned()) };
+        let (address, server) = serve(&node.api, any, &settings).await.unwrap();
+        Self { node, address, _server: server }
+    }
+
+    /// Sends a request as it is and answers the status, the head, and the body.
+    async fn exchange(&self, head: &str, body: &str) -> (u16, String, String) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "{head}\r\nHost: node\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_lowercase(), body.to_owned())
+    }
+
+    /// Posts a body without saying that it is JSON.
+    pub(super) async fn post(&self, body: &str) -> (u16, Value) {
+        let (status, _head, answer) = self.exchange("POST / HTTP/1.1", body).await;
+        (status, serde_json::from_str(&answer).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_its_code() {
+    let limits = RpcLimits { body_bytes: 1_000, ..Default::default() };
+    let port = Port::open(TestNode::with(Mode::Manual, limits)).await;
+    for (body, code) in [
+        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":", -32700),
+        ("not json", -32700),
+        ("", -32700),
+        ("[{\"jsonrpc\"", -32700),
+        ("{\"id\":1}", -32600),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getBalance\",\"params\":[]}", -32602),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getBalance\",\"params\":[5]}", -32602),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getBalance\",\"params\":\"x\"}", -32602),
+    ] {
+        let (_status, answer) = port.post(body).await;
+        assert_eq!(answer["error"]["code"], code, "{body}: {answer}");
+    }
+    let (_, answer) = port.post(r#"{"jsonrpc":"2.0","id":"a","method":"eth_nothing"}"#).await;
+    let wanted = "the method eth_nothing does not exist/is not available";
+    assert_eq!(
+        answer,
+        json!({ "jsonrpc": "2.0", "id": "a", "error": { "code": -32601, "message": wanted } })
+    );
+    let (_, answer) = port.post(r#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe"}"#).await;
+    let wanted = json!({ "code": -32601, "message": "notifications not supported" });
+    assert_eq!(answer["error"], wanted);
+    let (status, answer) = port.post(&" ".repeat(1_001)).await;
+    assert_eq!((status, &answer["error"]["code"]), (413, &json!(-32007)));
+    let (_, answer) = port.post(r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#).await;
+    assert_eq!(answer["result"], "0x7a69", "and the node lives on");
+}
+
+#[tokio::test]
+async fn health_and_origins() {
+    let port = Port::open(TestNode::start()).await;
+    let (status, _, body) = port.exchange("GET /health HTTP/1.1", "").await;
+    assert_eq!((status, body.as_str()), (200, r#"{"status":"ok"}"#));
+    assert_eq!(port.exchange("GET /ready HTTP/1.1", "").await.0, 200);
+    assert_eq!(port.exchange("GET / HTTP/1.1", "").await.0, 405);
+    let preflight =
+        "OPTIONS / HTTP/1.1\r\nOrigin: http://page\r\nAccess-Control-Request-Method: POST";
+    let (status, head, _) = port.exchange(preflight, "").await;
+    assert_eq!(status, 200);
+    assert!(head.contains("access-control-allow-origin: *"), "{head}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let port = Port::open(TestNode::start()).await;
+    let error = serve(&port.node.api, port.address, &ServerSettings::default()).await.unwrap_err();
+    assert!(error.to_string().starts_with(&format!("cannot listen on {}: ", port.address)));
+}
+
+#[tokio::test]
+async fn new_blocks_and_events_are_pushed() {
+    let port = Port::open(TestNode::start()).await;
+    // PUSH1 7, PUSH0, PUSH0, LOG1
+    let emitter = port.node.deploy("60075f5fa100").await;
+    let url = format!("ws://{}", port.address);
+    let client = WsClientBuilder::default().build(url).await.unwrap();
+    let subscribe = |kind: &'static str, filter: Value| {
+        let params = if filter.is_null() { rpc_params![kind] } else { rpc_params![kind, filter] };
+        client.subscribe("eth_subscribe", params, "eth_unsubscribe")
+    };
+    let mut heads: Subscription<Value> = subscribe("newHeads", Value::Null).await.unwrap();
+    let mut logs: Subscription<Value> =
+        subscribe("logs", json!({ "address": emitter })).await.unwrap();
+    let receipt = port.node.send(json!({ "from": ALICE, "to": emitter })).await;
+    assert_eq!(heads.next().await.unwrap().unwrap()["hash"], receipt["blockHash"]);
+    assert_eq!(logs.next().await.unwrap().unwrap(), receipt["logs"][0]);
+    let other: Result<Subscription<Value>, _> = subscribe("syncing", Value::Null).await;
+    assert!(other.is_err());
+    let chain_id: Value = client.request("eth_chainId", rpc_params![]).await.unwrap();
+    assert_eq!(chain_id, "0x7a69", "one connection serves calls and news");
+}

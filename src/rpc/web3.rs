@@ -1,0 +1,52 @@
+//! `web3_*` and `rpc_modules`: what is this node?
+
+use super::{Answer, Api};
+use alloy_primitives::{B256, Bytes, keccak256};
+use jsonrpsee::{Methods, RpcModule, proc_macros::rpc};
+use std::collections::BTreeMap;
+
+/// The node itself.
+#[rpc(server, namespace = "web3")]
+pub trait Web3 {
+    /// Name, version, system and compiler.
+    #[method(name = "clientVersion")]
+    fn client_version(&self) -> Answer<String>;
+
+    /// keccak256 of the data.
+    #[method(name = "sha3")]
+    fn sha3(&self, data: Bytes) -> Answer<B256>;
+}
+
+impl Web3Server for Api {
+    fn client_version(&self) -> Answer<String> {
+        let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+        Ok(format!("mainspring/v{}/{os}-{arch}", env!("CARGO_PKG_VERSION")))
+    }
+
+    fn sha3(&self, data: Bytes) -> Answer<B256> {
+        Ok(keccak256(data))
+    }
+}
+
+pub(super) fn methods(api: &Api) -> Methods {
+    api.clone().into_rpc().into()
+}
+
+/// `rpc_modules`: the namespaces that are served, each with its version.
+#[rpc(server, namespace = "rpc")]
+pub trait Modules {
+    /// Namespace to version.
+    #[method(name = "modules")]
+    fn modules(&self) -> Answer<BTreeMap<String, String>>;
+}
+
+impl ModulesServer for BTreeMap<String, String> {
+    fn modules(&self) -> Answer<BTreeMap<String, String>> {
+        Ok(self.clone())
+    }
+}
+
+pub(super) fn modules_method(modules: BTreeMap<String, String>) -> Methods {
+    let module: RpcModule<_> = modules.into_rpc();
+    module.into()
+}
