@@ -69,12 +69,8 @@ impl TrieContext {
         let mut ids = StorageIds::new(self.next_storage_id);
         let removed = self.trie.apply(changes, self.number, &self.reader, &mut ids)?;
         let root = self.trie.root();
-        let step = TrieStep {
-            trie: self.trie,
-            removed,
-            next_storage_id: ids.next(),
-            edits: self.edits,
-        };
+        let step =
+            TrieStep { trie: self.trie, removed, next_storage_id: ids.next(), edits: self.edits };
         Ok((root, step))
     }
 }
@@ -160,10 +156,10 @@ impl Chain {
         })?;
         self.clock.block_appended(block.header.timestamp);
         self.visible.store(Arc::new(next));
+        // Under the lock, so that news comes in the order of what happened; no subscriber is no error.
+        let _ = self.events.send(ChainEvent::NewHead(recent.stored.clone()));
         drop(writer);
         self.flush.block_appended();
-        // No subscriber is no error.
-        let _ = self.events.send(ChainEvent::NewHead(recent.stored.clone()));
         Ok(())
     }
 

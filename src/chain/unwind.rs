@@ -16,7 +16,7 @@ impl Chain {
     /// `blocks` is cut first, then `state` follows: after a crash between the two, opening sees
     /// that the state is ahead and unwinds it.
     pub fn unwind(&self, to: u64, edits: usize) -> Result<Arc<Vec<Block>>, ChainError> {
-        let state_writer = self.state_writer.lock();
+        let _state_writer = self.state_writer.lock();
         let mut writer = self.writer.lock();
         writer.check()?;
         let visible = self.visible.load_full();
@@ -38,10 +38,8 @@ impl Chain {
                 return Err(error);
             }
         }
-        drop(writer);
-        drop(state_writer);
         let removed = Arc::new(removed);
-        // No subscriber is no error.
+        // Under the lock, so that news comes in the order of what happened; no subscriber is no error.
         let _ = self.events.send(ChainEvent::Unwound { to, removed: removed.clone() });
         Ok(removed)
     }

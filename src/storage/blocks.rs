@@ -3,7 +3,7 @@
 use super::{
     StorageError, codec,
     environment::{Environment, ReadTx, be_u64},
-    tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, NUMBERS, POOL, RECEIPTS},
+    tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, META_LIMITS, NUMBERS, POOL, RECEIPTS},
 };
 use crate::primitives::{Block, Body, Edit, Receipt, SealedHeader, Transaction};
 use alloy_primitives::B256;
@@ -133,6 +133,11 @@ impl BlocksReader {
             row = cursor.next()?;
         }
         Ok(rows)
+    }
+
+    /// The limits of execution (JSON) that held when the newest blocks were made.
+    pub fn limits(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(self.tx.get(META, META_LIMITS)?.map(|row| row.into_owned()))
     }
 
     /// The genesis (JSON) that this directory was made with.

@@ -7,8 +7,8 @@ use super::{
     StorageError, TxLocation, codec,
     environment::{Bytes, ReadTx, be_u64},
     tables::{
-        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, PREIMAGES,
-        SLOTS, TRANSACTIONS, TRIE, Table,
+        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, PREIMAGES, SLOTS,
+        TRANSACTIONS, TRIE, Table,
     },
 };
 use crate::primitives::{Account, BlockNumHash, StorageId};

@@ -9,11 +9,13 @@
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
+//! | `snapshots` | a snapshot brings back everything that a developer set |
 
 mod code;
 mod history;
 mod node;
 mod recovery;
 mod sealing;
+mod snapshots;
 mod wallet;
 mod world;

@@ -30,7 +30,10 @@ pub(crate) struct Setup {
     pub(crate) first: u64,
     pub(crate) keys: u64,
     pub(crate) gas_limit: u64,
+    pub(crate) code_size_limit: Option<usize>,
     pub(crate) flush: FlushLimits,
+    /// Does the background writer run?
+    pub(crate) writer: bool,
     pub(crate) trie_nodes: usize,
     pub(crate) mode: Mode,
     pub(crate) durability: Durability,
@@ -43,7 +46,9 @@ impl Default for Setup {
             first: 0,
             keys: 4,
             gas_limit: 30_000_000,
+            code_size_limit: None,
             flush: FlushLimits::default(),
+            writer: true,
             trie_nodes: 100_000,
             mode: Mode::Manual,
             durability: Durability::Synced,
@@ -71,7 +76,7 @@ impl Setup {
 
     fn chain_settings(&self) -> ChainSettings {
         ChainSettings {
-            evm: EvmSettings::default(),
+            evm: EvmSettings { code_size_limit: self.code_size_limit, ..Default::default() },
             flush: self.flush,
             trie_nodes: self.trie_nodes,
             slots_in_an_epoch: 0,
@@ -174,10 +179,10 @@ impl Running {
         let handle = sealer.handle();
         let dev = Arc::new(Dev::new(chain.clone(), pool.clone(), handle.clone(), false));
         let writer = chain.clone();
-        let threads = vec![
-            thread("sealer", move || sealer.run()),
-            thread("state writer", move || writer.run_state_writer()),
-        ];
+        let mut threads = vec![thread("sealer", move || sealer.run())];
+        if setup.writer {
+            threads.push(thread("state writer", move || writer.run_state_writer()));
+        }
         Ok(Self { storage, chain, pool, dev, sealer: handle, opened, threads })
     }
 

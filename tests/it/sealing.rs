@@ -8,7 +8,7 @@ use alloy_primitives::{Address, Bytes, TxKind, U256};
 use mainspring::{
     chain::{Chain, ChainEvent},
     primitives::{Edit, Transaction},
-    sealer::{BlockOptions, Mode, SealError},
+    sealer::{BlockOptions, Mode, SealError, Sealer, SealerSettings},
     storage::StoredBlock,
 };
 use std::{
@@ -150,22 +150,19 @@ fn mixed_blocks_come_on_arrival_and_at_an_interval() {
 
 #[test]
 fn who_waits_for_a_block_is_answered_when_blocks_come_only_by_hand_from_now_on() {
-    // Room for one transaction in a block: of two, one waits for the next block.
-    let setup = Setup { mode: Mode::Instant, gas_limit: 150_000, ..Setup::default() };
-    let node = TestChain::start(setup);
-    let node = &node;
+    let node = start(Mode::Manual);
+    // Nobody runs this sealer: its block would never come.
+    let settings = SealerSettings { mode: Mode::Instant, ..node.setup.sealer_settings() };
+    let sealer = Sealer::new(node.chain.clone(), node.pool.clone(), settings).handle();
     std::thread::scope(|scope| {
-        let pause = node.sealer.pause();
-        for sender in 0..2 {
-            scope.spawn(move || node.send(transfer(&key(sender), 0, BOB, 7)).unwrap());
-        }
-        while node.pool.len() < 2 {
+        let waiting = scope.spawn(|| wait(sealer.submit(transfer(&key(0), 0, BOB, 7))));
+        while node.pool.is_empty() {
             std::thread::yield_now();
         }
-        node.sealer.set_mode(Mode::Manual);
-        drop(pause);
+        sealer.set_mode(Mode::Manual);
+        waiting.join().unwrap().unwrap();
     });
-    assert!(node.pool.len() >= 1);
+    assert_eq!(node.pool.len(), 1);
 }
 
 #[test]
@@ -174,7 +171,9 @@ fn a_timestamp_that_does_not_grow_is_refused_with_both() {
     let parent = node.chain.head().timestamp;
     let options = BlockOptions { timestamp: Some(parent), ..Default::default() };
     let error = wait(node.sealer.mine(options)).unwrap_err();
-    assert!(matches!(error, SealError::Timestamp { given, parent: p } if given == p && p == parent));
+    assert!(
+        matches!(error, SealError::Timestamp { given, parent: p } if given == p && p == parent)
+    );
     assert_eq!(node.chain.head().number, 0);
 }
 
@@ -226,9 +225,8 @@ fn an_edit_that_lands_while_blocks_are_built_is_not_lost() {
 /// What any reader may rely on at any moment.
 fn check_consistent(chain: &Chain) {
     let (head, view) = chain.latest().unwrap();
-    let sum: u64 = (0..20)
-        .map(|sender| view.account(key(sender).address()).unwrap().unwrap().nonce)
-        .sum();
+    let sum: u64 =
+        (0..20).map(|sender| view.account(key(sender).address()).unwrap().unwrap().nonce).sum();
     let paid = view.account(BOB).unwrap().map_or(U256::ZERO, |account| account.balance);
     assert_eq!(U256::from(sum), paid, "nonces and balance of one moment agree");
     assert_eq!(view.number(), head.number);
@@ -292,7 +290,8 @@ fn readers_never_see_an_error_while_the_chain_goes_back_and_forth() {
         let mut rounds = 0;
         while rounds < 60 || read.load(Ordering::Relaxed) < 200 {
             let id = node.dev.snapshot();
-            let nonces: Vec<_> = (0..3).map(|sender| node.account(key(sender).address()).0).collect();
+            let nonces: Vec<_> =
+                (0..3).map(|sender| node.account(key(sender).address()).0).collect();
             for step in 0..rounds % 5 + 1 {
                 for sender in 0..3 {
                     let nonce = nonces[sender as usize] + step;

@@ -15,7 +15,11 @@ use mainspring::{
     state::{StateView, full_root},
     storage::Durability,
 };
-use rand::{Rng, SeedableRng, rngs::StdRng, seq::{IndexedRandom, IteratorRandom}};
+use rand::{
+    Rng, SeedableRng,
+    rngs::StdRng,
+    seq::{IndexedRandom, IteratorRandom},
+};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::atomic::{AtomicU64, Ordering},

@@ -5,9 +5,10 @@ mod failpoints;
 
 use crate::{
     node::{Setup, TestChain},
-    wallet::{key, transfer},
+    wallet::{CHAIN_ID, FEE_CAP, key, sign_tx, transfer},
 };
-use alloy_primitives::{Address, B256, U256};
+use alloy_consensus::TxEip1559;
+use alloy_primitives::{Address, B256, U256, bytes};
 use mainspring::{
     chain::{ChainError, FlushLimits},
     primitives::Edit,
@@ -19,13 +20,16 @@ use std::time::Duration;
 
 const BOB: Address = Address::repeat_byte(0xb0);
 
-/// Nothing is written to the state unless the test asks for it.
-const NEVER: FlushLimits = FlushLimits {
-    blocks: usize::MAX,
-    bytes: usize::MAX,
-    gas: u64::MAX,
-    age: Duration::from_secs(1 << 30),
-};
+/// A chain whose state is written only when the test asks for it.
+fn quiet() -> Setup {
+    let flush = FlushLimits {
+        blocks: usize::MAX,
+        bytes: usize::MAX,
+        gas: u64::MAX,
+        age: Duration::from_secs(1 << 30),
+    };
+    Setup { flush, writer: false, ..Setup::default() }
+}
 
 /// Mines blocks of one transfer of one wei each to Bob.
 fn mine(node: &TestChain, blocks: u64) {
@@ -56,7 +60,7 @@ fn check_rows(node: &TestChain) {
 
 #[test]
 fn blocks_above_the_written_state_are_executed_again() {
-    let mut node = TestChain::start(Setup { flush: NEVER, ..Setup::default() });
+    let mut node = TestChain::start(quiet());
     mine(&node, 3);
     node.chain.flush_state().unwrap();
     node.chain.edit(vec![Edit::Balance(BOB, U256::from(500))]).unwrap();
@@ -72,7 +76,7 @@ fn blocks_above_the_written_state_are_executed_again() {
 
 #[test]
 fn a_clean_stop_leaves_nothing_to_execute() {
-    let mut node = TestChain::start(Setup { flush: NEVER, ..Setup::default() });
+    let mut node = TestChain::start(quiet());
     mine(&node, 5);
     let before = seen(&node);
     node.stop();
@@ -82,7 +86,7 @@ fn a_clean_stop_leaves_nothing_to_execute() {
 
 #[test]
 fn an_unwind_that_crashed_between_blocks_and_state_is_finished_at_the_next_start() {
-    let mut node = TestChain::start(Setup { flush: NEVER, ..Setup::default() });
+    let mut node = TestChain::start(quiet());
     mine(&node, 6);
     node.chain.flush_state().unwrap();
     let before = seen(&node);
@@ -99,7 +103,7 @@ fn an_unwind_that_crashed_between_blocks_and_state_is_finished_at_the_next_start
 
 #[test]
 fn an_unwind_that_crashed_after_other_blocks_took_the_place_is_finished_too() {
-    let mut node = TestChain::start(Setup { flush: NEVER, ..Setup::default() });
+    let mut node = TestChain::start(quiet());
     mine(&node, 4);
     node.chain.flush_state().unwrap();
     node.chain.unwind(2, 0).unwrap();
@@ -208,4 +212,56 @@ fn a_block_with_edits_that_were_taken_back_is_not_appended() {
     node.mine().unwrap();
     node.reopen_after_crash();
     assert_eq!(node.account(BOB).1, U256::from(6));
+}
+
+#[test]
+fn the_state_is_built_again_from_blocks_alone() {
+    let mut node = TestChain::start(Setup::default());
+    mine(&node, 5);
+    node.chain.edit(vec![Edit::Balance(BOB, U256::from(70))]).unwrap();
+    mine(&node, 2);
+    let before = seen(&node);
+    node.stop();
+    std::fs::remove_dir_all(node.dir.path().join("state")).unwrap();
+    node.open().unwrap();
+    assert_eq!((node.opened.executed, seen(&node)), (7, before));
+    check_rows(&node);
+}
+
+#[test]
+fn a_state_of_another_genesis_is_refused() {
+    let mut node = TestChain::start(Setup::default());
+    mine(&node, 2);
+    node.stop();
+    std::fs::remove_dir_all(node.dir.path().join("blocks")).unwrap();
+    node.setup.keys += 1;
+    let refused = node.open();
+    assert!(matches!(&refused, Err(ChainError::OtherGenesis { .. })), "{refused:?}");
+}
+
+#[test]
+fn blocks_made_under_other_limits_are_executed_again_under_those() {
+    let mut node = TestChain::start(Setup { code_size_limit: Some(60_000), ..quiet() });
+    // return(0, 40000): code of 40,000 zero bytes, more than the protocol allows.
+    let large = bytes!("619c406000f3");
+    let create = TxEip1559 {
+        chain_id: CHAIN_ID,
+        gas_limit: 12_000_000,
+        max_fee_per_gas: FEE_CAP,
+        input: large,
+        ..Default::default()
+    };
+    node.send(sign_tx(&key(0), create)).unwrap();
+    node.mine().unwrap();
+    let receipts = node.chain.receipts(1).unwrap().unwrap();
+    assert!(receipts[0].status.coerce_status());
+    let before = seen(&node);
+    node.setup.code_size_limit = None;
+    for executed in [1, 0] {
+        assert_eq!(node.reopen_after_crash().executed, executed);
+        assert_eq!(seen(&node), before);
+    }
+    mine(&node, 1);
+    node.reopen_after_crash();
+    check_rows(&node);
 }
