@@ -149,7 +149,7 @@ fn another_genesis_is_refused_and_nothing_is_written() {
         Setup { keys: 5, ..ours.clone() },
         Setup { fork: Fork::London, ..ours.clone() },
         Setup { first: 1, ..ours.clone() },
-        Setup { first: 100, ..ours.clone() },
+        Setup { first: 100, ..ours },
     ] {
         node.setup = other;
         let refused = node.open();
