@@ -98,36 +98,41 @@ fn nothing_that_was_seen_is_lost_or_changed_by_kill_9() {
     }
 }
 
-/// Ends the process at each named place inside a commit, as often as it takes to be in mid-stream.
+/// Where a commit can end, and how often it may be passed before it does.
+#[cfg(feature = "failpoints")]
+const ENDS: [(&str, std::ops::Range<u32>); 6] = [
+    ("blocks-commit-before", 20..100),
+    ("blocks-commit-middle", 20..100),
+    ("blocks-commit-after", 20..100),
+    ("state-flush-before", 2..5),
+    ("state-flush-middle", 2..5),
+    ("state-flush-after", 2..5),
+];
+
 #[cfg(feature = "failpoints")]
 #[test]
 fn an_end_inside_a_commit_loses_nothing() {
     use std::os::unix::process::ExitStatusExt;
     let _alone = heavy();
-    let points = [
-        ("blocks-commit-before", 60),
-        ("blocks-commit-middle", 60),
-        ("blocks-commit-after", 60),
-        ("state-flush-before", 3),
-        ("state-flush-middle", 3),
-        ("state-flush-after", 3),
-    ];
-    let launch = Launch::new(&["--accounts", "13"]);
-    let (node, token) = prepared(&launch);
+    let rounds = setting("MAINSPRING_CRASH_ROUNDS", 8).div_ceil(8);
+    let mut random = StdRng::seed_from_u64(setting("MAINSPRING_CRASH_SEED", 0x6d61_696e));
+    let (node, token) = prepared(&Launch::new(&["--accounts", "13"]));
     let mut all = Witness::default();
     let mut launch = node.kill9();
-    for (seed, (point, hit)) in points.into_iter().enumerate() {
-        let node = launch.clone().env("MAINSPRING_ABORT_AT", &format!("{point}:{hit}")).start();
-        let (seen, (status, dead)) = load(node, token, seed as u64, |node, _answers| node.ended());
-        assert_eq!(status.signal(), Some(6), "{point}: {status}");
+    for (point, hits) in (0..rounds).flat_map(|_round| ENDS) {
+        let place = format!("{point}:{}", random.random_range(hits));
+        let node = launch.env("MAINSPRING_ABORT_AT", &place).start();
+        let (seen, (status, dead)) =
+            load(node, token, random.random(), |node, _answers| node.ended());
+        assert_eq!(status.signal(), Some(6), "{place}: {status}");
         roots_hold(&dead);
-        launch = dead.without_env();
-        let node = launch.start();
-        println!("{point}: {} receipts seen, restart in {:?}", seen.len(), node.started_in);
+        let node = dead.without_env().start();
+        println!("{place}: {} receipts seen, restart in {:?}", seen.len(), node.started_in);
+        seen.check(&mut node.client());
         all.merge(seen);
-        all.check(&mut node.client());
         launch = node.kill9();
     }
+    all.check(&mut launch.start().client());
 }
 
 /// A write that fails and works again later: whoever was answered is right either way.

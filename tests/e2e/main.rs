@@ -18,6 +18,7 @@ mod foundry_reads;
 mod full_disk;
 mod harness;
 mod main_order;
+mod readme;
 mod reverts;
 mod soak;
 mod tools;

@@ -62,7 +62,7 @@ impl Foundry {
         arguments: &[&str],
         env: &[(&str, &str)],
     ) -> Result<String, String> {
-        let mut command = Command::new(programs().join(program));
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(root());
         for proxy in PROXIES {
             command.env_remove(proxy);
@@ -115,6 +115,14 @@ impl Foundry {
     #[track_caller]
     pub(crate) fn forge(&self, arguments: &[&str], env: &[(&str, &str)]) -> String {
         self.run("forge", arguments, env).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    /// What shell lines print, with the node in the place of the usual address; they must succeed.
+    #[track_caller]
+    pub(crate) fn shell(&self, lines: &str) -> String {
+        let lines = lines.replace("http://127.0.0.1:8545", &self.url);
+        self.run("bash", &["-euo", "pipefail", "-c", &lines], &[])
+            .unwrap_or_else(|failure| panic!("{failure}"))
     }
 
     /// The transactions that `forge script` recorded for this chain.
