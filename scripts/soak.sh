@@ -35,7 +35,7 @@ fi
 
 if wants memory; then
   step "speed, memory and start time over $MAINSPRING_BLOCKS blocks"
-  tests --test e2e -- --nocapture --ignored soak::
+  tests --test e2e -- --nocapture soak::
 fi
 
 if wants solidity; then

@@ -1,12 +1,9 @@
 //! Appending: what a block is built on, and how an executed block becomes the head.
 
-use super::{
-    Chain, ChainError, ChainEvent,
-    visible::{Recent, Visible},
-};
+use super::{Chain, ChainError, ChainEvent, visible::Recent};
 use crate::{
     primitives::{Block, Edit, Receipt, SealedHeader, StateChanges, Transaction},
-    state::{Removals, StateTrie, StateView, StorageIds, TrieError, edits_to_changes},
+    state::{Removals, StateTrie, StateView, StorageIds, TrieError},
     storage::{BlocksBatch, StateReader, StoredBlock},
 };
 use alloy_primitives::B256;
@@ -46,7 +43,7 @@ pub struct TrieStep {
     trie: StateTrie,
     removed: Removals,
     next_storage_id: u64,
-    edit_count: usize,
+    edits: Arc<Vec<Edit>>,
 }
 
 impl BuildContext {
@@ -62,7 +59,7 @@ pub struct TrieContext {
     reader: StateReader,
     trie: StateTrie,
     next_storage_id: u64,
-    edit_count: usize,
+    edits: Arc<Vec<Edit>>,
     number: u64,
 }
 
@@ -72,12 +69,8 @@ impl TrieContext {
         let mut ids = StorageIds::new(self.next_storage_id);
         let removed = self.trie.apply(changes, self.number, &self.reader, &mut ids)?;
         let root = self.trie.root();
-        let step = TrieStep {
-            trie: self.trie,
-            removed,
-            next_storage_id: ids.next(),
-            edit_count: self.edit_count,
-        };
+        let step =
+            TrieStep { trie: self.trie, removed, next_storage_id: ids.next(), edits: self.edits };
         Ok((root, step))
     }
 }
@@ -96,7 +89,8 @@ pub struct ExecutedBlock {
 }
 
 impl ExecutedBlock {
-    pub(super) fn into_recent(self) -> (Recent, usize) {
+    /// The block as it lies in memory, and the edits that are part of it.
+    pub(super) fn into_recent(self) -> (Recent, Arc<Vec<Edit>>) {
         let hashes = self.block.body.transactions.iter().map(Transaction::hash);
         let places = hashes.enumerate().map(|(index, hash)| (hash, index as u32)).collect();
         let recent = Recent {
@@ -107,23 +101,23 @@ impl ExecutedBlock {
             next_storage_id: self.step.next_storage_id,
             places,
         };
-        (recent, self.step.edit_count)
+        (recent, self.step.edits)
     }
 }
 
 impl Chain {
     /// What the next block is built from.
     pub fn build_context(&self) -> Result<BuildContext, ChainError> {
-        let (visible, view) = self.visible_view(None)?;
+        let (visible, [below_view, below_trie]) = self.visible_readers()?;
         Ok(BuildContext {
             parent: visible.header.clone(),
-            view,
+            view: self.view(visible.number(), visible.overlay.clone(), below_view),
             edits: visible.edit_changes.clone(),
             trie: TrieContext {
-                reader: self.storage.state.reader()?,
+                reader: below_trie,
                 trie: visible.trie.clone(),
                 next_storage_id: visible.next_storage_id,
-                edit_count: visible.edits.len(),
+                edits: visible.edits.clone(),
                 number: visible.number() + 1,
             },
         })
@@ -133,48 +127,39 @@ impl Chain {
     /// to be written to the state.
     ///
     /// # Errors
-    /// [`ChainError::StaleParent`] when the head moved since the block was built. Nothing is
-    /// visible or stored unless this returns `Ok`.
+    /// [`ChainError::StaleParent`] when the head moved since the block was built, or edits that
+    /// are part of it were taken back. Nothing is visible or stored unless this returns `Ok`.
     pub fn append(&self, executed: ExecutedBlock) -> Result<(), ChainError> {
         self.flush.wait_for_room(self)?;
-        let (recent, edits_used) = executed.into_recent();
+        let (recent, used) = executed.into_recent();
         let recent = Arc::new(recent);
         let writer = self.writer.lock();
         writer.check()?;
         let visible = self.visible.load_full();
         let block = &recent.stored.block;
-        if block.header.parent_hash != visible.header.seal() {
+        let is_child = block.header.parent_hash == visible.header.seal();
+        if !is_child || !visible.edits.starts_with(&used) {
             return Err(ChainError::StaleParent {
                 number: block.number(),
                 parent: block.header.parent_hash,
                 head: visible.header.seal(),
             });
         }
-        let later_edits = visible.edits.get(edits_used..).unwrap_or_default().to_vec();
+        // Edits that came while the block was built lie over it.
+        let later = visible.edits.get(used.len()..).unwrap_or_default().to_vec();
+        let next = self.with_edits(visible.with_block(recent.clone()), later.clone())?;
         self.storage.blocks.commit(&BlocksBatch {
-            keep_edits: Some((block.number(), edits_used)),
+            keep_edits: Some((block.number(), used.len())),
             blocks: std::slice::from_ref(&recent.stored),
-            edits: Some((block.number() + 1, 0, &later_edits)),
+            edits: Some((block.number() + 1, 0, &later)),
             ..Default::default()
         })?;
         self.clock.block_appended(block.header.timestamp);
-        let next = visible.with_block(recent.clone());
-        self.publish(next, later_edits)?;
+        self.visible.store(Arc::new(next));
+        // Under the lock, so that news comes in the order of what happened; no subscriber is no error.
+        let _ = self.events.send(ChainEvent::NewHead(recent.stored.clone()));
         drop(writer);
         self.flush.block_appended();
-        // No subscriber is no error.
-        let _ = self.events.send(ChainEvent::NewHead(recent.stored.clone()));
-        Ok(())
-    }
-
-    /// Swaps the visible head; edits that came while the block was built lie over it.
-    fn publish(&self, mut next: Visible, later_edits: Vec<Edit>) -> Result<(), ChainError> {
-        if !later_edits.is_empty() {
-            let view = self.view_of(&next, None)?;
-            next.edit_changes = Arc::new(edits_to_changes(&view, &later_edits)?);
-            next.edits = Arc::new(later_edits);
-        }
-        self.visible.store(Arc::new(next));
         Ok(())
     }
 

@@ -39,10 +39,10 @@ impl Clock {
     }
 
     /// A block with this timestamp was appended: an exact time that it used up is over, and time
-    /// goes on from there.
+    /// goes on from there. One that was set while the block was made is still to come.
     pub fn block_appended(&self, timestamp: u64) {
         let mut state = self.state.lock();
-        if state.next.take().is_some() {
+        if state.next.take_if(|next| *next <= timestamp).is_some() {
             state.offset = timestamp as i64 - wall_seconds() as i64;
         }
     }

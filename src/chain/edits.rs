@@ -1,6 +1,6 @@
 //! A developer's edits: over the head at once, part of the next block.
 
-use super::{Chain, ChainError};
+use super::{Chain, ChainError, visible::Visible};
 use crate::{primitives::Edit, state::edits_to_changes, storage::BlocksBatch};
 use std::sync::Arc;
 
@@ -11,17 +11,30 @@ impl Chain {
         writer.check()?;
         let visible = self.visible.load_full();
         let all = [visible.edits.as_slice(), &edits].concat();
-        let view = self.view_of(&visible, None)?;
-        let changes = edits_to_changes(&view, &all)?;
+        let next = self.with_edits(visible.as_ref().clone(), all)?;
         self.storage.blocks.commit(&BlocksBatch {
             edits: Some((visible.number() + 1, visible.edits.len(), &edits)),
             ..Default::default()
         })?;
-        let mut next = visible.as_ref().clone();
-        next.edits = Arc::new(all);
-        next.edit_changes = Arc::new(changes);
         self.visible.store(Arc::new(next));
         Ok(())
+    }
+
+    /// A head with these edits over it, and no others. The caller holds the writer's lock.
+    pub(super) fn with_edits(
+        &self,
+        mut head: Visible,
+        edits: Vec<Edit>,
+    ) -> Result<Visible, ChainError> {
+        head.edit_changes = if edits.is_empty() {
+            Arc::default()
+        } else {
+            let below = self.storage.state.reader()?;
+            let view = self.view(head.number(), head.overlay.clone(), below);
+            Arc::new(edits_to_changes(&view, &edits)?)
+        };
+        head.edits = Arc::new(edits);
+        Ok(head)
     }
 
     /// How many edits lie over the head.

@@ -54,14 +54,14 @@ impl FlushSignal {
         self.changed.notify_all();
     }
 
-    /// Waits while memory is full of unwritten blocks.
+    /// Waits while memory is full of unwritten blocks and someone is there to write them.
     ///
     /// # Errors
     /// When it is full and the writer cannot write: the disk is full or broken.
     pub(super) fn wait_for_room(&self, chain: &Chain) -> Result<(), ChainError> {
         let limits = chain.settings.flush;
         let mut state = self.state.lock();
-        while limits.reached(&chain.visible.load(), ROOM) {
+        while !state.stop && limits.reached(&chain.visible.load(), ROOM) {
             if let Some(failed) = &state.failed {
                 let reason = failed.to_string();
                 return Err(match failed.as_ref() {

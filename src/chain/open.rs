@@ -5,11 +5,13 @@ use super::{
     visible::Visible,
 };
 use crate::{
-    evm,
+    evm::{self, EvmSettings},
     primitives::{Block, BlockNumHash, Body, SealedHeader},
     spec::ChainSpec,
     state::{Overlay, StateTrie, StorageIds, edits_to_changes},
-    storage::{BlocksBatch, FlushBlock, StateBatch, Storage, StoredBlock, TrieChanges},
+    storage::{
+        BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
+    },
 };
 use arc_swap::ArcSwap;
 use std::sync::Arc;
@@ -34,7 +36,7 @@ impl Chain {
         settings: ChainSettings,
     ) -> Result<(Arc<Self>, Opened), ChainError> {
         let genesis = Genesis::of(&spec, &storage)?;
-        let stored = storage.blocks.reader()?.header(genesis.block.number())?;
+        let stored = storage.blocks.reader()?.first()?;
         let created = stored.is_none();
         match stored {
             None => genesis.store_block(&storage)?,
@@ -72,7 +74,6 @@ impl Chain {
             trie: StateTrie::empty(),
             edits: Arc::default(),
             edit_changes: Arc::default(),
-            unwinds: 0,
             next_storage_id: 1,
         };
         Ok(Self {
@@ -96,40 +97,62 @@ impl Chain {
         if flushed < state_head {
             self.unwind_state(flushed)?;
         }
-        let unwinds = self.storage.state.reader()?.unwinds()?;
-        self.visible.store(Arc::new(self.head_in_state(flushed, unwinds)?));
+        self.visible.store(Arc::new(self.head_in_state(flushed)?));
         let missing = head.number - flushed;
+        let limits = self.stored_limits()?;
+        let made_under = limits.as_ref().unwrap_or(&self.settings.evm);
         while flushed < head.number {
             flushed += 1;
-            self.execute_again(flushed)?;
+            self.execute_again(flushed, made_under)?;
             if self.settings.flush.blocks <= self.visible.load().recent.len() {
                 self.flush_state()?;
             }
         }
-        let visible = self.visible.load_full();
+        if limits.as_ref() != Some(&self.settings.evm) {
+            self.change_limits()?;
+        }
         let edits = self.storage.blocks.reader()?.edits(head.number + 1)?;
-        let view = self.view_of(&visible, None)?;
-        let mut next = visible.as_ref().clone();
-        next.edit_changes = Arc::new(edits_to_changes(&view, &edits)?);
-        next.edits = Arc::new(edits);
+        let next = self.with_edits(self.visible.load().as_ref().clone(), edits)?;
         self.visible.store(Arc::new(next));
         self.clock.restore(Clock::from_head(head.timestamp).save());
         Ok(missing)
     }
 
+    /// The limits that the newest blocks were made under; not what is asked for now, if a developer
+    /// lifted or restored one.
+    fn stored_limits(&self) -> Result<Option<EvmSettings>, ChainError> {
+        let damaged = |_json| StorageError::Row { table: "meta", reason: "limits are no JSON" };
+        let row = self.storage.blocks.reader()?.limits()?;
+        Ok(row.map(|row| serde_json::from_slice(&row).map_err(damaged)).transpose()?)
+    }
+
+    /// From now on blocks are made under the limits of the settings. What was made under others is
+    /// written first, so that it is never executed again.
+    fn change_limits(&self) -> Result<(), ChainError> {
+        self.flush_state()?;
+        let limits = serde_json::to_vec(&self.settings.evm).unwrap_or_default();
+        let batch = BlocksBatch { limits: Some(&limits), ..Default::default() };
+        Ok(self.storage.blocks.commit(&batch)?)
+    }
+
     /// The highest block that the state and `blocks` agree on.
     fn common_block(&self) -> Result<u64, ChainError> {
         let (state, blocks) = (self.storage.state.reader()?, self.storage.blocks.reader()?);
-        let first = self.head().number;
+        let first = self.first();
         let mut number = state.head()?.map_or(first, |head| head.number);
         while number > first && blocks.hash(number)? != state.block_hash(number)? {
             number -= 1;
         }
-        Ok(number)
+        match (state.block_hash(number)?, blocks.hash(number)?) {
+            (Some(stored), Some(given)) if stored != given => {
+                Err(ChainError::OtherGenesis { stored, given })
+            }
+            _ => Ok(number),
+        }
     }
 
     /// Executes a stored block over the state in memory and checks every result.
-    fn execute_again(&self, number: u64) -> Result<(), ChainError> {
+    fn execute_again(&self, number: u64, limits: &EvmSettings) -> Result<(), ChainError> {
         let reader = self.storage.blocks.reader()?;
         let (Some(block), Some(receipts)) = (reader.block(number)?, reader.receipts(number)?)
         else {
@@ -139,7 +162,7 @@ impl Chain {
         let context = self.build_context()?;
         let edits = edits_to_changes(&context.view, &edits)?;
         let (view, trie) = context.split();
-        let mut executed = evm::execute(&self.spec, &self.settings.evm, view, edits, &block)?;
+        let mut executed = evm::execute(&self.spec, limits, view, edits, &block)?;
         evm::check(block.header.inner(), &executed)?;
         let (root, step) = trie.root(&mut executed.changes)?;
         if root != block.header.state_root {

@@ -6,8 +6,9 @@ use crate::{
     primitives::{Block, Receipt, SealedHeader, Transaction},
     spec::ChainSpec,
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
-    storage::TxLocation,
+    storage::{StateReader, TxLocation},
 };
+use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -59,8 +60,8 @@ impl Chain {
     /// The canonical header at `number`.
     pub fn header(&self, number: u64) -> Result<Option<Arc<SealedHeader>>, ChainError> {
         let visible = self.visible.load();
-        if number > visible.number() {
-            return Ok(None);
+        if number >= visible.number() {
+            return Ok((number == visible.number()).then(|| visible.header.clone()));
         }
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.block.header.clone()));
@@ -139,25 +140,25 @@ impl Chain {
 
     /// The state exactly as the root of block `number` says.
     pub fn state_at(&self, number: u64) -> Result<StateView, ChainError> {
-        self.visible_view(Some(number)).map(|(_, view)| view)
+        let (visible, [below]) = self.visible_readers()?;
+        self.check_known(number, &visible)?;
+        Ok(self.view(number, visible.overlay_at(number), below))
     }
 
     /// The head, and its state with the developer's edits over it.
     pub fn latest(&self) -> Result<(Arc<SealedHeader>, StateView), ChainError> {
-        let (visible, view) = self.visible_view(None)?;
-        let header = visible.header.clone();
-        if visible.edits.is_empty() {
-            return Ok((header, view));
-        }
+        let (visible, [below]) = self.visible_readers()?;
         let overlay = visible.overlay.clone().with(visible.edit_changes.clone());
-        Ok((header, self.view_of(&visible, Some((visible.number(), overlay)))?))
+        Ok((visible.header.clone(), self.view(visible.number(), overlay, below)))
     }
 
     /// Executes a block again up to a transaction of it, and answers what that returned or
     /// reverted with; `None` if it is not in the block.
     pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
-        let Some(parent) = block.number().checked_sub(1) else { return Ok(None) };
-        let view = self.state_at(parent)?;
+        if block.number() <= self.first() {
+            return Ok(None);
+        }
+        let view = self.state_at(block.number() - 1)?;
         let edits = self.storage.blocks.reader()?.edits(block.number())?;
         let edits = edits_to_changes(&view, &edits)?;
         let template = BlockTemplate::from_block(&self.spec, block);
@@ -172,41 +173,43 @@ impl Chain {
         Ok(None)
     }
 
-    /// A view of the head (`None`) or of an older block, and the head it belongs to.
-    pub(super) fn visible_view(
+    /// The head, and read transactions that it lies over.
+    pub(super) fn visible_readers<const N: usize>(
         &self,
-        number: Option<u64>,
-    ) -> Result<(Arc<Visible>, StateView), ChainError> {
+    ) -> Result<(Arc<Visible>, [StateReader; N]), ChainError> {
         loop {
             let visible = self.visible.load_full();
-            let head = visible.number();
-            let view = match number {
-                None => self.view_of(&visible, None)?,
-                Some(number) if number > head => {
-                    return Err(ChainError::UnknownBlock { number, head });
+            let mut readers = Vec::with_capacity(N);
+            for _ in 0..N {
+                let reader = self.storage.state.reader()?;
+                let written = reader.head()?;
+                if written.is_some_and(|written| visible.lies_over(written)) {
+                    readers.push(reader);
                 }
-                Some(number) => {
-                    self.view_of(&visible, Some((number, visible.overlay_at(number))))?
-                }
-            };
-            if view.reader().unwinds()? == visible.unwinds {
-                return Ok((visible, view));
             }
-            // The state was unwound under this head: wait until the new head is visible.
-            drop(view);
-            drop(self.writer.lock());
+            if let Ok(readers) = readers.try_into() {
+                return Ok((visible, readers));
+            }
+            // The chain goes back, and the state is there already: wait until the head follows.
+            self.writer.lock().check()?;
         }
     }
 
-    /// A view of a head, or of `at` with its overlay.
-    pub(super) fn view_of(
-        &self,
-        visible: &Visible,
-        at: Option<(u64, Overlay)>,
-    ) -> Result<StateView, ChainError> {
-        let (number, overlay) = at.unwrap_or_else(|| (visible.number(), visible.overlay.clone()));
-        let reader = self.storage.state.reader()?;
-        Ok(StateView::new(number, overlay, reader, self.storage.clone()))
+    /// A view of block `number` whose newest changes are in `overlay`.
+    pub(super) fn view(&self, number: u64, overlay: Overlay, below: StateReader) -> StateView {
+        StateView::new(number, overlay, below, self.storage.clone())
+    }
+
+    /// Height of genesis.
+    pub(super) fn first(&self) -> u64 {
+        self.spec.genesis.number.unwrap_or(0)
+    }
+
+    fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
+        if (self.first()..=visible.number()).contains(&number) {
+            return Ok(());
+        }
+        Err(ChainError::UnknownBlock { number, head: visible.number() })
     }
 
     /// Proves an account and slots against the state root of block `number` (EIP-1186).
@@ -216,36 +219,39 @@ impl Chain {
         address: Address,
         slots: &[U256],
     ) -> Result<AccountProof, ChainError> {
-        let (visible, view) = self.visible_view(Some(number))?;
-        if number == visible.number() {
-            match visible.trie.prove(view.reader(), address, slots) {
-                Err(TrieError::Stale { .. }) => {}
-                proof => return Ok(proof?),
+        loop {
+            let (visible, [below]) = self.visible_readers()?;
+            self.check_known(number, &visible)?;
+            let in_memory = match visible.recent(number) {
+                _ if number == visible.number() => Some(&visible.trie),
+                recent => recent.map(|recent| &recent.trie),
+            };
+            match in_memory.map(|trie| trie.prove(&below, address, slots)) {
+                // The rows are of a newer block.
+                None | Some(Err(TrieError::Stale { .. })) => {}
+                Some(proof) => return Ok(proof?),
+            }
+            // Without a root the chain went back since: the number may mean another block now.
+            if let Some(root) = self.root_of(number, &visible, &below)? {
+                let head_root = below.head_root()?.unwrap_or(EMPTY_ROOT_HASH);
+                return Ok(prove_at(&below, head_root, number, root, address, slots)?);
             }
         }
-        if let Some(recent) = visible.recent(number) {
-            match recent.trie.prove(view.reader(), address, slots) {
-                Err(TrieError::Stale { .. }) => {}
-                proof => return Ok(proof?),
-            }
-        }
-        self.prove_written(number, address, slots)
     }
 
-    /// As [`Chain::prove`], of a block that is written to the state.
-    fn prove_written(
+    /// The state root of the block that `visible` and `below` have at this height.
+    fn root_of(
         &self,
         number: u64,
-        address: Address,
-        slots: &[U256],
-    ) -> Result<AccountProof, ChainError> {
-        let (visible, view) = self.visible_view(Some(number))?;
-        let flushed = view.reader().head()?.map_or(0, |head| head.number);
-        let root_at = |number| {
-            let header = self.header(number)?.map(|header| header.state_root);
-            header.ok_or(ChainError::UnknownBlock { number, head: visible.number() })
-        };
-        let (head_root, root) = (root_at(flushed)?, root_at(number)?);
-        Ok(prove_at(view.reader(), head_root, number, root, address, slots)?)
+        visible: &Visible,
+        below: &StateReader,
+    ) -> Result<Option<B256>, ChainError> {
+        if let Some(recent) = visible.recent(number) {
+            return Ok(Some(recent.stored.block.header.state_root));
+        }
+        let hash = below.block_hash(number)?;
+        let header = self.storage.blocks.reader()?.header(number)?;
+        let header = header.filter(|header| Some(header.seal()) == hash);
+        Ok(header.map(|header| header.state_root))
     }
 }

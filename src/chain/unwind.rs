@@ -3,7 +3,7 @@
 use super::{Chain, ChainError, ChainEvent, visible::Visible};
 use crate::{
     primitives::{Block, BlockNumHash},
-    state::{Overlay, edits_to_changes, rewind},
+    state::{Overlay, rewind},
     storage::BlocksBatch,
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
@@ -16,11 +16,11 @@ impl Chain {
     /// `blocks` is cut first, then `state` follows: after a crash between the two, opening sees
     /// that the state is ahead and unwinds it.
     pub fn unwind(&self, to: u64, edits: usize) -> Result<Arc<Vec<Block>>, ChainError> {
-        let state_writer = self.state_writer.lock();
+        let _state_writer = self.state_writer.lock();
         let mut writer = self.writer.lock();
         writer.check()?;
         let visible = self.visible.load_full();
-        if to > visible.number() {
+        if to < self.first() || to > visible.number() {
             return Err(ChainError::UnknownBlock { number: to, head: visible.number() });
         }
         let removed = (to + 1..=visible.number())
@@ -38,30 +38,25 @@ impl Chain {
                 return Err(error);
             }
         }
-        drop(writer);
-        drop(state_writer);
         let removed = Arc::new(removed);
-        // No subscriber is no error.
+        // Under the lock, so that news comes in the order of what happened; no subscriber is no error.
         let _ = self.events.send(ChainEvent::Unwound { to, removed: removed.clone() });
         Ok(removed)
     }
 
     fn head_after_unwind(&self, visible: &Visible, to: u64) -> Result<Visible, ChainError> {
-        let mut next = if to == visible.number() {
+        let next = if to == visible.number() {
             visible.clone()
         } else if let Some(recent) = visible.recent(to) {
             visible.back_to(recent)
         } else if to == visible.flushed.number {
-            self.head_in_state(to, visible.unwinds)?
+            self.head_in_state(to)?
         } else {
             self.unwind_state(to)?;
-            self.head_in_state(to, visible.unwinds + 1)?
+            self.head_in_state(to)?
         };
         let edits = self.storage.blocks.reader()?.edits(to + 1)?;
-        let view = self.view_of(&next, None)?;
-        next.edit_changes = Arc::new(edits_to_changes(&view, &edits)?);
-        next.edits = Arc::new(edits);
-        Ok(next)
+        self.with_edits(next, edits)
     }
 
     /// Removes everything above block `to` from the state. `to` is below its head.
@@ -76,7 +71,7 @@ impl Chain {
     }
 
     /// The head whose state is exactly what is written.
-    pub(super) fn head_in_state(&self, number: u64, unwinds: u64) -> Result<Visible, ChainError> {
+    pub(super) fn head_in_state(&self, number: u64) -> Result<Visible, ChainError> {
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.ok_or(ChainError::UnknownBlock { number, head: number })?;
         Ok(Visible {
@@ -88,7 +83,6 @@ impl Chain {
             trie: crate::state::StateTrie::at(header.state_root),
             edits: Arc::default(),
             edit_changes: Arc::default(),
-            unwinds,
             next_storage_id: self.storage.state.reader()?.next_storage_id()?,
             header,
         })

@@ -25,8 +25,6 @@ pub(super) struct Visible {
     /// The developer's edits since the head.
     pub(super) edits: Arc<Vec<Edit>>,
     pub(super) edit_changes: Arc<StateChanges>,
-    /// How often `state` was unwound when this was made.
-    pub(super) unwinds: u64,
     /// The next storage id that no contract has.
     pub(super) next_storage_id: u64,
 }
@@ -68,6 +66,13 @@ impl Visible {
     pub(super) fn recent(&self, number: u64) -> Option<&Arc<Recent>> {
         let first = self.recent.front()?.number();
         self.recent.get(usize::try_from(number.checked_sub(first)?).ok()?)
+    }
+
+    /// Is a state that was written up to this block the one below this head? Not if the chain went
+    /// back, or far ahead, since.
+    pub(super) fn lies_over(&self, written: BlockNumHash) -> bool {
+        let is_it = |recent: &Arc<Recent>| recent.stored.block.hash() == written.hash;
+        written == self.flushed || self.recent(written.number).is_some_and(is_it)
     }
 
     /// Where a transaction of a recent block stands.

@@ -13,9 +13,10 @@ use revm::{
     context_interface::block::BlobExcessGasAndPrice,
     primitives::hardfork::SpecId,
 };
+use serde::{Deserialize, Serialize};
 
 /// Limits that a node may set differently from the protocol.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvmSettings {
     /// Most bytes of code a contract may have, init code twice that; `None` is the fork's rule
     /// ([EIP-170](https://eips.ethereum.org/EIPS/eip-170),

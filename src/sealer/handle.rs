@@ -11,7 +11,7 @@ use crate::{
 };
 use alloy_eips::eip7702::constants::EIP7702_DELEGATION_DESIGNATOR;
 use alloy_primitives::{Address, B256, map::B256Map};
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::oneshot;
 
@@ -37,6 +37,9 @@ pub(super) struct Shared {
     pub(super) wake: Condvar,
     /// Held while a block is built, appended and taken from the pool.
     pub(super) sealing: Mutex<()>,
+    /// Read while a transaction is admitted, written while the pool follows a new head: what is
+    /// admitted on an older head is in the pool before the pool hears of the newer one.
+    pub(super) admission: RwLock<()>,
 }
 
 /// What the sealer is asked to do.
@@ -64,10 +67,11 @@ pub(super) struct MineRequest {
     pub(super) answer: oneshot::Sender<Result<B256, SealError>>,
 }
 
-/// No block is made while this is held.
+/// No block is made and no transaction is admitted while this is held.
 #[derive(Debug)]
 pub struct SealingPause<'a> {
-    _held: MutexGuard<'a, ()>,
+    _sealing: MutexGuard<'a, ()>,
+    _admission: RwLockWriteGuard<'a, ()>,
 }
 
 impl SealerHandle {
@@ -97,12 +101,14 @@ impl SealerHandle {
         transaction: Transaction,
     ) -> Result<Option<oneshot::Receiver<Waited>>, SealError> {
         let shared = &self.shared;
+        let admission = shared.admission.read();
         let (head, view) = shared.chain.latest()?;
         let sender = sender_state(&view, transaction.sender())?;
         let rules = shared.rules(&head);
         drop(view);
         let hash = transaction.hash();
         let added = shared.pool.add(transaction, &sender, &rules)?;
+        drop(admission);
         Ok(shared.arrived(hash, added))
     }
 
@@ -130,6 +136,10 @@ impl SealerHandle {
         let mut state = self.shared.state.lock();
         state.mode = mode;
         state.arrived = true;
+        if !mode.on_arrival() {
+            // No round may come that would answer them.
+            state.waiting.clear();
+        }
         drop(state);
         self.shared.wake.notify_all();
     }
@@ -140,9 +150,10 @@ impl SealerHandle {
         self.shared.wake.notify_all();
     }
 
-    /// Holds sealing until the answer is dropped.
+    /// Holds sealing and admission until the answer is dropped.
     pub fn pause(&self) -> SealingPause<'_> {
-        SealingPause { _held: self.shared.sealing.lock() }
+        let sealing = self.shared.sealing.lock();
+        SealingPause { _sealing: sealing, _admission: self.shared.admission.write() }
     }
 
     /// Ends the sealer after the block that it makes now.
@@ -160,7 +171,8 @@ impl Shared {
             return None;
         }
         state.arrived = true;
-        let waiter = if self.settings.answer_at_once {
+        let waiter = if self.settings.answer_at_once || !self.pool.contains(hash) {
+            // Not in the pool any more: a block was quicker.
             None
         } else {
             let (mined, wait) = oneshot::channel();

@@ -8,9 +8,10 @@ use super::{
 use crate::{
     chain::{Chain, ChainError},
     pool::Pool,
+    primitives::Transaction,
 };
 use alloy_primitives::B256;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -54,6 +55,7 @@ impl Sealer {
                 state: Mutex::new(state),
                 wake: Condvar::new(),
                 sealing: Mutex::new(()),
+                admission: RwLock::new(()),
             }),
         }
     }
@@ -171,30 +173,32 @@ impl Shared {
             return Ok(None);
         }
         self.chain.append(executed)?;
-        let (_, view) = self.chain.latest()?;
-        self.pool.on_block(&block.body.transactions, |sender| {
-            view.account(sender).ok().flatten().map_or(0, |account| account.nonce)
-        });
-        let mut state = self.state.lock();
-        for transaction in &block.body.transactions {
-            if let Some((_, mined)) = state.waiting.remove(&transaction.hash()) {
-                // Whoever sent it may have gone.
-                let _ = mined.send(Ok(()));
-            }
-        }
-        state.failure = None;
+        self.follow(&block.body.transactions)?;
         // What arrived meanwhile goes into the next block.
+        let mut state = self.state.lock();
         state.arrived |= !block.body.transactions.is_empty() && !self.pool.is_empty();
+        state.failure = None;
         Ok(Some(block.hash()))
     }
 
-    /// After a round that found nothing to execute, nobody who waited before it waits in vain: the
-    /// transaction was dropped, or does not fit or pay now and stays in the pool.
+    /// Takes what was mined out of the pool, and lets the next nonces of its senders run.
+    fn follow(&self, mined: &[Transaction]) -> Result<(), SealError> {
+        let _admission = self.admission.write();
+        let (_, view) = self.chain.latest()?;
+        self.pool.on_block(mined, |sender| {
+            view.account(sender).ok().flatten().map_or(0, |account| account.nonce)
+        });
+        Ok(())
+    }
+
+    /// After a round nobody waits in vain: a transaction that is not in the pool any more was mined
+    /// or dropped, and what a round left there that found nothing to execute does not fit or pay now.
+    /// Whoever sent it may have gone.
     fn answer_waiting(&self, round: u64, nothing_left: bool) {
-        if nothing_left {
-            let mut state = self.state.lock();
-            state.waiting.retain(|_, (since, _)| *since >= round);
-        }
+        let mut state = self.state.lock();
+        state.waiting.retain(|hash, (since, _)| {
+            self.pool.contains(*hash) && (*since >= round || !nothing_left)
+        });
     }
 
     /// Nobody is left waiting; what was sent stays in the pool, which is journaled.

@@ -3,7 +3,7 @@
 use super::{
     StorageError, codec,
     environment::{Environment, ReadTx, be_u64},
-    tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, NUMBERS, POOL, RECEIPTS},
+    tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, META_LIMITS, NUMBERS, POOL, RECEIPTS},
 };
 use crate::primitives::{Block, Body, Edit, Receipt, SealedHeader, Transaction};
 use alloy_primitives::B256;
@@ -55,6 +55,12 @@ impl BlocksReader {
     /// The canonical block with the greatest number; `None` before genesis is stored.
     pub fn head(&self) -> Result<Option<Arc<SealedHeader>>, StorageError> {
         let row: Option<(Vec<u8>, Vec<u8>)> = self.tx.cursor(HEADERS)?.last()?;
+        row.map(|(_, row)| codec::decode_header(&row)).transpose()
+    }
+
+    /// The canonical block with the smallest number: genesis.
+    pub fn first(&self) -> Result<Option<Arc<SealedHeader>>, StorageError> {
+        let row: Option<(Vec<u8>, Vec<u8>)> = self.tx.cursor(HEADERS)?.first()?;
         row.map(|(_, row)| codec::decode_header(&row)).transpose()
     }
 
@@ -127,6 +133,11 @@ impl BlocksReader {
             row = cursor.next()?;
         }
         Ok(rows)
+    }
+
+    /// The limits of execution (JSON) that held when the newest blocks were made.
+    pub fn limits(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(self.tx.get(META, META_LIMITS)?.map(|row| row.into_owned()))
     }
 
     /// The genesis (JSON) that this directory was made with.

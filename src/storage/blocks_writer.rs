@@ -3,7 +3,7 @@
 use super::{
     BlocksDb, StorageError, StoredBlock, codec,
     environment::WriteTx,
-    tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, NUMBERS, POOL, RECEIPTS},
+    tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, META_LIMITS, NUMBERS, POOL, RECEIPTS},
 };
 use crate::primitives::Edit;
 use alloy_primitives::B256;
@@ -14,6 +14,8 @@ use alloy_rlp::Encodable;
 pub struct BlocksBatch<'a> {
     /// Stores the genesis (JSON) of a new directory.
     pub genesis: Option<&'a [u8]>,
+    /// Stores the limits of execution (JSON) that hold from now on.
+    pub limits: Option<&'a [u8]>,
     /// Removes every canonical block above this number, with their edits.
     pub truncate_above: Option<u64>,
     /// Of the edits that wait for block `.0`, keeps the first `.1`.
@@ -37,6 +39,9 @@ impl BlocksDb {
         let tx = self.environment.write()?;
         if let Some(genesis) = batch.genesis {
             tx.put(META, META_GENESIS, genesis)?;
+        }
+        if let Some(limits) = batch.limits {
+            tx.put(META, META_LIMITS, limits)?;
         }
         if let Some(number) = batch.truncate_above {
             truncate(&tx, number)?;

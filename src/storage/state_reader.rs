@@ -7,8 +7,8 @@ use super::{
     StorageError, TxLocation, codec,
     environment::{Bytes, ReadTx, be_u64},
     tables::{
-        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, META_UNWINDS, PREIMAGES,
-        SLOTS, TRANSACTIONS, TRIE, Table,
+        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, PREIMAGES, SLOTS,
+        TRANSACTIONS, TRIE, Table,
     },
 };
 use crate::primitives::{Account, BlockNumHash, StorageId};
@@ -61,11 +61,6 @@ impl StateReader {
     /// The next storage id that no contract has.
     pub fn next_storage_id(&self) -> Result<StorageId, StorageError> {
         self.counter(META_NEXT_STORAGE_ID).map(|id| id.max(1))
-    }
-
-    /// How often the state was unwound. A reader whose head is older must take a newer head.
-    pub fn unwinds(&self) -> Result<u64, StorageError> {
-        self.counter(META_UNWINDS)
     }
 
     fn counter(&self, key: &[u8]) -> Result<u64, StorageError> {

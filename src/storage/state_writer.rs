@@ -7,8 +7,8 @@ use super::{
         ChangedKeys, StateReader, account_key, decode_changes, encode_changes, slot_key, trie_key,
     },
     tables::{
-        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, META_UNWINDS, PREIMAGES,
-        SLOTS, TRANSACTIONS, TRIE, Table,
+        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, PREIMAGES, SLOTS,
+        TRANSACTIONS, TRIE, Table,
     },
 };
 use crate::primitives::{BlockNumHash, StateChanges, StorageId};
@@ -106,6 +106,9 @@ impl StateDb {
         root: B256,
         trie: &TrieChanges,
     ) -> Result<(), StorageError> {
+        fail::fail_point!("state-unwind-before", |_| Err(StorageError::Failpoint(
+            "state-unwind-before"
+        )));
         let tx = self.environment.write()?;
         for number in blocks_above(&tx, to.number)? {
             let mut changed = ChangedKeys::default();
@@ -122,10 +125,11 @@ impl StateDb {
             }
             tx.delete(CHANGES, &number.to_be_bytes())?;
         }
+        fail::fail_point!("state-unwind-middle", |_| Err(StorageError::Failpoint(
+            "state-unwind-middle"
+        )));
         write_trie(&tx, trie)?;
         put_head(&tx, to, root)?;
-        let unwinds = tx.get(META, META_UNWINDS)?.map_or(Ok(0), |row| be_u64(META, &row))?;
-        tx.put(META, META_UNWINDS, &(unwinds + 1).to_be_bytes())?;
         tx.commit()
     }
 }

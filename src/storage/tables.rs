@@ -62,9 +62,9 @@ pub(super) const SCHEMA_VERSION: u64 = 1;
 pub(super) const META_SCHEMA: &[u8] = b"schema";
 /// Key of the stored genesis (JSON) in [`META`] of `blocks`.
 pub(super) const META_GENESIS: &[u8] = b"genesis";
+/// Key of the limits of execution (JSON) that hold for the newest blocks in [`META`] of `blocks`.
+pub(super) const META_LIMITS: &[u8] = b"limits";
 /// Key of the flushed head (number, hash, state root) in [`META`] of `state`.
 pub(super) const META_HEAD: &[u8] = b"head";
 /// Key of the next unused storage id in [`META`] of `state`.
 pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";
-/// Key of the count of unwinds in [`META`] of `state`; tells a reader whose head was unwound.
-pub(super) const META_UNWINDS: &[u8] = b"unwinds";

@@ -1,4 +1,4 @@
-//! Long runs, for `scripts/soak.sh`: does anything grow with the chain that should not?
+//! Does anything grow with the chain that should not? In short here, in full by `scripts/soak.sh`.
 
 use crate::{
     crash::setting,
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::time::{Duration, Instant};
 
-/// Blocks whose time makes one figure.
+/// Blocks whose time makes one figure, at most.
 const WINDOW: u64 = 2_000;
 
 /// Anonymous memory and all of it, in MiB.
@@ -33,18 +33,18 @@ fn mine(client: &mut Client, wallet: &mut Wallet, until: u64) -> Duration {
 }
 
 #[test]
-#[ignore = "minutes: scripts/soak.sh runs it"]
 fn a_long_chain_is_as_fast_and_as_small_as_a_short_one() {
     let _alone = heavy();
-    let blocks = setting("MAINSPRING_BLOCKS", 100_000);
+    let blocks = setting("MAINSPRING_BLOCKS", 400);
+    let window = WINDOW.min(blocks / 4);
     let mut node = Launch::new(&[]).start();
     let mut wallet = Wallet::dev(0);
     let mut figures = Vec::new();
-    for milestone in [100, 10_000, 100_000].into_iter().filter(|at| *at <= blocks) {
+    for milestone in [100, 400, 10_000, 100_000].into_iter().filter(|at| *at <= blocks) {
         let mut client = node.new_client();
         mine(&mut client, &mut wallet, milestone);
-        let took = mine(&mut client, &mut wallet, milestone + WINDOW);
-        let per_second = WINDOW as f64 / took.as_secs_f64();
+        let took = mine(&mut client, &mut wallet, milestone + window);
+        let per_second = window as f64 / took.as_secs_f64();
         let (anonymous, resident) = memory(node.pid());
         node = node.restart();
         println!(
@@ -55,7 +55,10 @@ fn a_long_chain_is_as_fast_and_as_small_as_a_short_one() {
         figures.push((per_second, anonymous, node.started_in));
     }
     let (first, last) = (figures[0], figures[figures.len() - 1]);
-    assert!(last.0 > first.0 * 0.9, "{:.0}/s became {:.0}/s", first.0, last.0);
     assert!(last.1 < 400, "{} MiB", last.1);
-    assert!(last.2 < Duration::from_secs(1), "{:?}", last.2);
+    // Time is only judged by the long run, on a machine that does nothing else.
+    if std::env::var_os("MAINSPRING_SOAK").is_some() {
+        assert!(last.0 > first.0 * 0.9, "{:.0}/s became {:.0}/s", first.0, last.0);
+        assert!(last.2 < Duration::from_secs(1), "{:?}", last.2);
+    }
 }

@@ -1,0 +1,23 @@
+//! The heart of the node in one process: storage, state, trie, chain, sealer and snapshots together.
+//!
+//! | file | what it claims |
+//! |---|---|
+//! | `node` | no claim: starts, stops, kills and reopens a chain |
+//! | `code` | no claim: the few contracts that the tests deploy, in bytes |
+//! | `wallet` | no claim: keys and signed transactions |
+//! | `world` | no claim: what a state is, as simple as it can be said, and what a transaction does to it |
+//! | `history` | whatever happens, every block since genesis answers as the simple model does |
+//! | `recovery` | a crash or a failed write loses nothing that was visible |
+//! | `sealing` | blocks are made, and what was sent is in them |
+//! | `snapshots` | a snapshot brings back everything that a developer set |
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod code;
+mod history;
+mod node;
+mod recovery;
+mod sealing;
+mod snapshots;
+mod wallet;
+mod world;

@@ -1,0 +1,228 @@
+//! A chain in a temporary directory with its threads: start, stop, kill, reopen.
+
+use crate::wallet::{CHAIN_ID, key};
+use alloy_primitives::{Address, U256, address};
+use mainspring::{
+    chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened},
+    dev::Dev,
+    evm::EvmSettings,
+    pool::{Limits, Order, Pool},
+    primitives::Transaction,
+    sealer::{BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
+    spec::{ChainSpec, Fork, dev::DevGenesis},
+    storage::{Durability, Storage},
+};
+use std::{sync::Arc, thread::JoinHandle};
+
+/// Who receives the tips.
+pub(crate) const COINBASE: Address = address!("00000000000000000000000000000000c01bace0");
+
+/// What each of the test keys starts with, in wei.
+pub(crate) fn start_balance() -> U256 {
+    U256::from(10).pow(U256::from(21))
+}
+
+/// What a test chain is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) fork: Fork,
+    /// Number of the genesis block.
+    pub(crate) first: u64,
+    pub(crate) keys: u64,
+    pub(crate) gas_limit: u64,
+    pub(crate) code_size_limit: Option<usize>,
+    pub(crate) flush: FlushLimits,
+    /// Does the background writer run?
+    pub(crate) writer: bool,
+    pub(crate) trie_nodes: usize,
+    pub(crate) mode: Mode,
+    pub(crate) durability: Durability,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            fork: Fork::Osaka,
+            first: 0,
+            keys: 4,
+            gas_limit: 30_000_000,
+            code_size_limit: None,
+            flush: FlushLimits::default(),
+            writer: true,
+            trie_nodes: 100_000,
+            mode: Mode::Manual,
+            durability: Durability::Synced,
+        }
+    }
+}
+
+impl Setup {
+    pub(crate) fn genesis(&self) -> DevGenesis {
+        DevGenesis {
+            chain_id: CHAIN_ID,
+            timestamp: 1_700_000_000,
+            number: self.first,
+            gas_limit: self.gas_limit,
+            base_fee: 1_000_000_000,
+            fork: self.fork,
+            accounts: (0..self.keys).map(|key_| (key(key_).address(), start_balance())).collect(),
+            create2_deployer: true,
+        }
+    }
+
+    pub(crate) fn spec(&self) -> Arc<ChainSpec> {
+        Arc::new(ChainSpec::from_genesis(self.genesis().genesis()).unwrap())
+    }
+
+    fn chain_settings(&self) -> ChainSettings {
+        ChainSettings {
+            evm: EvmSettings { code_size_limit: self.code_size_limit, ..Default::default() },
+            flush: self.flush,
+            trie_nodes: self.trie_nodes,
+            slots_in_an_epoch: 0,
+        }
+    }
+
+    pub(crate) fn sealer_settings(&self) -> SealerSettings {
+        SealerSettings {
+            mode: self.mode,
+            order: Order::default(),
+            coinbase: COINBASE,
+            answer_at_once: false,
+            max_transactions: usize::MAX,
+            max_tx_bytes: 1 << 17,
+            min_tip: 0,
+            disable_balance_check: false,
+        }
+    }
+}
+
+/// A chain, and the directory that outlives it.
+#[derive(Debug)]
+pub(crate) struct TestChain {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) setup: Setup,
+    running: Option<Running>,
+}
+
+/// The parts of a running chain.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) storage: Storage,
+    pub(crate) chain: Arc<Chain>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) dev: Arc<Dev>,
+    pub(crate) sealer: SealerHandle,
+    pub(crate) opened: Opened,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl TestChain {
+    pub(crate) fn start(setup: Setup) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let running = Some(Running::open(dir.path(), &setup).unwrap());
+        Self { dir, setup, running }
+    }
+
+    /// Ends everything and writes what is in memory.
+    pub(crate) fn stop(&mut self) {
+        self.end(true);
+    }
+
+    /// Ends everything and writes nothing: what `kill -9` leaves.
+    pub(crate) fn crash(&mut self) {
+        self.end(false);
+    }
+
+    fn end(&mut self, clean: bool) {
+        let Some(mut running) = self.running.take() else { return };
+        running.join();
+        if clean {
+            running.chain.flush_state().unwrap();
+        }
+    }
+
+    pub(crate) fn open(&mut self) -> Result<(), ChainError> {
+        assert!(self.running.is_none());
+        self.running = Some(Running::open(self.dir.path(), &self.setup)?);
+        Ok(())
+    }
+
+    pub(crate) fn reopen_after_crash(&mut self) -> Opened {
+        self.crash();
+        self.open().unwrap();
+        self.opened
+    }
+}
+
+impl std::ops::Deref for TestChain {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        self.running.as_ref().expect("the chain is open")
+    }
+}
+
+impl Drop for TestChain {
+    fn drop(&mut self) {
+        self.crash();
+    }
+}
+
+impl Running {
+    fn open(dir: &std::path::Path, setup: &Setup) -> Result<Self, ChainError> {
+        let storage = Storage::open(dir, setup.durability)?;
+        let (chain, opened) = Chain::open(storage.clone(), setup.spec(), setup.chain_settings())?;
+        let pool = Arc::new(Pool::new(Limits::default()));
+        pool.restore(chain.pool_journal()?, |sender| nonce(&chain, sender)).unwrap();
+        let sealer = Sealer::new(chain.clone(), pool.clone(), setup.sealer_settings());
+        let handle = sealer.handle();
+        let dev = Arc::new(Dev::new(chain.clone(), pool.clone(), handle.clone(), false));
+        let writer = chain.clone();
+        let mut threads = vec![thread("sealer", move || sealer.run())];
+        if setup.writer {
+            threads.push(thread("state writer", move || writer.run_state_writer()));
+        }
+        Ok(Self { storage, chain, pool, dev, sealer: handle, opened, threads })
+    }
+
+    fn join(&mut self) {
+        self.sealer.stop();
+        self.chain.stop();
+        for thread in self.threads.drain(..) {
+            thread.join().expect("a thread of the chain panicked");
+        }
+    }
+
+    /// Sends and, where blocks are made on arrival, waits for the block.
+    pub(crate) fn send(&self, transaction: Transaction) -> Result<(), SealError> {
+        wait(self.sealer.submit(transaction)).map(drop)
+    }
+
+    /// Makes a block.
+    pub(crate) fn mine(&self) -> Result<(), SealError> {
+        wait(self.sealer.mine(BlockOptions::default())).map(drop)
+    }
+
+    /// Nonce and balance at the head, with edits.
+    pub(crate) fn account(&self, address: Address) -> (u64, U256) {
+        let (_, view) = self.chain.latest().unwrap();
+        let account = view.account(address).unwrap().unwrap_or_default();
+        (account.nonce, account.balance)
+    }
+}
+
+fn nonce(chain: &Chain, address: Address) -> u64 {
+    let (_, view) = chain.latest().unwrap();
+    view.account(address).unwrap().map_or(0, |account| account.nonce)
+}
+
+/// Starts a named thread.
+pub(crate) fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    std::thread::Builder::new().name(name.into()).spawn(body).unwrap()
+}
+
+/// Runs a future on this thread.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}

@@ -1,0 +1,182 @@
+//! Writes that fail where it hurts most. Failpoints belong to the process: the tests here take turns,
+//! and others must not run beside them (`cargo nextest` gives each test a process of its own).
+
+use super::{BOB, check_rows, mine, quiet, seen};
+use crate::{
+    node::{Setup, TestChain},
+    wallet::{key, transfer},
+};
+use alloy_primitives::U256;
+use fail::FailScenario;
+use mainspring::{
+    chain::{ChainError, FlushLimits},
+    primitives::Edit,
+    sealer::{Mode, SealError},
+    storage::StorageError,
+};
+
+const IN_BLOCKS: [&str; 2] = ["blocks-commit-before", "blocks-commit-middle"];
+const IN_STATE: [&str; 2] = ["state-flush-before", "state-flush-middle"];
+const IN_UNWIND: [&str; 2] = ["state-unwind-before", "state-unwind-middle"];
+
+#[test]
+fn a_block_whose_commit_failed_was_never_there_and_the_next_one_is() {
+    for point in IN_BLOCKS {
+        let scenario = FailScenario::setup();
+        let mut node = TestChain::start(quiet());
+        mine(&node, 3);
+        let before = seen(&node);
+        node.send(transfer(&key(0), 3, BOB, 1)).unwrap();
+        fail::cfg(point, "1*return").unwrap();
+        let failed = node.mine();
+        assert!(
+            matches!(
+                &failed,
+                Err(SealError::Chain(ChainError::Storage(StorageError::Failpoint(at))))
+                    if *at == point
+            ),
+            "{failed:?}"
+        );
+        assert_eq!((seen(&node), node.account(BOB).1), (before, U256::from(3)));
+        node.mine().unwrap();
+        assert_eq!(node.account(BOB).1, U256::from(4));
+        let before = seen(&node);
+        node.reopen_after_crash();
+        assert_eq!(seen(&node), before);
+        check_rows(&node);
+        scenario.teardown();
+    }
+}
+
+#[test]
+fn an_edit_whose_commit_failed_is_not_seen() {
+    for point in IN_BLOCKS {
+        let scenario = FailScenario::setup();
+        let mut node = TestChain::start(Setup::default());
+        node.chain.edit(balance(5)).unwrap();
+        fail::cfg(point, "1*return").unwrap();
+        assert!(node.chain.edit(balance(6)).is_err());
+        assert_eq!(node.account(BOB).1, U256::from(5));
+        node.reopen_after_crash();
+        assert_eq!(node.account(BOB).1, U256::from(5));
+        node.mine().unwrap();
+        assert_eq!(node.account(BOB).1, U256::from(5));
+        scenario.teardown();
+    }
+}
+
+fn balance(wei: u64) -> Vec<Edit> {
+    vec![Edit::Balance(BOB, U256::from(wei))]
+}
+
+#[test]
+fn a_send_whose_block_cannot_be_written_is_refused_and_works_once_writing_does() {
+    let scenario = FailScenario::setup();
+    let node = TestChain::start(Setup { mode: Mode::Instant, ..Setup::default() });
+    fail::cfg("blocks-commit-before", "1*return").unwrap();
+    let refused = node.send(transfer(&key(0), 0, BOB, 9)).unwrap_err();
+    assert!(matches!(refused, SealError::NotMade(_)), "{refused:?}");
+    assert_eq!(node.account(BOB).1, U256::ZERO);
+    node.send(transfer(&key(0), 0, BOB, 9)).unwrap();
+    assert_eq!(node.account(BOB).1, U256::from(9));
+    scenario.teardown();
+}
+
+#[test]
+fn a_state_write_that_failed_is_done_again_and_a_crash_before_that_loses_nothing() {
+    for point in IN_STATE {
+        let scenario = FailScenario::setup();
+        let mut node = TestChain::start(quiet());
+        mine(&node, 3);
+        node.chain.flush_state().unwrap();
+        mine(&node, 3);
+        let before = seen(&node);
+        fail::cfg(point, "2*return").unwrap();
+        assert!(node.chain.flush_state().is_err());
+        assert_eq!(seen(&node), before);
+        mine(&node, 1);
+        assert!(node.chain.flush_state().is_err());
+        let before = seen(&node);
+        assert_eq!(node.reopen_after_crash().executed, 4);
+        assert_eq!(seen(&node), before);
+        check_rows(&node);
+        assert_eq!(seen(&node), before);
+        scenario.teardown();
+    }
+}
+
+#[test]
+fn a_chain_whose_state_cannot_be_written_goes_on_until_memory_is_full_and_says_why() {
+    let scenario = FailScenario::setup();
+    let flush = FlushLimits { blocks: 2, ..FlushLimits::default() };
+    let mut node = TestChain::start(Setup { flush, ..Setup::default() });
+    fail::cfg("state-flush-before", "return").unwrap();
+    let mut made = 0;
+    let refused = loop {
+        node.send(transfer(&key(0), made, BOB, 1)).unwrap();
+        match node.mine() {
+            Ok(()) => made += 1,
+            Err(refused) => break refused,
+        }
+        assert!(made < 100, "memory is bounded");
+    };
+    assert!(refused.to_string().contains("failpoint state-flush-before"), "{refused}");
+    assert!(node.chain.write_failure().is_some());
+    assert_eq!(node.account(BOB).1, U256::from(made));
+    fail::remove("state-flush-before");
+    // The writer tries again by itself; the block that was refused finds room then.
+    node.chain.flush_state().unwrap();
+    node.mine().unwrap();
+    assert_eq!(node.account(BOB).1, U256::from(made + 1));
+    let before = seen(&node);
+    node.reopen_after_crash();
+    assert_eq!(seen(&node), before);
+    check_rows(&node);
+    scenario.teardown();
+}
+
+#[test]
+fn an_unwind_that_failed_in_the_state_stops_changes_says_why_and_is_finished_at_the_next_start() {
+    for point in IN_UNWIND {
+        let scenario = FailScenario::setup();
+        let mut node = TestChain::start(quiet());
+        mine(&node, 5);
+        node.chain.flush_state().unwrap();
+        let before = seen(&node);
+        fail::cfg(point, "1*return").unwrap();
+        assert!(node.chain.unwind(2, 0).is_err());
+        for refused in [node.chain.edit(balance(1)), node.chain.unwind(1, 0).map(drop)] {
+            let reason = refused.unwrap_err().to_string();
+            assert!(reason.contains(point) && reason.contains("restart"), "{reason}");
+        }
+        assert!(node.mine().is_err());
+        // Who reads still gets the head that everyone knew.
+        assert_eq!(node.account(BOB).1, U256::from(5));
+        node.reopen_after_crash();
+        assert_eq!(seen(&node), before[..3]);
+        check_rows(&node);
+        mine(&node, 1);
+        assert_eq!(node.account(BOB).1, U256::from(3));
+        scenario.teardown();
+    }
+}
+
+#[test]
+fn an_unwind_whose_first_commit_failed_did_not_happen() {
+    for point in IN_BLOCKS {
+        let scenario = FailScenario::setup();
+        let mut node = TestChain::start(Setup::default());
+        let id = node.dev.snapshot();
+        mine(&node, 3);
+        let before = seen(&node);
+        fail::cfg(point, "1*return").unwrap();
+        assert!(node.dev.revert(id).is_err());
+        assert_eq!(seen(&node), before);
+        mine(&node, 1);
+        assert!(node.dev.revert(id).unwrap(), "the snapshot is still there");
+        assert_eq!(seen(&node), before[..1]);
+        node.reopen_after_crash();
+        assert_eq!(seen(&node), before[..1]);
+        scenario.teardown();
+    }
+}
