@@ -51,7 +51,6 @@ impl Holder {
             balance: self.balance,
             storage_root: if empty { EMPTY_ROOT_HASH } else { storage_root_unhashed(slots) },
             code_hash: self.code_hash(),
-            ..Default::default()
         }
     }
 
