@@ -47,6 +47,11 @@ impl Clock {
         }
     }
 
+    /// A block was made at a time that somebody named: the chain's time goes on from there.
+    pub fn go_on_from(&self, timestamp: u64) {
+        self.state.lock().offset = timestamp as i64 - wall_seconds() as i64;
+    }
+
     /// Sets the exact timestamp of the next block, in seconds.
     pub fn set_next(&self, timestamp: u64) {
         self.state.lock().next = Some(timestamp);
@@ -95,6 +100,14 @@ mod tests {
         assert_eq!(clock.next_timestamp(0), far + 50, "asking does not use it up");
         clock.block_appended(far + 50);
         assert!(clock.now() >= far + 50);
+    }
+
+    #[test]
+    fn time_goes_on_from_a_named_time() {
+        let clock = Clock::default();
+        let named = wall_seconds() + 7_000;
+        clock.go_on_from(named);
+        assert!((named..named + 60).contains(&clock.next_timestamp(0)));
     }
 
     #[test]

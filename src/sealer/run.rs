@@ -173,6 +173,9 @@ impl Shared {
             return Ok(None);
         }
         self.chain.append(executed)?;
+        if let Some(timestamp) = options.timestamp {
+            self.chain.clock().go_on_from(timestamp);
+        }
         if let Err(error) = self.follow(&block.body.transactions) {
             // The block stands. What it used up is dropped when the next one is built.
             tracing::error!(target: "sealer", %error, "the pool could not follow a block");
