@@ -173,7 +173,10 @@ impl Shared {
             return Ok(None);
         }
         self.chain.append(executed)?;
-        self.follow(&block.body.transactions)?;
+        if let Err(error) = self.follow(&block.body.transactions) {
+            // The block stands. What it used up is dropped when the next one is built.
+            tracing::error!(target: "sealer", %error, "the pool could not follow a block");
+        }
         // What arrived meanwhile goes into the next block.
         let mut state = self.state.lock();
         state.arrived |= !block.body.transactions.is_empty() && !self.pool.is_empty();

@@ -12,6 +12,9 @@ use mainspring::{
     spec::{ChainSpec, Fork, dev::DevGenesis},
     storage::{Durability, Storage},
 };
+#[cfg(feature = "failpoints")]
+use parking_lot::RwLockWriteGuard;
+use parking_lot::{RwLock, RwLockReadGuard};
 use std::{sync::Arc, thread::JoinHandle};
 
 /// Who receives the tips.
@@ -103,6 +106,22 @@ pub(crate) struct TestChain {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) setup: Setup,
     running: Option<Running>,
+    /// Held after everything above has ended.
+    _turn: Turn,
+}
+
+/// Failpoints belong to the process: a test that sets some runs when no other chain does.
+static TURN: RwLock<()> = RwLock::new(());
+
+#[derive(Debug)]
+enum Turn {
+    WithOthers {
+        _held: RwLockReadGuard<'static, ()>,
+    },
+    #[cfg(feature = "failpoints")]
+    Alone {
+        _held: RwLockWriteGuard<'static, ()>,
+    },
 }
 
 /// The parts of a running chain.
@@ -119,9 +138,19 @@ pub(crate) struct Running {
 
 impl TestChain {
     pub(crate) fn start(setup: Setup) -> Self {
+        Self::start_in(setup, Turn::WithOthers { _held: TURN.read() })
+    }
+
+    /// Starts when no other chain of this process runs, and keeps it so.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn start_alone(setup: Setup) -> Self {
+        Self::start_in(setup, Turn::Alone { _held: TURN.write() })
+    }
+
+    fn start_in(setup: Setup, turn: Turn) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let running = Some(Running::open(dir.path(), &setup).unwrap());
-        Self { dir, setup, running }
+        Self { dir, setup, running, _turn: turn }
     }
 
     /// Ends everything and writes what is in memory.

@@ -166,6 +166,31 @@ fn who_waits_for_a_block_is_answered_when_blocks_come_only_by_hand_from_now_on()
 }
 
 #[test]
+fn who_waits_for_a_transaction_that_was_dropped_is_answered_by_the_next_block() {
+    let node = start(Mode::Manual);
+    let settings = SealerSettings { mode: Mode::Instant, ..node.setup.sealer_settings() };
+    let sealer = Sealer::new(node.chain.clone(), node.pool.clone(), settings);
+    let handle = sealer.handle();
+    std::thread::scope(|scope| {
+        let dropped = transfer(&key(0), 0, BOB, 7);
+        let hash = dropped.hash();
+        let first = scope.spawn(|| wait(handle.submit(dropped)));
+        while node.pool.remove(hash).is_none() {
+            std::thread::yield_now();
+        }
+        let second = scope.spawn(|| wait(handle.submit(transfer(&key(1), 0, BOB, 7))));
+        while node.pool.is_empty() {
+            std::thread::yield_now();
+        }
+        scope.spawn(|| sealer.run());
+        first.join().unwrap().unwrap();
+        second.join().unwrap().unwrap();
+        handle.stop();
+    });
+    assert_eq!(node.account(BOB).1, U256::from(7));
+}
+
+#[test]
 fn a_timestamp_that_does_not_grow_is_refused_with_both() {
     let node = start(Mode::Manual);
     let parent = node.chain.head().timestamp;

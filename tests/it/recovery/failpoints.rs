@@ -1,19 +1,19 @@
-//! Writes that fail where it hurts most. Failpoints belong to the process: the tests here take turns,
-//! and others must not run beside them (`cargo nextest` gives each test a process of its own).
+//! Writes that fail where it hurts most.
 
 use super::{BOB, check_rows, mine, quiet, seen};
 use crate::{
-    node::{Setup, TestChain},
+    node::{Setup, TestChain, wait},
     wallet::{key, transfer},
 };
 use alloy_primitives::U256;
 use fail::FailScenario;
 use mainspring::{
-    chain::{ChainError, FlushLimits},
+    chain::{ChainError, ChainEvent, FlushLimits},
     primitives::Edit,
     sealer::{Mode, SealError},
     storage::StorageError,
 };
+use std::time::Duration;
 
 const IN_BLOCKS: [&str; 2] = ["blocks-commit-before", "blocks-commit-middle"];
 const IN_STATE: [&str; 2] = ["state-flush-before", "state-flush-middle"];
@@ -23,7 +23,7 @@ const IN_UNWIND: [&str; 2] = ["state-unwind-before", "state-unwind-middle"];
 fn a_block_whose_commit_failed_was_never_there_and_the_next_one_is() {
     for point in IN_BLOCKS {
         let scenario = FailScenario::setup();
-        let mut node = TestChain::start(quiet());
+        let mut node = TestChain::start_alone(quiet());
         mine(&node, 3);
         let before = seen(&node);
         node.send(transfer(&key(0), 3, BOB, 1)).unwrap();
@@ -52,7 +52,7 @@ fn a_block_whose_commit_failed_was_never_there_and_the_next_one_is() {
 fn an_edit_whose_commit_failed_is_not_seen() {
     for point in IN_BLOCKS {
         let scenario = FailScenario::setup();
-        let mut node = TestChain::start(Setup::default());
+        let mut node = TestChain::start_alone(Setup::default());
         node.chain.edit(balance(5)).unwrap();
         fail::cfg(point, "1*return").unwrap();
         assert!(node.chain.edit(balance(6)).is_err());
@@ -70,14 +70,30 @@ fn balance(wei: u64) -> Vec<Edit> {
 }
 
 #[test]
-fn a_send_whose_block_cannot_be_written_is_refused_and_works_once_writing_does() {
+fn what_waits_is_mined_without_another_send_once_writing_works_again() {
     let scenario = FailScenario::setup();
-    let node = TestChain::start(Setup { mode: Mode::Instant, ..Setup::default() });
-    fail::cfg("blocks-commit-before", "1*return").unwrap();
-    let refused = node.send(transfer(&key(0), 0, BOB, 9)).unwrap_err();
-    assert!(matches!(refused, SealError::NotMade(_)), "{refused:?}");
-    assert_eq!(node.account(BOB).1, U256::ZERO);
+    let node = TestChain::start_alone(Setup::default());
+    let mut news = node.chain.subscribe();
     node.send(transfer(&key(0), 0, BOB, 9)).unwrap();
+    fail::cfg("blocks-commit-before", "1*return").unwrap();
+    node.sealer.set_mode(Mode::Instant);
+    let mined = wait(async { tokio::time::timeout(Duration::from_secs(20), news.recv()).await });
+    assert!(matches!(mined, Ok(Ok(ChainEvent::NewHead(_)))), "{mined:?}");
+    assert_eq!(node.account(BOB).1, U256::from(9));
+    scenario.teardown();
+}
+
+#[test]
+fn a_send_whose_block_failed_is_refused_with_the_reason_and_may_be_sent_again() {
+    let scenario = FailScenario::setup();
+    let node = TestChain::start_alone(Setup { mode: Mode::Instant, ..Setup::default() });
+    let transaction = transfer(&key(0), 0, BOB, 9);
+    fail::cfg("blocks-commit-middle", "1*return").unwrap();
+    let refused = node.send(transaction.clone()).unwrap_err();
+    assert!(matches!(refused, SealError::NotMade(_)), "{refused}");
+    assert!(refused.to_string().contains("blocks-commit-middle"), "{refused}");
+    assert_eq!((node.account(BOB).1, node.pool.len()), (U256::ZERO, 0));
+    node.send(transaction).unwrap();
     assert_eq!(node.account(BOB).1, U256::from(9));
     scenario.teardown();
 }
@@ -86,7 +102,7 @@ fn a_send_whose_block_cannot_be_written_is_refused_and_works_once_writing_does()
 fn a_state_write_that_failed_is_done_again_and_a_crash_before_that_loses_nothing() {
     for point in IN_STATE {
         let scenario = FailScenario::setup();
-        let mut node = TestChain::start(quiet());
+        let mut node = TestChain::start_alone(quiet());
         mine(&node, 3);
         node.chain.flush_state().unwrap();
         mine(&node, 3);
@@ -109,7 +125,7 @@ fn a_state_write_that_failed_is_done_again_and_a_crash_before_that_loses_nothing
 fn a_chain_whose_state_cannot_be_written_goes_on_until_memory_is_full_and_says_why() {
     let scenario = FailScenario::setup();
     let flush = FlushLimits { blocks: 2, ..FlushLimits::default() };
-    let mut node = TestChain::start(Setup { flush, ..Setup::default() });
+    let mut node = TestChain::start_alone(Setup { flush, ..Setup::default() });
     fail::cfg("state-flush-before", "return").unwrap();
     let mut made = 0;
     let refused = loop {
@@ -139,7 +155,7 @@ fn a_chain_whose_state_cannot_be_written_goes_on_until_memory_is_full_and_says_w
 fn an_unwind_that_failed_in_the_state_stops_changes_says_why_and_is_finished_at_the_next_start() {
     for point in IN_UNWIND {
         let scenario = FailScenario::setup();
-        let mut node = TestChain::start(quiet());
+        let mut node = TestChain::start_alone(quiet());
         mine(&node, 5);
         node.chain.flush_state().unwrap();
         let before = seen(&node);
@@ -165,7 +181,7 @@ fn an_unwind_that_failed_in_the_state_stops_changes_says_why_and_is_finished_at_
 fn an_unwind_whose_first_commit_failed_did_not_happen() {
     for point in IN_BLOCKS {
         let scenario = FailScenario::setup();
-        let mut node = TestChain::start(Setup::default());
+        let mut node = TestChain::start_alone(Setup::default());
         let id = node.dev.snapshot();
         mine(&node, 3);
         let before = seen(&node);

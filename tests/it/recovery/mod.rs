@@ -145,13 +145,15 @@ fn another_genesis_is_refused_and_nothing_is_written() {
     let before = seen(&node);
     node.stop();
     let ours = node.setup.clone();
-    for other in [
-        Setup { keys: 5, ..ours.clone() },
-        Setup { fork: Fork::London, ..ours.clone() },
-        Setup { first: 1, ..ours.clone() },
-        Setup { first: 100, ..ours },
-    ] {
-        node.setup = other;
+    let changes: [fn(&mut Setup); 4] = [
+        |setup| setup.keys = 5,
+        |setup| setup.fork = Fork::London,
+        |setup| setup.first = 1,
+        |setup| setup.first = 100,
+    ];
+    for change in changes {
+        node.setup = ours.clone();
+        change(&mut node.setup);
         let refused = node.open();
         assert!(matches!(&refused, Err(ChainError::OtherGenesis { .. })), "{refused:?}");
     }
