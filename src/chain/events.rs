@@ -1,6 +1,6 @@
 //! News of the chain, for everyone above: published after the visible head was swapped.
 
-use crate::{primitives::Block, storage::StoredBlock};
+use crate::storage::StoredBlock;
 use std::sync::Arc;
 
 /// Events that may wait for a slow subscriber before it is told that it missed some.
@@ -16,6 +16,6 @@ pub enum ChainEvent {
         /// The head now.
         to: u64,
         /// The blocks that are gone.
-        removed: Arc<Vec<Block>>,
+        removed: Arc<Vec<StoredBlock>>,
     },
 }

@@ -6,7 +6,7 @@ use crate::{
     primitives::{Block, Receipt, SealedHeader, Transaction},
     spec::ChainSpec,
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
-    storage::{StateReader, TxLocation},
+    storage::{StateReader, StoredBlock, TxLocation},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -111,6 +111,14 @@ impl Chain {
             return Ok(Some(recent.stored.receipts.clone()));
         }
         Ok(self.storage.blocks.reader()?.receipts(number)?.map(Arc::new))
+    }
+
+    /// The canonical block at `number` with its receipts.
+    pub(super) fn stored(&self, number: u64) -> Result<Option<StoredBlock>, ChainError> {
+        let (Some(block), Some(receipts)) = (self.block(number)?, self.receipts(number)?) else {
+            return Ok(None);
+        };
+        Ok(Some(StoredBlock { block, receipts }))
     }
 
     /// Where a mined transaction stands.

@@ -2,9 +2,9 @@
 
 use super::{Chain, ChainError, ChainEvent, visible::Visible};
 use crate::{
-    primitives::{Block, BlockNumHash},
+    primitives::BlockNumHash,
     state::{Overlay, rewind},
-    storage::BlocksBatch,
+    storage::{BlocksBatch, StoredBlock},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ impl Chain {
     ///
     /// `blocks` is cut first, then `state` follows: after a crash between the two, opening sees
     /// that the state is ahead and unwinds it.
-    pub fn unwind(&self, to: u64, edits: usize) -> Result<Arc<Vec<Block>>, ChainError> {
+    pub fn unwind(&self, to: u64, edits: usize) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
         let _state_writer = self.state_writer.lock();
         let mut writer = self.writer.lock();
         writer.check()?;
@@ -24,7 +24,7 @@ impl Chain {
             return Err(ChainError::UnknownBlock { number: to, head: visible.number() });
         }
         let removed = (to + 1..=visible.number())
-            .filter_map(|number| self.block(number).transpose())
+            .filter_map(|number| self.stored(number).transpose())
             .collect::<Result<Vec<_>, _>>()?;
         self.storage.blocks.commit(&BlocksBatch {
             truncate_above: Some(to),

@@ -58,6 +58,24 @@ async fn new_heads_and_logs_come_in_the_order_of_the_blocks() {
 }
 
 #[tokio::test]
+async fn a_revert_takes_logs_back() {
+    let node = Node::start(&[]);
+    let mut wallet = Wallet::dev(0);
+    let receipt = node.client().mined(&wallet.deploy_token(1_000));
+    let token = address(&receipt["contractAddress"]);
+    let client = connected(&node).await;
+    let mut logs = subscribed(&client, json!("logs"), Some(json!({ "address": token }))).await;
+    let snapshot = node.client().get("evm_snapshot", json!([]));
+    let call = Token::transferCall { to: fresh(1), value: U256::from(5) };
+    node.client().mined(&wallet.call(token, &call, 0));
+    node.client().get("evm_revert", json!([snapshot]));
+    let added = next(&mut logs).await;
+    let removed = next(&mut logs).await;
+    assert_eq!((&added["removed"], &removed["removed"]), (&json!(false), &json!(true)));
+    assert_eq!(added["transactionHash"], removed["transactionHash"]);
+}
+
+#[tokio::test]
 async fn errors_over_websocket_are_the_same() {
     let node = Node::start(&[]);
     let client = connected(&node).await;

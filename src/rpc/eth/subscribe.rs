@@ -8,9 +8,10 @@
 use crate::{
     chain::ChainEvent,
     rpc::{Api, convert, error::SERVER_ERROR},
+    storage::StoredBlock,
 };
 use alloy_rpc_types::{
-    Filter,
+    Filter, Log,
     pubsub::{Params, SubscriptionKind},
 };
 use jsonrpsee::{
@@ -25,7 +26,8 @@ use tokio::sync::broadcast::error::RecvError;
 /// Subscriptions. A client that reads too slowly for the buffers is told so and unsubscribed.
 #[rpc(server, namespace = "eth")]
 pub trait Subscribe {
-    /// `newHeads`: a header for every new block. `logs`: every new event that matches the filter.
+    /// `newHeads`: a header for every new block. `logs`: every new event that
+    /// matches the filter, and each again with `removed` when its block is gone.
     #[subscription(name = "subscribe" => "subscription", unsubscribe = "unsubscribe", item = serde_json::Value)]
     async fn subscribe(&self, kind: SubscriptionKind, params: Option<Params>)
     -> SubscriptionResult;
@@ -75,16 +77,29 @@ impl Topic {
     /// What an event means to this subscriber.
     fn news(&self, event: &ChainEvent) -> serde_json::Result<Vec<Box<RawValue>>> {
         use serde_json::value::to_raw_value;
-        let ChainEvent::NewHead(new) = event else { return Ok(Vec::new()) };
-        match self {
-            Self::Heads => Ok(vec![to_raw_value(&convert::header(&new.block.header))?]),
-            Self::Logs(filter) => {
-                let is_wanted = |event: &_| filter.matches(event);
-                let found = convert::logs(&new.block, &new.receipts, is_wanted);
-                found.iter().map(to_raw_value).collect()
+        match (self, event) {
+            (Self::Heads, ChainEvent::NewHead(new)) => {
+                Ok(vec![to_raw_value(&convert::header(&new.block.header))?])
+            }
+            (Self::Heads, ChainEvent::Unwound { .. }) => Ok(Vec::new()),
+            (Self::Logs(filter), ChainEvent::NewHead(new)) => {
+                matching(filter, new, false).iter().map(to_raw_value).collect()
+            }
+            (Self::Logs(filter), ChainEvent::Unwound { removed, .. }) => {
+                let newest_first = removed.iter().rev();
+                let gone = newest_first.flat_map(|block| matching(filter, block, true));
+                gone.map(|log| to_raw_value(&log)).collect()
             }
         }
     }
+}
+
+/// The events of a block that the filter wants, marked if the block is gone.
+fn matching(filter: &Filter, stored: &StoredBlock, removed: bool) -> Vec<Log> {
+    let mut found =
+        convert::logs(&stored.block, &stored.receipts, |event: &_| filter.matches(event));
+    found.iter_mut().for_each(|log| log.removed = removed);
+    found
 }
 
 impl Api {
