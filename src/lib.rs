@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | 1 | [`primitives`] | words everyone uses: blocks, transactions with their sender, state changes |
 //! | 2 | [`spec`] | chain rules that need no state: forks, genesis, fees |
+//! | 3 | [`consensus`] | who may seal, is a seal valid, which head wins, what a block earns |
 //! | 3 | [`storage`] | MDBX: tables, readers, writers |
 //! | 4 | [`state`] | accounts and slots at a block: views, overlays, the trie |
 //! | 5 | [`evm`] | runs code: block executor, call, estimate, access list |
@@ -22,6 +23,7 @@
 pub mod chain;
 pub mod cli;
 pub mod config;
+pub mod consensus;
 pub mod dev;
 pub mod evm;
 pub mod node;

@@ -20,7 +20,7 @@ use revm::{
 /// The state inside one block. Reads go down to the view once; what a transaction changed is
 /// taken in by [`BlockState::absorb`].
 #[derive(Debug)]
-pub(super) struct BlockState {
+pub struct BlockState {
     view: StateView,
     rules: SpecId,
     accounts: AddressMap<Entry>,

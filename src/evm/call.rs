@@ -165,7 +165,7 @@ impl Setting {
         let of_block = overrides.block.unwrap_or_default();
         let template = BlockTemplate::from_header(spec, header);
         let template = overrides::template(template, &of_block);
-        let fork = spec.fork_at(template.number, template.timestamp);
+        let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
         let mut env = block_env(spec, settings, fork, &template);
         env.cfg_env.disable_nonce_check = true;
         env.cfg_env.disable_eip3607 = true;

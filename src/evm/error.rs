@@ -8,7 +8,7 @@ use revm::context::{DBErrorMarker, result::EVMError, result::InvalidTransaction}
 /// A failed read of the state, in the form in which revm hands it through.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(super) struct ReadError(#[from] pub(super) StateError);
+pub struct ReadError(#[from] pub(super) StateError);
 
 impl DBErrorMarker for ReadError {}
 

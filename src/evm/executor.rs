@@ -16,21 +16,22 @@ use alloy_consensus::{Eip658Value, Transaction as _};
 use alloy_eips::{eip4895::GWEI_TO_WEI, eip7685::Requests};
 use alloy_evm::{
     Evm, ToTxEnv,
-    eth::{EthEvm, EthEvmBuilder},
+    eth::{EthEvm, EthEvmBuilder, EthEvmContext},
     precompiles::PrecompilesMap,
 };
 use alloy_primitives::{Address, Bytes, U256};
 use revm::{
     context::{
         TxEnv,
-        result::{ExecutionResult, Output},
+        result::{ExecutionResult, Output, ResultAndState},
     },
-    inspector::NoOpInspector,
+    inspector::{Inspector, NoOpInspector},
 };
 
-/// A block in the making.
-pub struct BlockExecutor {
-    pub(super) evm: EthEvm<BlockState, NoOpInspector, PrecompilesMap>,
+/// A block in the making. An inspector `I` other than the default sees every instruction of its
+/// transactions; the calls of the protocol itself are not inspected.
+pub struct BlockExecutor<I = NoOpInspector> {
+    pub(super) evm: EthEvm<BlockState, I, PrecompilesMap>,
     pub(super) fork: Fork,
     pub(super) template: BlockTemplate,
     pub(super) deposit_contract: Address,
@@ -41,7 +42,7 @@ pub struct BlockExecutor {
     blob_gas_used: u64,
 }
 
-impl std::fmt::Debug for BlockExecutor {
+impl<I> std::fmt::Debug for BlockExecutor<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BlockExecutor")
             .field("template", &self.template)
@@ -118,7 +119,22 @@ impl BlockExecutor {
         edits: StateChanges,
         template: &BlockTemplate,
     ) -> Result<Self, EvmError> {
-        let fork = spec.fork_at(template.number, template.timestamp);
+        Self::begin_inspected(spec, settings, view, edits, template, NoOpInspector, false)
+    }
+}
+
+impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
+    /// Like [`BlockExecutor::begin`], with an inspector that sees transactions while `inspect`.
+    pub(super) fn begin_inspected(
+        spec: &ChainSpec,
+        settings: &EvmSettings,
+        view: StateView,
+        edits: StateChanges,
+        template: &BlockTemplate,
+        inspector: I,
+        inspect: bool,
+    ) -> Result<Self, EvmError> {
+        let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
         if fork < Fork::Byzantium {
             return Err(EvmError::ForkTooOld { fork });
         }
@@ -126,7 +142,7 @@ impl BlockExecutor {
         state.lay(edits)?;
         let env = block_env(spec, settings, fork, template);
         let mut executor = Self {
-            evm: EthEvmBuilder::new(state, env).build(),
+            evm: EthEvmBuilder::new(state, env).inspector(inspector).set_inspect(inspect).build(),
             fork,
             template: template.clone(),
             deposit_contract: spec.deposit_contract,
@@ -142,8 +158,30 @@ impl BlockExecutor {
 
     /// Runs one transaction. One that is not valid changes nothing, and the block goes on.
     pub fn apply(&mut self, tx: &Transaction) -> Result<Applied, ApplyError> {
+        let outcome = self.step(tx)?;
+        self.take(tx, outcome)
+    }
+
+    /// Runs one transaction over what the block did so far, without taking in what it changed.
+    pub(super) fn step(&mut self, tx: &Transaction) -> Result<ResultAndState, ApplyError> {
         self.check_room(tx)?;
-        let result = self.transact(tx)?;
+        let tx_env: TxEnv = tx.recovered().to_tx_env();
+        self.evm.ctx_mut().cfg.disable_eip3607 = tx.is_impersonated();
+        self.evm.transact_raw(tx_env).or_else(|error| {
+            let invalid = split(error)?;
+            let context = self.evm.ctx();
+            Err(InvalidTx::new(&invalid, &context.tx, &context.block, &context.cfg).into())
+        })
+    }
+
+    /// Takes in what [`BlockExecutor::step`] answered: the transaction is part of the block now.
+    pub(super) fn take(
+        &mut self,
+        tx: &Transaction,
+        outcome: ResultAndState,
+    ) -> Result<Applied, ApplyError> {
+        self.evm.db_mut().absorb(outcome.state).map_err(EvmError::from)?;
+        let result = outcome.result;
         self.gas_used += result.tx_gas_used();
         self.blob_gas_used += tx.blob_gas_used().unwrap_or(0);
         Ok(self.record(tx, result))
@@ -192,22 +230,6 @@ impl BlockExecutor {
             return Err(ApplyError::BlobGasExceeded { needed, available });
         }
         Ok(())
-    }
-
-    fn transact(&mut self, tx: &Transaction) -> Result<ExecutionResult, ApplyError> {
-        let tx_env: TxEnv = tx.recovered().to_tx_env();
-        self.evm.ctx_mut().cfg.disable_eip3607 = tx.is_impersonated();
-        match self.evm.transact_raw(tx_env) {
-            Ok(outcome) => {
-                self.evm.db_mut().absorb(outcome.state).map_err(EvmError::from)?;
-                Ok(outcome.result)
-            }
-            Err(error) => {
-                let invalid = split(error)?;
-                let context = self.evm.ctx();
-                Err(InvalidTx::new(&invalid, &context.tx, &context.block, &context.cfg).into())
-            }
-        }
     }
 
     fn record(&mut self, tx: &Transaction, result: ExecutionResult) -> Applied {

@@ -21,9 +21,10 @@ mod requests;
 mod revert;
 
 pub use access_list::{AccessListOutcome, create_access_list};
+pub use block_state::BlockState;
 pub use call::{CallError, CallOutcome, CallRequest, CallResult, run};
 pub use env::{BlockTemplate, EvmSettings};
-pub use error::EvmError;
+pub use error::{EvmError, ReadError};
 pub use estimate::estimate_gas;
 pub use executor::{Applied, ApplyError, BlockExecutor, Executed, execute, execute_template};
 pub use header::{assemble, check};

@@ -1,7 +1,7 @@
 //! Calls that the protocol itself makes around a block's transactions, and the requests that the
 //! block passes to the consensus layer ([EIP-7685](https://eips.ethereum.org/EIPS/eip-7685)).
 
-use super::{BlockExecutor, EvmError, error::split};
+use super::{BlockExecutor, EvmError, block_state::BlockState, error::split};
 use crate::spec::{
     Fork,
     contracts::{
@@ -13,9 +13,9 @@ use alloy_eips::{
     eip6110::DEPOSIT_REQUEST_TYPE, eip7002::WITHDRAWAL_REQUEST_TYPE,
     eip7251::CONSOLIDATION_REQUEST_TYPE, eip7685::Requests,
 };
-use alloy_evm::Evm;
+use alloy_evm::{Evm, eth::EthEvmContext};
 use alloy_primitives::{Address, B256, Bytes, b256};
-use revm::context::result::ExecutionResult;
+use revm::{context::result::ExecutionResult, inspector::Inspector};
 
 /// Topic of the deposit contract's event.
 const DEPOSIT_EVENT: B256 =
@@ -27,7 +27,7 @@ const DEPOSIT_LOG_BYTES: usize = 576;
 /// The five fields of a deposit event: where the offset of a field must point, and its length.
 const DEPOSIT_FIELDS: [(usize, usize); 5] = [(160, 48), (256, 32), (320, 8), (384, 96), (512, 8)];
 
-impl BlockExecutor {
+impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
     /// The calls before the first transaction: the parent's beacon root since Cancun, its hash since
     /// Prague. Neither in a genesis block.
     pub(super) fn open(&mut self) -> Result<(), EvmError> {

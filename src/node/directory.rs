@@ -75,7 +75,11 @@ pub(super) fn check_flags(config: &Config, stored: &ChainSpec) -> Result<(), Nod
     differs("--gas-limit", config.gas_limit, genesis.gas_limit)?;
     let base_fee = genesis.base_fee_per_gas.unwrap_or(0);
     differs("--base-fee", config.base_fee.map(u128::from), base_fee)?;
-    differs("--hardfork", config.hardfork, stored.fork_at(number, genesis.timestamp))?;
+    differs(
+        "--hardfork",
+        config.hardfork,
+        stored.fork_of(number, genesis.timestamp, genesis.difficulty),
+    )?;
     Ok(())
 }
 

@@ -90,7 +90,7 @@ fn template(
     let number = parent.number + 1;
     let next = chain.clock().next_timestamp(parent.timestamp);
     let timestamp = options.timestamp.unwrap_or(next);
-    let fork = spec.fork_at(number, timestamp);
+    let fork = spec.fork_of(number, timestamp, U256::ZERO);
     BlockTemplate {
         parent_hash: parent.seal(),
         number,

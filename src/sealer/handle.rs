@@ -10,7 +10,7 @@ use crate::{
     state::StateView,
 };
 use alloy_eips::eip7702::constants::EIP7702_DELEGATION_DESIGNATOR;
-use alloy_primitives::{Address, B256, map::B256Map};
+use alloy_primitives::{Address, B256, U256, map::B256Map};
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::oneshot;
@@ -189,7 +189,7 @@ impl Shared {
     fn rules(&self, head: &crate::primitives::SealedHeader) -> Rules {
         let (spec, evm) = (self.chain.spec(), self.chain.evm_settings());
         let timestamp = self.chain.clock().next_timestamp(head.timestamp);
-        let fork = spec.fork_at(head.number + 1, timestamp);
+        let fork = spec.fork_of(head.number + 1, timestamp, U256::ZERO);
         let blobs = spec.blob_params_at(timestamp);
         let excess = spec.next_excess_blob_gas(head, timestamp);
         let gas_limit = if evm.disable_block_gas_limit { u64::MAX } else { head.gas_limit };

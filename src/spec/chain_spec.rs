@@ -22,6 +22,9 @@ pub enum Mode {
     Poa,
     /// Ethash proof of work.
     Pow,
+    /// A chain that was proof of work and merged at a total difficulty above zero: nobody here
+    /// makes its blocks, they are imported.
+    Merged,
     /// Validators that vote.
     Bft,
 }
@@ -53,7 +56,8 @@ pub struct ChainSpec {
 
 impl ChainSpec {
     /// Reads and checks a genesis in geth's format. Without `config.mainspring.mode` a config with
-    /// `clique` is PoA, one with `ethash` and no terminal total difficulty is PoW.
+    /// `clique` is PoA, one with `ethash` and no terminal total difficulty is PoW, one with a
+    /// terminal total difficulty above zero is merged.
     pub fn from_genesis(genesis: Genesis) -> Result<Self, SpecError> {
         let forks = Schedule::from_config(&genesis.config)?;
         let blobs = BlobSchedule::from_config(&genesis.config, &forks)?;
@@ -72,15 +76,15 @@ impl ChainSpec {
         Ok(spec)
     }
 
-    /// The newest fork active at a block. For a chain that merges at a total difficulty above zero
-    /// see [`ChainSpec::fork_at_total_difficulty`].
-    pub fn fork_at(&self, number: u64, timestamp: u64) -> Fork {
-        self.forks.at(number, timestamp)
+    /// The newest fork active in a block of this height, timestamp in seconds, and difficulty: a
+    /// chain that merges at a total difficulty above zero is merged where blocks have none.
+    pub fn fork_of(&self, number: u64, timestamp: u64, difficulty: U256) -> Fork {
+        self.forks.of(number, timestamp, difficulty)
     }
 
-    /// The newest fork active at a block whose parent has this total difficulty.
-    pub fn fork_at_total_difficulty(&self, number: u64, timestamp: u64, parent: U256) -> Fork {
-        self.forks.at_total_difficulty(number, timestamp, parent)
+    /// The total difficulty at which proof of work ends; `None` if it never does.
+    pub const fn terminal_total_difficulty(&self) -> Option<U256> {
+        self.genesis.config.terminal_total_difficulty
     }
 
     /// Blob limits at `timestamp` in seconds.
@@ -91,14 +95,14 @@ impl ChainSpec {
     /// Base fee of the block after `parent` in wei per gas; `None` before London.
     pub fn next_base_fee(&self, parent: &Header) -> Option<u64> {
         let number = parent.number.saturating_add(1);
-        let is_london = self.fork_at(number, parent.timestamp) >= Fork::London;
+        let is_london = self.fork_of(number, parent.timestamp, parent.difficulty) >= Fork::London;
         is_london.then(|| self.fee_market.next_base_fee(parent))
     }
 
     /// Excess blob gas of the block after `parent` at `timestamp`; `None` before Cancun.
     pub fn next_excess_blob_gas(&self, parent: &Header, timestamp: u64) -> Option<u64> {
         let number = parent.number.saturating_add(1);
-        let is_cancun = self.fork_at(number, timestamp) >= Fork::Cancun;
+        let is_cancun = self.fork_of(number, timestamp, parent.difficulty) >= Fork::Cancun;
         is_cancun.then(|| next_excess_blob_gas(&self.blob_params_at(timestamp), parent))
     }
 
@@ -140,6 +144,7 @@ fn mode_of(genesis: &Genesis) -> Mode {
     match (&config.clique, &config.ethash, config.terminal_total_difficulty) {
         (Some(_), _, _) => Mode::Poa,
         (None, Some(_), None) => Mode::Pow,
+        (None, _, Some(terminal)) if !terminal.is_zero() => Mode::Merged,
         _ => Mode::Dev,
     }
 }
@@ -170,7 +175,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!((spec.chain_id, spec.mode), (5, Mode::Poa));
-        assert_eq!(spec.fork_at(0, 0), Fork::Shanghai);
+        assert_eq!(spec.fork_of(0, 0, U256::ZERO), Fork::Shanghai);
         let limits = |time| {
             let params = spec.blob_params_at(time);
             (params.target_blob_count, params.max_blob_count, params.max_blobs_per_tx)

@@ -144,7 +144,7 @@ mod tests {
     fn every_fork_back_to_london_is_active_from_the_first_block() {
         for fork in Fork::ALL.into_iter().filter(|fork| *fork >= Fork::London) {
             let spec = ChainSpec::from_genesis(dev(fork).genesis()).unwrap();
-            assert_eq!(spec.fork_at(0, 0), fork);
+            assert_eq!(spec.fork_of(0, 0, U256::ZERO), fork);
             let header = spec.genesis_header(B256::ZERO);
             assert_eq!(header.base_fee_per_gas, Some(1_000_000_000));
             assert_eq!(header.withdrawals_root.is_some(), fork >= Fork::Shanghai);

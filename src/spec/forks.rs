@@ -139,8 +139,6 @@ pub(super) struct Schedule {
     by_time: Vec<(Fork, u64)>,
     /// Total difficulty at which proof of work ends.
     terminal_total_difficulty: Option<U256>,
-    /// A block from which the chain is known to be merged.
-    merged_from: Option<u64>,
 }
 
 impl Schedule {
@@ -150,38 +148,27 @@ impl Schedule {
             by_number: by_number(config),
             by_time: by_time(config),
             terminal_total_difficulty: config.terminal_total_difficulty,
-            merged_from: config.merge_netsplit_block,
         };
         check_order(&schedule.by_number)?;
         check_order(&schedule.by_time)?;
         Ok(schedule)
     }
 
-    /// The newest fork that is active, from what number and time alone say. A chain that merges at
-    /// a total difficulty above zero counts as merged from `mergeNetsplitBlock`, or with the first
-    /// fork by time.
-    pub(super) fn at(&self, number: u64, timestamp: u64) -> Fork {
+    /// The newest fork that is active in a block of this height, time and difficulty. A chain with a
+    /// terminal total difficulty above zero is merged from its first block without difficulty, and
+    /// forks by time wait for that ([EIP-3675](https://eips.ethereum.org/EIPS/eip-3675)). Without
+    /// one, forks by time count from genesis.
+    pub(super) fn of(&self, number: u64, timestamp: u64, difficulty: U256) -> Fork {
         let newest = |forks: &[(Fork, u64)], at: u64| {
-            forks.iter().rev().find(|(_, from)| *from <= at).map(|(fork, _)| *fork)
+            let active = forks.iter().rev().find(|(_, from)| *from <= at);
+            active.map_or(Fork::Frontier, |(fork, _)| *fork)
         };
-        let merged = self.terminal_total_difficulty.is_some_and(|ttd| ttd.is_zero())
-            || self.merged_from.is_some_and(|from| number >= from);
-        let by_number = newest(&self.by_number, number).unwrap_or(Fork::Frontier);
-        let merge = if merged { Fork::Paris } else { Fork::Frontier };
-        let by_time = newest(&self.by_time, timestamp).unwrap_or(Fork::Frontier);
-        by_number.max(merge).max(by_time)
-    }
-
-    /// Like [`Schedule::at`] for a chain whose merge depends on the parent's total difficulty: rules
-    /// of the time after proof of work wait for it.
-    pub(super) fn at_total_difficulty(&self, number: u64, timestamp: u64, parent: U256) -> Fork {
+        let by_number = newest(&self.by_number, number);
+        let by_time = newest(&self.by_time, timestamp);
         match self.terminal_total_difficulty {
-            None => self.at(number, timestamp),
-            Some(terminal) if parent >= terminal => self.at(number, timestamp).max(Fork::Paris),
-            Some(_) => {
-                let active = self.by_number.iter().rev().find(|(_, from)| *from <= number);
-                active.map_or(Fork::Frontier, |(fork, _)| *fork)
-            }
+            None => by_number.max(by_time),
+            Some(terminal) if !terminal.is_zero() && !difficulty.is_zero() => by_number,
+            Some(_) => by_number.max(by_time).max(Fork::Paris),
         }
     }
 
@@ -252,20 +239,18 @@ mod tests {
             homestead_block: Some(0),
             london_block: Some(10),
             terminal_total_difficulty: Some(U256::from(1_000)),
-            merge_netsplit_block: Some(20),
             shanghai_time: Some(500),
             osaka_time: Some(900),
             ..Default::default()
         };
         let schedule = Schedule::from_config(&config).unwrap();
-        assert_eq!(schedule.at(9, 100), Fork::Homestead);
-        assert_eq!(schedule.at(10, 100), Fork::London);
-        assert_eq!(schedule.at(20, 100), Fork::Paris);
-        assert_eq!(schedule.at(21, 500), Fork::Shanghai);
-        assert_eq!(schedule.at(21, 900), Fork::Osaka);
-        let by_difficulty = |parent| schedule.at_total_difficulty(12, 499, U256::from(parent));
-        assert_eq!(by_difficulty(999), Fork::London);
-        assert_eq!(by_difficulty(1_000), Fork::Paris);
+        let (work, merged) = (U256::from(7), U256::ZERO);
+        assert_eq!(schedule.of(9, 100, work), Fork::Homestead);
+        assert_eq!(schedule.of(10, 100, work), Fork::London);
+        assert_eq!(schedule.of(10, 900, work), Fork::London);
+        assert_eq!(schedule.of(20, 100, merged), Fork::Paris);
+        assert_eq!(schedule.of(21, 500, merged), Fork::Shanghai);
+        assert_eq!(schedule.of(21, 900, merged), Fork::Osaka);
     }
 
     #[test]

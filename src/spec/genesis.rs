@@ -32,7 +32,7 @@ impl ChainSpec {
     pub fn genesis_header(&self, state_root: B256) -> Header {
         let genesis = &self.genesis;
         let number = genesis.number.unwrap_or(0);
-        let fork = self.fork_at(number, genesis.timestamp);
+        let fork = self.fork_of(number, genesis.timestamp, genesis.difficulty);
         let base_fee = genesis.base_fee_per_gas.and_then(|fee| u64::try_from(fee).ok());
         let since = |first: Fork| fork >= first;
         Header {

@@ -101,7 +101,7 @@ impl Scene {
     /// The next block, 12 seconds later.
     fn template(&self) -> BlockTemplate {
         let timestamp = self.head.timestamp + 12;
-        let fork = self.spec.fork_at(self.head.number + 1, timestamp);
+        let fork = self.spec.fork_of(self.head.number + 1, timestamp, U256::ZERO);
         BlockTemplate {
             parent_hash: self.head.hash_slow(),
             number: self.head.number + 1,
