@@ -112,6 +112,13 @@ impl ChainSpec {
         self.difficulty
     }
 
+    /// The block where the DAO's wei move ([EIP-779](https://eips.ethereum.org/EIPS/eip-779)); `None`
+    /// on a chain without the fork, or against it.
+    pub fn dao_fork_block(&self) -> Option<u64> {
+        let config = &self.genesis.config;
+        config.dao_fork_block.filter(|_| config.dao_fork_support)
+    }
+
     /// Blob limits at `timestamp` in seconds.
     pub fn blob_params_at(&self, timestamp: u64) -> BlobParams {
         self.blobs.at(timestamp)

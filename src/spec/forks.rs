@@ -101,6 +101,14 @@ impl Fork {
     }
 }
 
+impl Fork {
+    /// Do receipts carry the state root after their transaction, rather than a status
+    /// ([EIP-658](https://eips.ethereum.org/EIPS/eip-658))?
+    pub fn has_roots_in_receipts(self) -> bool {
+        self < Self::Byzantium
+    }
+}
+
 impl fmt::Display for Fork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
