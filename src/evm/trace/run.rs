@@ -11,13 +11,13 @@ use super::{
 use crate::{
     evm::{
         BlockState, CallRequest, EvmError, EvmSettings, InvalidTx, Overrides, call::Setting,
-        error::split,
+        error::split, machine::machine,
     },
     spec::ChainSpec,
     state::StateView,
 };
 use alloy_consensus::Header;
-use alloy_evm::{Evm, ToTxEnv, eth::EthEvmBuilder, precompiles::PrecompilesMap};
+use alloy_evm::{Evm, ToTxEnv, precompiles::PrecompilesMap};
 use alloy_primitives::B256;
 use alloy_rpc_types::BlockOverrides;
 use revm::{context::TxEnv, precompile::Precompiles};
@@ -35,7 +35,7 @@ pub struct TraceLimits {
 }
 
 /// The trace of one transaction of a block.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TracedTransaction {
     /// Which one.
@@ -253,9 +253,9 @@ impl Job {
         let env = setting.env.clone();
         let tx = setting.transaction(call)?;
         let tracer = Tracer::new(&self.wanted, &self.limit, 0)?;
-        let builder = EthEvmBuilder::new(setting.state, setting.env);
-        let builder = builder.precompiles(setting.precompiles).inspector(tracer);
-        let mut evm = builder.set_inspect(self.wanted.is_watching()).build();
+        let Setting { state, env: own, fork, precompiles, gas_cap } = setting;
+        let is_watching = self.wanted.is_watching();
+        let mut evm = machine(state, own, fork, Some(precompiles), tracer, is_watching);
         let outcome = evm.transact_raw(tx.clone()).or_else(|error| {
             let invalid = split(error).map_err(|error| self.blame(error.into()))?;
             let context = evm.ctx();
@@ -271,7 +271,7 @@ impl Job {
         let trace = std::mem::take(tracer).finish(finish)?;
         let (mut state, _) = evm.finish();
         state.absorb(outcome.state).map_err(EvmError::from)?;
-        Ok((Setting { state, env, precompiles, gas_cap: setting.gas_cap }, trace))
+        Ok((Setting { state, env, fork, precompiles, gas_cap }, trace))
     }
 
     /// A machine that stopped because of a limit says which.
