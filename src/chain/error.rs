@@ -33,6 +33,9 @@ pub enum ChainError {
         /// The head's height.
         head: u64,
     },
+    /// The state knows the key of an account and not its address.
+    #[error("no preimage found for hash {0}")]
+    UnknownPreimage(B256),
     /// The block was built on a head that is not the head any more.
     #[error("block {number} was built on {parent}, but the head is {head}")]
     StaleParent {

@@ -11,6 +11,7 @@ mod edits;
 mod error;
 mod events;
 mod flush;
+mod inspect;
 mod fork_choice;
 mod import;
 mod import_error;

@@ -243,6 +243,11 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         Ok(self.evm.db_mut().credit(address, amount)?)
     }
 
+    /// Gives the block up and answers what was changed so far.
+    pub fn stop(self) -> StateChanges {
+        self.evm.into_db().into_changes()
+    }
+
     /// Ends the block: withdrawals, then requests.
     pub fn finish(mut self) -> Result<Executed, EvmError> {
         self.credit_withdrawals()?;

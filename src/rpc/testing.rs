@@ -3,12 +3,13 @@
 mod batches;
 mod blocks;
 mod calls;
+mod debug;
 mod sends;
 mod server;
 mod shapes;
 mod state;
 
-use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits};
+use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings, FlushLimits},
     dev::{
@@ -72,6 +73,7 @@ impl TestNode {
             limits,
             fees: FeePolicy::default(),
             ready: Readiness::new(|| Ok(())),
+            verbosity: Verbosity::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }
