@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     primitives::{Block, BlockNumHash},
-    spec::{self, Ancestor, OMMER_ANCESTORS},
+    spec::{self, Ancestor, Mode, OMMER_ANCESTORS},
     storage::{BlocksBatch, SIDE_DEPTH, SideBlock},
 };
+use alloy_consensus::Header;
 use alloy_primitives::{B256, U256};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
@@ -78,6 +79,11 @@ impl Chain {
 }
 
 impl Import<'_> {
+    /// The chain that blocks are imported into.
+    pub const fn chain(&self) -> &Chain {
+        self.chain
+    }
+
     /// Takes in a block; one that extends the head is visible and durable after a commit only.
     ///
     /// # Errors
@@ -251,6 +257,21 @@ impl Chain {
             .map_err(|error| ImportError::invalid(block, error))?;
         spec::check_body(&self.spec, header, &block.body)
             .map_err(|error| ImportError::invalid(block, error))
+    }
+
+    /// Are seals on this chain verified?
+    fn verifies_seals(&self) -> bool {
+        match self.spec.mode {
+            Mode::Pow => true,
+            Mode::Merged => self.settings.verify_seals,
+            Mode::Dev | Mode::Poa | Mode::Bft => false,
+        }
+    }
+
+    /// Does this header carry proof of work that is not looked at?
+    pub fn leaves_seal_unverified(&self, header: &Header) -> bool {
+        let is_proof = matches!(self.spec.mode, Mode::Pow | Mode::Merged);
+        is_proof && !header.difficulty.is_zero() && !self.verifies_seals()
     }
 
     /// Compares the ommers with the ancestors on the block's own branch.

@@ -11,10 +11,10 @@ mod edits;
 mod error;
 mod events;
 mod flush;
-mod inspect;
 mod fork_choice;
 mod import;
 mod import_error;
+mod inspect;
 mod open;
 mod query;
 mod side;
@@ -29,7 +29,7 @@ pub use flush::FlushLimits;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use open::Opened;
-pub use query::Finality;
+pub use query::{ByHand, Finality};
 
 use crate::{evm::EvmSettings, spec::ChainSpec, storage::Storage};
 use arc_swap::ArcSwap;
@@ -50,6 +50,9 @@ pub struct ChainSettings {
     pub trie_nodes: usize,
     /// With `Some(n)`, `safe` and `finalized` are n and 2n blocks behind the head; else the head.
     pub slots_in_an_epoch: u64,
+    /// Verify the seals of imported blocks also where the chain's mode does not ask for it: on a
+    /// chain that has merged since.
+    pub verify_seals: bool,
 }
 
 /// The canonical chain. Shared; every method may be called from any thread.
