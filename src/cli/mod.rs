@@ -7,6 +7,7 @@ mod dev;
 mod failpoints;
 mod logging;
 mod signals;
+mod test;
 
 use crate::config::Settings;
 use clap::{Args, Parser, Subcommand};
@@ -38,6 +39,9 @@ enum Command {
   mainspring dev --ephemeral --port 0           a throw-away chain on a free port
   mainspring dev --block-time 0.5 --order fifo  two blocks a second, first come first served")]
     Dev(Box<DevArgs>),
+    /// Run published tests of Ethereum's rules
+    #[command(subcommand)]
+    Test(test::Test),
     /// Print a completion script for a shell
     #[command(visible_alias = "com")]
     #[command(
@@ -71,6 +75,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         None => dev::run(cli.dev, as_anvil).await,
         Some(Command::Dev(args)) => dev::run(*args, as_anvil).await,
+        Some(Command::Test(test)) => return test::run(&test),
         Some(Command::Completions { shell }) => completions::print(shell),
     };
     match done {
@@ -112,7 +117,7 @@ mod tests {
         match cli.command {
             None => cli.dev.settings,
             Some(Command::Dev(dev)) => dev.settings,
-            Some(Command::Completions { .. }) => panic!("not a chain"),
+            Some(_) => panic!("not a chain"),
         }
     }
 
