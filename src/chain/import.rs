@@ -250,28 +250,23 @@ const fn is_full(branch: &Branch) -> bool {
 }
 
 impl Chain {
-    /// What can be said of a block before its parent's state is known: header, seal, body.
+    /// What can be said of a block before its parent's state is known: header, body, seals.
     fn check(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
         let header = block.header.inner();
         spec::check_header(&self.spec, &parent.header, header, parent.total_difficulty)
             .map_err(|error| ImportError::invalid(block, error))?;
         spec::check_body(&self.spec, header, &block.body)
+            .map_err(|error| ImportError::invalid(block, error))?;
+        let mut sealed = std::iter::once(header).chain(&block.body.ommers);
+        sealed
+            .try_for_each(|header| self.seals.verify(header))
             .map_err(|error| ImportError::invalid(block, error))
-    }
-
-    /// Are seals on this chain verified?
-    fn verifies_seals(&self) -> bool {
-        match self.spec.mode {
-            Mode::Pow => true,
-            Mode::Merged => self.settings.verify_seals,
-            Mode::Dev | Mode::Poa | Mode::Bft => false,
-        }
     }
 
     /// Does this header carry proof of work that is not looked at?
     pub fn leaves_seal_unverified(&self, header: &Header) -> bool {
-        let is_proof = matches!(self.spec.mode, Mode::Pow | Mode::Merged);
-        is_proof && !header.difficulty.is_zero() && !self.verifies_seals()
+        let has_proof = matches!(self.spec.mode, Mode::Pow | Mode::Merged);
+        has_proof && !header.difficulty.is_zero() && !self.seals.checks(header)
     }
 
     /// Compares the ommers with the ancestors on the block's own branch.

@@ -31,7 +31,7 @@ pub use import_error::{ImportError, InvalidBlock};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 
-use crate::{evm::EvmSettings, spec::ChainSpec, storage::Storage};
+use crate::{consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, storage::Storage};
 use arc_swap::ArcSwap;
 use branch::Branch;
 use parking_lot::Mutex;
@@ -60,6 +60,7 @@ pub struct ChainSettings {
 pub struct Chain {
     spec: Arc<ChainSpec>,
     settings: ChainSettings,
+    seals: SealPolicy,
     storage: Storage,
     clock: Clock,
     visible: ArcSwap<Visible>,

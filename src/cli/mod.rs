@@ -13,6 +13,7 @@ mod logging;
 mod node;
 mod progress;
 mod signals;
+mod test;
 
 use crate::config::Settings;
 use clap::{Args, Parser, Subcommand};
@@ -69,6 +70,9 @@ elsewhere: the export stops there and names it."
     /// Serve a stored chain
     #[command(after_help = "Example: mainspring node --datadir ./chain --http.port 8545 --no-seal")]
     Node(Box<NodeArgs>),
+    /// Run published tests of Ethereum's rules
+    #[command(subcommand)]
+    Test(test::Test),
     /// Print a completion script for a shell
     #[command(visible_alias = "com")]
     #[command(
@@ -106,6 +110,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Node(args)) => node::run(*args).await,
+        Some(Command::Test(test)) => return test::run(&test),
         Some(Command::Completions { shell }) => completions::print(shell),
     };
     match done {
