@@ -9,6 +9,7 @@ mod edits;
 mod error;
 mod events;
 mod flush;
+mod foundation;
 mod open;
 mod query;
 mod unwind;

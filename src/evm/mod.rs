@@ -19,6 +19,7 @@ mod invalid;
 mod overrides;
 mod requests;
 mod revert;
+pub mod simulate;
 
 pub use access_list::{AccessListOutcome, create_access_list};
 pub use block_state::BlockState;

@@ -6,6 +6,7 @@ mod calls;
 mod sends;
 mod server;
 mod shapes;
+mod simulations;
 mod state;
 
 use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits};

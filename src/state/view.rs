@@ -2,12 +2,15 @@
 
 use super::{Overlay, StateError};
 use crate::{
-    primitives::{Account, StorageId},
+    primitives::{Account, StateChanges, StorageId},
     storage::{BlocksReader, StateReader, Storage},
 };
 use alloy_consensus::constants::KECCAK_EMPTY;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::AddressMap};
-use std::cell::{OnceCell, RefCell};
+use std::{
+    cell::{OnceCell, RefCell},
+    sync::Arc,
+};
 
 /// The state as of one block: the newest blocks' changes over versioned rows. It holds a read
 /// transaction, so it should not be kept for long.
@@ -37,6 +40,14 @@ impl StateView {
     /// The block this view is of.
     pub const fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The same view with the changes of a block that was never appended on top. It stays a view of
+    /// [`StateView::number`] below them.
+    pub fn under(mut self, block: u64, changes: Arc<StateChanges>) -> Self {
+        self.overlay.push(block, changes);
+        self.storage_ids.take();
+        self
     }
 
     /// The read transaction below, for the trie.
