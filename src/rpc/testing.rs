@@ -73,6 +73,7 @@ impl TestNode {
             dev: Arc::new(dev),
             limits,
             fees: FeePolicy::default(),
+            namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
         });
@@ -157,6 +158,7 @@ fn chain_settings() -> ChainSettings {
         flush: FlushLimits::default(),
         trie_nodes: 10_000,
         slots_in_an_epoch: 0,
+        verify_seals: false,
     }
 }
 
