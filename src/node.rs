@@ -15,7 +15,9 @@ use crate::{
     evm::EvmSettings,
     pool::{Limits, Order, Pool, PoolError},
     primitives::SealedHeader,
-    rpc::{self, FeePolicy, Readiness, RpcContext, RpcLimits, ServeError, ServerSettings},
+    rpc::{
+        self, FeePolicy, Readiness, RpcContext, RpcLimits, ServeError, ServerSettings, Verbosity,
+    },
     sealer::{Mode, Sealer, SealerHandle, SealerSettings},
     spec::{ChainSpec, Fork, SpecError, dev::DevGenesis},
     storage::StorageError,
@@ -126,8 +128,8 @@ pub struct NodeHandle {
     _directory: Directory,
 }
 
-/// Starts a development node. It listens when this returns.
-pub async fn start(config: Config) -> Result<NodeHandle, NodeError> {
+/// Starts a development node. It listens when this returns. `verbosity` changes the level of the log.
+pub async fn start(config: Config, verbosity: Verbosity) -> Result<NodeHandle, NodeError> {
     let accounts = Arc::new(config.accounts.derive()?);
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
@@ -159,6 +161,7 @@ pub async fn start(config: Config) -> Result<NodeHandle, NodeError> {
         limits: rpc_limits(&config),
         fees: fee_policy(&config),
         ready: readiness(&chain, &handle),
+        verbosity,
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());

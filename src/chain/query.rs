@@ -2,7 +2,7 @@
 
 use super::{Chain, ChainError, ChainEvent, Clock, visible::Visible};
 use crate::{
-    evm::{BlockExecutor, BlockTemplate, EvmSettings},
+    evm::{BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
     primitives::{Block, Receipt, SealedHeader, Transaction},
     spec::ChainSpec,
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
@@ -182,6 +182,26 @@ impl Chain {
         Ok(None)
     }
 
+    /// What it takes to execute a block again; `None` for genesis, and for a block whose parent is
+    /// not canonical.
+    pub fn replay_of(&self, block: Block) -> Result<Option<Replay>, ChainError> {
+        let number = block.number();
+        if number <= self.first() || number > self.head().number + 1 {
+            return Ok(None);
+        }
+        let view = self.state_at(number - 1)?;
+        let is_stored = self.header(number)?.is_some_and(|stored| stored.seal() == block.hash());
+        let edits = match is_stored {
+            true => self.storage.blocks.reader()?.edits(number)?,
+            false => Vec::new(),
+        };
+        let edits = edits_to_changes(&view, &edits)?;
+        // Looked up last: whoever replaced the parent meanwhile replaced its header with it.
+        let parent = self.header(number - 1)?;
+        let is_over_parent = parent.is_some_and(|parent| parent.seal() == block.header.parent_hash);
+        Ok(is_over_parent.then_some(Replay { view, edits, block }))
+    }
+
     /// The head, and read transactions that it lies over.
     pub(super) fn visible_readers<const N: usize>(
         &self,
@@ -214,7 +234,7 @@ impl Chain {
         self.spec.genesis.number.unwrap_or(0)
     }
 
-    fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
+    pub(super) fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
         if (self.first()..=visible.number()).contains(&number) {
             return Ok(());
         }

@@ -46,9 +46,9 @@ pub(super) enum DevError {
 /// Starts the node, tells what it started, and waits for ctrl-c, SIGTERM or the node's own end.
 pub(super) async fn run(args: DevArgs, as_anvil: bool) -> Result<(), DevError> {
     let config = Config::from_settings(settings(args, as_anvil)?)?;
-    logging::init(&config.output);
+    let verbosity = logging::init(&config.output);
     let stop = signals::stop_requested();
-    let node = node::start(config.clone()).await?;
+    let node = node::start(config.clone(), verbosity).await?;
     announce(&config, &node, as_anvil)?;
     tokio::select! {
         requested = stop => requested.map_err(DevError::Signals)?,

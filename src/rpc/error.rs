@@ -3,13 +3,14 @@
 use crate::{
     chain::ChainError,
     dev::{DevError, accounts::AccountsError},
-    evm::{CallError, revert_message},
+    evm::{CallError, InvalidTx, revert_message, simulate::SimulationError, trace::TraceError},
     pool::PoolError,
-    primitives::DecodeError,
+    primitives::{BlockDecodeError, DecodeError},
     sealer::SealError,
     state::StateError,
 };
-use alloy_primitives::{Address, Bytes, hex};
+use alloy_eips::BlockId;
+use alloy_primitives::{Address, B256, Bytes, hex};
 use jsonrpsee::types::{
     ErrorObjectOwned,
     error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE},
@@ -35,6 +36,57 @@ pub enum RpcError {
     /// No block has that hash or number (logs, receipts).
     #[error("unknown block")]
     UnknownBlock,
+    /// No block has that number or hash (`debug_*`, `trace_*`).
+    #[error("block {} not found", name(.0))]
+    BlockNotFound(BlockId),
+    /// No mined transaction has that hash (`debug_*`).
+    #[error("transaction not found")]
+    TransactionNotFound,
+    /// Genesis was not executed.
+    #[error("genesis is not traceable")]
+    GenesisTrace,
+    /// A traced call in a block that does not exist yet.
+    #[error("tracing on top of pending is not supported")]
+    TraceOnPending,
+    /// Nothing was traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// Raw bytes that are no block.
+    #[error(transparent)]
+    DecodeBlock(#[from] BlockDecodeError),
+    /// A place in a block where no transaction is.
+    #[error("transaction index {index} out of range for block {block}")]
+    TransactionIndex {
+        /// The place.
+        index: usize,
+        /// The block.
+        block: B256,
+    },
+    /// Nothing is known whose hash this is.
+    #[error("unknown preimage")]
+    UnknownPreimage,
+    /// The first block has nothing before it.
+    #[error("block {0} has no parent")]
+    NoParent(u64),
+    /// A comparison of two blocks that runs backwards.
+    #[error("start block height ({start}) must be less than end block height ({end})")]
+    BlockOrder {
+        /// The older block.
+        start: u64,
+        /// The newer block.
+        end: u64,
+    },
+    /// A search between a block and itself.
+    #[error("from and to needs to be different")]
+    SameBlock,
+    /// A dump of accounts with too much storage.
+    #[error(
+        "the accounts have more than {0} slots together; ask for fewer accounts, leave the storage out, or use debug_storageRangeAt"
+    )]
+    DumpTooLarge(usize),
+    /// The log's level belongs to another program.
+    #[error("the level of the log cannot be changed here")]
+    FixedLog,
     /// The first block of a log search comes after the last.
     #[error("invalid block range params")]
     InvalidBlockRange,
@@ -152,6 +204,9 @@ pub enum RpcError {
     /// The call could not be made, or has no estimate.
     #[error(transparent)]
     Call(CallError),
+    /// Blocks could not be simulated.
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
     /// The pool turned the transaction away.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -172,6 +227,14 @@ pub enum RpcError {
     WorkerLost,
 }
 
+/// A block as geth names it in its errors: `#` and a number, a tag, or a hash.
+fn name(block: &BlockId) -> String {
+    match block {
+        BlockId::Number(tag) => tag.as_number().map_or(tag.to_string(), |it| format!("#{it}")),
+        BlockId::Hash(hash) => hash.block_hash.to_string(),
+    }
+}
+
 impl RpcError {
     /// The JSON-RPC error code.
     pub fn code(&self) -> i32 {
@@ -182,10 +245,13 @@ impl RpcError {
             | Self::TooManyLogs { .. }
             | Self::TooManyLogsInBlock { .. }
             | Self::TooManySlots(_)
+            | Self::DumpTooLarge(_)
             | Self::TooManyBlocks { .. }
             | Self::TooLarge(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
+            Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::WorkerLost => INTERNAL_ERROR_CODE,
+            Self::Simulation(error) => simulation_code(error),
             _ => SERVER_ERROR,
         }
     }
@@ -195,6 +261,33 @@ impl RpcError {
         match self {
             Self::Reverted(output) => Some(hex::encode_prefixed(output)),
             _ => None,
+        }
+    }
+}
+
+/// The codes of `eth_simulateV1`
+/// ([execution-apis](https://github.com/ethereum/execution-apis/blob/main/docs-api/docs/ethsimulatev1-notes.mdx)).
+const fn simulation_code(error: &SimulationError) -> i32 {
+    match error {
+        SimulationError::Empty | SimulationError::TooLarge { .. } => INVALID_PARAMS_CODE,
+        SimulationError::TooManyBlocks { .. } | SimulationError::GasCap { .. } => -38026,
+        SimulationError::BlockNumber { .. } => -38020,
+        SimulationError::BlockTimestamp { .. } => -38021,
+        SimulationError::BlockGas { .. } => -38015,
+        SimulationError::Invalid { source, .. } => match source {
+            InvalidTx::NonceTooLow { .. } => -38010,
+            InvalidTx::NonceTooHigh { .. } => -38011,
+            InvalidTx::FeeCapTooLow { .. } => -38012,
+            InvalidTx::IntrinsicGas { .. } | InvalidTx::FloorDataGas { .. } => -38013,
+            InvalidTx::InsufficientFunds { .. } | InvalidTx::CostOverflow { .. } => -38014,
+            InvalidTx::ExceedsBlockGasLimit { .. } => -38015,
+            InvalidTx::SenderNotEoa { .. } => -38024,
+            InvalidTx::InitCodeTooLong { .. } => -38025,
+            InvalidTx::TipAboveFeeCap { .. } => INVALID_PARAMS_CODE,
+            _ => INTERNAL_ERROR_CODE,
+        },
+        SimulationError::Call(_) | SimulationError::Evm(_) | SimulationError::Trie(_) => {
+            SERVER_ERROR
         }
     }
 }
@@ -246,6 +339,17 @@ mod tests {
         reads(RpcError::UnknownBlock, -32000, "unknown block");
         let beyond = RpcError::BeyondHead { requested: 9, head: 4 };
         reads(beyond, -32000, "request beyond head block: requested 9, head 4");
+    }
+
+    #[test]
+    fn blocks_are_named_as_geth_names_them() {
+        reads(RpcError::BlockNotFound(9.into()), -32000, "block #9 not found");
+        let hash = B256::repeat_byte(7);
+        reads(RpcError::BlockNotFound(hash.into()), -32000, &format!("block {hash} not found"));
+        let order = RpcError::BlockOrder { start: 4, end: 4 };
+        reads(order, -32000, "start block height (4) must be less than end block height (4)");
+        let index = RpcError::TransactionIndex { index: 3, block: hash };
+        reads(index, -32000, &format!("transaction index 3 out of range for block {hash}"));
     }
 
     #[test]

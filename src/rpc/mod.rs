@@ -10,10 +10,12 @@
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
-//! | `eth`, `net`, `web3`, `evm`, `anvil` | one documented trait a namespace or a part of it |
+//! | `verbosity` | how much does the log say? |
+//! | `eth`, `net`, `web3`, `evm`, `anvil`, `debug` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
 mod convert;
+pub mod debug;
 pub mod error;
 pub mod eth;
 pub mod evm;
@@ -26,12 +28,14 @@ mod resolve;
 mod server;
 #[cfg(test)]
 mod testing;
+mod verbosity;
 pub mod web3;
 
 pub use error::RpcError;
 pub use health::Readiness;
 pub use limits::{FeePolicy, RpcLimits};
 pub use server::{ServeError, ServerSettings, serve};
+pub use verbosity::Verbosity;
 
 use crate::{
     chain::Chain,
@@ -65,6 +69,8 @@ pub struct RpcContext {
     pub fees: FeePolicy,
     /// Asked by `/ready`.
     pub ready: Readiness,
+    /// The level of the log.
+    pub verbosity: Verbosity,
 }
 
 /// The implementation of every trait: the context, and the line in which heavy calls wait.
@@ -120,9 +126,13 @@ impl Api {
     /// Every method under every name.
     pub fn methods(&self) -> Methods {
         let mut methods = eth::methods(self);
-        for more in
-            [net::methods(self), web3::methods(self), evm::methods(self), anvil::methods(self)]
-        {
+        for more in [
+            net::methods(self),
+            web3::methods(self),
+            evm::methods(self),
+            anvil::methods(self),
+            debug::methods(self),
+        ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }
         let modules = modules(&methods);

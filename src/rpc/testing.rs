@@ -3,12 +3,14 @@
 mod batches;
 mod blocks;
 mod calls;
+mod debug;
 mod sends;
 mod server;
 mod shapes;
+mod simulations;
 mod state;
 
-use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits};
+use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings, FlushLimits},
     dev::{
@@ -72,6 +74,7 @@ impl TestNode {
             limits,
             fees: FeePolicy::default(),
             ready: Readiness::new(|| Ok(())),
+            verbosity: Verbosity::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }

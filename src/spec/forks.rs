@@ -180,6 +180,11 @@ impl Schedule {
         }
     }
 
+    /// Has a fork by number begun at this block?
+    pub(super) fn has_begun(&self, fork: Fork, number: u64) -> bool {
+        self.by_number.iter().any(|(each, from)| *each == fork && *from <= number)
+    }
+
     /// When a fork by time begins.
     pub(super) fn time_of(&self, fork: Fork) -> Option<u64> {
         self.by_time.iter().find(|(each, _)| *each == fork).map(|(_, from)| *from)
