@@ -71,9 +71,10 @@ fn traces(node: &Running, number: u64, wanted: Value) -> Result<Value, TraceErro
     Ok(serde_json::to_value(traced).unwrap())
 }
 
-/// Compares the four tracers' answers about a transaction with a file that was checked by hand.
+/// Compares the tracers' answers about a transaction with a file that was checked by hand.
+/// `MAINSPRING_BLESS=1` writes the file instead; read what changed before you believe it.
 #[track_caller]
-fn is_golden(node: &Running, transaction: &Transaction, name: &str, golden: &str) {
+fn is_golden(node: &Running, transaction: &Transaction, name: &str) {
     let hash = transaction.hash();
     let ask = |wanted| trace(node, hash, wanted).unwrap();
     let place = node.chain.locate(hash).unwrap().unwrap();
@@ -92,17 +93,14 @@ fn is_golden(node: &Running, transaction: &Transaction, name: &str, golden: &str
         "prestateTracer diff":
             ask(json!({ "tracer": "prestateTracer", "tracerConfig": { "diffMode": true } })),
     });
-    let wanted: Value = serde_json::from_str(golden).unwrap_or_default();
+    let file = format!("{}/tests/it/golden/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("MAINSPRING_BLESS").is_some() {
+        std::fs::write(&file, format!("{answers:#}\n")).unwrap();
+    }
+    let wanted: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     for (tracer, answer) in answers.as_object().unwrap() {
         assert_eq!(*answer, wanted[tracer], "{name}, {tracer}:\n{answer:#}");
     }
-}
-
-macro_rules! golden {
-    ($node:expr, $transaction:expr, $name:literal) => {
-        let file = include_str!(concat!("../golden/", $name, ".json"));
-        is_golden($node, $transaction, $name, file);
-    };
 }
 
 #[test]
@@ -110,7 +108,7 @@ fn creations_read_as_in_geth() {
     let node = start();
     let tx = call(0, CREATOR, 5, Bytes::new());
     mine(&node, std::slice::from_ref(&tx));
-    golden!(&node, &tx, "creations");
+    is_golden(&node, &tx, "creations");
 }
 
 #[test]
@@ -118,7 +116,7 @@ fn calls_of_every_kind_and_their_logs_read_as_in_geth() {
     let node = start();
     let tx = call(0, PROXY, 9, Bytes::new());
     mine(&node, std::slice::from_ref(&tx));
-    golden!(&node, &tx, "calls");
+    is_golden(&node, &tx, "calls");
 }
 
 #[test]
@@ -126,7 +124,7 @@ fn failures_read_as_in_geth() {
     let node = start();
     let tx = call(0, FAILER, 0, Bytes::new());
     mine(&node, std::slice::from_ref(&tx));
-    golden!(&node, &tx, "failures");
+    is_golden(&node, &tx, "failures");
 }
 
 #[test]
@@ -135,7 +133,7 @@ fn a_destruction_reads_as_in_geth() {
     let tx = call(0, MORTAL, 7, Bytes::new());
     mine(&node, std::slice::from_ref(&tx));
     assert_eq!(node.account(HEIR).1, U256::from(7));
-    golden!(&node, &tx, "destruction");
+    is_golden(&node, &tx, "destruction");
 }
 
 #[test]
@@ -143,10 +141,10 @@ fn a_delegation_reads_as_in_geth() {
     let node = start();
     let set = delegate(&key(1), 0, (&key(2), 0), PROXY);
     mine(&node, std::slice::from_ref(&set));
-    golden!(&node, &set, "delegation");
+    is_golden(&node, &set, "delegation");
     let used = call(0, key(2).address(), 9, Bytes::new());
     mine(&node, std::slice::from_ref(&used));
-    golden!(&node, &used, "delegated");
+    is_golden(&node, &used, "delegated");
 }
 
 #[test]
