@@ -162,6 +162,7 @@ impl Import<'_> {
 
     fn place_once(&mut self, block: &Block) -> Result<Imported, ImportError> {
         let chain = self.chain;
+        chain.writer.lock().check()?;
         let at = block.num_hash();
         if chain.header(at.number)?.is_some_and(|header| header.seal() == at.hash) {
             return Ok(Imported::Known);
@@ -239,23 +240,17 @@ impl Import<'_> {
 }
 
 const fn is_full(branch: &Branch) -> bool {
-    branch.blocks.len() >= BATCH_BLOCKS
-        || branch.bytes >= BATCH_BYTES
-        || branch.gas >= BATCH_GAS
+    branch.blocks.len() >= BATCH_BLOCKS || branch.bytes >= BATCH_BYTES || branch.gas >= BATCH_GAS
 }
 
 impl Chain {
     /// What can be said of a block before its parent's state is known: header, seal, body.
     fn check(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
         let header = block.header.inner();
-        let invalid = |reason| ImportError::invalid(block, reason);
         spec::check_header(&self.spec, &parent.header, header, parent.total_difficulty)
-            .map_err(|error| invalid(error.into()))?;
-        spec::check_body(&self.spec, header, &block.body).map_err(|error| invalid(error.into()))?;
-        for header in std::iter::once(header).chain(&block.body.ommers) {
-            self.check_seal(header).map_err(|error| invalid(error.into()))?;
-        }
-        Ok(())
+            .map_err(|error| ImportError::invalid(block, error))?;
+        spec::check_body(&self.spec, header, &block.body)
+            .map_err(|error| ImportError::invalid(block, error))
     }
 
     /// Compares the ommers with the ancestors on the block's own branch.
@@ -272,7 +267,7 @@ impl Chain {
     /// The nearest blocks of a branch and of the canonical chain below it, newest first.
     fn ancestors(&self, branch: &Branch) -> Result<Vec<Ancestor>, ChainError> {
         let ancestor = |block: &Block| Ancestor {
-            header: block.header.clone(),
+            header: block.header.as_ref().clone(),
             ommers: block.body.ommers.clone(),
         };
         let own = branch.blocks.iter().rev().map(|recent: &Arc<Recent>| &recent.stored.block);
@@ -294,13 +289,11 @@ impl Chain {
     ) -> Result<Arc<Recent>, ImportError> {
         for _ in 0..ATTEMPTS {
             match self.execute_on(branch, block) {
-                Err(error) if error.is_stale_trie() => {
-                    match self.execute_again_on_base(branch) {
-                        Ok(anew) => *branch = anew,
-                        Err(error) if error.is_stale_trie() => {}
-                        Err(error) => return Err(error),
-                    }
-                }
+                Err(error) if error.is_stale_trie() => match self.execute_again_on_base(branch) {
+                    Ok(anew) => *branch = anew,
+                    Err(error) if error.is_stale_trie() => {}
+                    Err(error) => return Err(error),
+                },
                 done => return done,
             }
         }
@@ -312,7 +305,10 @@ impl Chain {
         let writer = self.writer.lock();
         writer.check()?;
         let side = SideBlock { block: block.clone(), total_difficulty };
-        Ok(self.storage.blocks.commit(&BlocksBatch { side_added: &[side], ..Default::default() })?)
+        Ok(self
+            .storage
+            .blocks
+            .commit(&BlocksBatch { side_added: &[side], ..Default::default() })?)
     }
 
     /// Difficulty of the canonical block at `number` and all before it; blocks after the merge add

@@ -2,7 +2,6 @@
 
 use super::ChainError;
 use crate::{
-    consensus::SealError,
     evm::EvmError,
     primitives::{Block, BlockNumHash},
     spec::{BodyError, HeaderError, OmmerError},
@@ -69,9 +68,6 @@ pub enum InvalidBlock {
     /// A rule of headers.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// Its seal proves no work.
-    #[error(transparent)]
-    Seal(#[from] SealError),
     /// A rule of bodies.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -96,7 +92,6 @@ impl InvalidBlock {
     pub fn rule(&self) -> &'static str {
         match self {
             Self::Header(error) => error.rule(),
-            Self::Seal(_) => "InvalidSeal",
             Self::Body(error) => error.rule(),
             Self::Ommers(error) => error.rule(),
             Self::Execution(error) => execution_rule(error),
@@ -129,6 +124,8 @@ impl ImportError {
     pub(super) fn executing(block: &Block, error: EvmError) -> Self {
         match error {
             EvmError::State(error) => Self::Chain(error.into()),
+            EvmError::Trie(error) => Self::Chain(error.into()),
+            EvmError::NoTrie { .. } => Self::Chain(error.into()),
             error => Self::invalid(block, error),
         }
     }

@@ -46,6 +46,10 @@ impl Chain {
                     given: genesis.block.hash(),
                 });
             }
+            // Made before total difficulties were stored.
+            Some(stored) if genesis.lacks_total_difficulty(&stored, &storage)? => {
+                genesis.store_block(&storage)?;
+            }
             Some(_) => {}
         }
         if storage.state.reader()?.head()?.is_none() {
@@ -84,6 +88,7 @@ impl Chain {
             visible: ArcSwap::from_pointee(visible),
             writer: WriterState::default().into(),
             state_writer: Default::default(),
+            side: Default::default(),
             flush: FlushSignal::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
         })
@@ -209,6 +214,15 @@ impl Genesis {
             trie: TrieChanges { rows: trie.rows_since(None), ..Default::default() },
             next_storage_id: ids.next(),
         })
+    }
+
+    fn lacks_total_difficulty(
+        &self,
+        stored: &SealedHeader,
+        storage: &Storage,
+    ) -> Result<bool, ChainError> {
+        let total = storage.blocks.reader()?.total_difficulty(stored.number)?;
+        Ok(total < stored.difficulty)
     }
 
     fn store_block(&self, storage: &Storage) -> Result<(), ChainError> {

@@ -21,8 +21,9 @@ mod machine;
 mod overrides;
 mod requests;
 mod revert;
-pub mod trace;
 mod roots;
+pub mod simulate;
+pub mod trace;
 
 pub use access_list::{AccessListOutcome, create_access_list};
 pub use block_state::BlockState;

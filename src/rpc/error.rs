@@ -3,7 +3,7 @@
 use crate::{
     chain::ChainError,
     dev::{DevError, accounts::AccountsError},
-    evm::{CallError, revert_message, trace::TraceError},
+    evm::{CallError, InvalidTx, revert_message, simulate::SimulationError, trace::TraceError},
     pool::PoolError,
     primitives::{BlockDecodeError, DecodeError},
     sealer::SealError,
@@ -204,6 +204,9 @@ pub enum RpcError {
     /// The call could not be made, or has no estimate.
     #[error(transparent)]
     Call(CallError),
+    /// Blocks could not be simulated.
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
     /// The pool turned the transaction away.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -248,6 +251,7 @@ impl RpcError {
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::WorkerLost => INTERNAL_ERROR_CODE,
+            Self::Simulation(error) => simulation_code(error),
             _ => SERVER_ERROR,
         }
     }
@@ -257,6 +261,33 @@ impl RpcError {
         match self {
             Self::Reverted(output) => Some(hex::encode_prefixed(output)),
             _ => None,
+        }
+    }
+}
+
+/// The codes of `eth_simulateV1`
+/// ([execution-apis](https://github.com/ethereum/execution-apis/blob/main/docs-api/docs/ethsimulatev1-notes.mdx)).
+const fn simulation_code(error: &SimulationError) -> i32 {
+    match error {
+        SimulationError::Empty | SimulationError::TooLarge { .. } => INVALID_PARAMS_CODE,
+        SimulationError::TooManyBlocks { .. } | SimulationError::GasCap { .. } => -38026,
+        SimulationError::BlockNumber { .. } => -38020,
+        SimulationError::BlockTimestamp { .. } => -38021,
+        SimulationError::BlockGas { .. } => -38015,
+        SimulationError::Invalid { source, .. } => match source {
+            InvalidTx::NonceTooLow { .. } => -38010,
+            InvalidTx::NonceTooHigh { .. } => -38011,
+            InvalidTx::FeeCapTooLow { .. } => -38012,
+            InvalidTx::IntrinsicGas { .. } | InvalidTx::FloorDataGas { .. } => -38013,
+            InvalidTx::InsufficientFunds { .. } | InvalidTx::CostOverflow { .. } => -38014,
+            InvalidTx::ExceedsBlockGasLimit { .. } => -38015,
+            InvalidTx::SenderNotEoa { .. } => -38024,
+            InvalidTx::InitCodeTooLong { .. } => -38025,
+            InvalidTx::TipAboveFeeCap { .. } => INVALID_PARAMS_CODE,
+            _ => INTERNAL_ERROR_CODE,
+        },
+        SimulationError::Call(_) | SimulationError::Evm(_) | SimulationError::Trie(_) => {
+            SERVER_ERROR
         }
     }
 }
