@@ -48,7 +48,7 @@ async fn struct_logs_show_what_was_asked_for() {
     assert_eq!(all.len(), logs.len());
     assert!(all.iter().all(|log| log.get("stack").is_none() && log.get("storage").is_none()));
     let last = all.last().unwrap();
-    assert_eq!(last["memory"], json!([format!("0x00000005{:056x}", 5)]));
+    assert_eq!(last["memory"], json!([format!("0x{:064x}", 5)]));
     assert_eq!(last["returnData"], "0x00000005");
     assert!(all[0].get("memory").is_none());
 
@@ -92,6 +92,10 @@ async fn scripts_trace_and_their_faults_are_told() {
     assert_eq!(count, json!(logs));
     let setup = "{setup: function(config) { this.config = JSON.parse(config) }, fault: function() {}, \
                  result: function() { return this.config.word }}";
+    let list = "{fault: function() {}, result: function() { \
+                return [1, 'two', {three: [null, true, undefined]}, bigInt(5), undefined, 0.5] }}";
+    let list = traced(&node, &hash, json!({ "tracer": list })).await;
+    assert_eq!(list, json!([1, "two", { "three": [null, true, null] }, "5", null, 0.5]));
     let config = json!({ "tracer": setup, "tracerConfig": { "word": "hello" } });
     assert_eq!(traced(&node, &hash, config).await, "hello");
     let calls = "{all: [], enter: function(f) { this.all.push(f.getType() + toHex(f.getTo())) }, \
@@ -113,10 +117,23 @@ async fn scripts_trace_and_their_faults_are_told() {
     assert_eq!(text, "trace object must expose a function result()");
     let thrown = "{step: function() { throw 'enough' }, fault: function() {}, result: function() { return 1 }}";
     assert_eq!(broken(thrown).await.1, "enough    in server-side tracer function 'step'");
-    let huge = "{fault: function() {}, result: function() { return 'x'.repeat(30000000) }}";
-    assert!(broken(huge).await.1.starts_with("trace is larger than "), "the answer is bounded");
-    let deep = "(".repeat(100_000);
+    let huge =
+        "{fault: function() {}, result: function() { return 'x'.repeat(150000).repeat(200) }}";
+    let (_, text) = broken(huge).await;
+    assert!(text.starts_with("trace is larger than "), "{:.200}", text);
+    for endless in ["a = []; for (;;) a = [a]", "var a = []; a[0] = a; return a"] {
+        let code = format!("{{fault: function() {{}}, result: function() {{ {endless} }}}}");
+        assert_eq!(broken(&code).await.0, -32000, "{endless}");
+    }
+    let nested = "{fault: function() {}, result: function() { var a = []; \
+                  for (var i = 0; i < 150000; i++) a = [a]; return a }}";
+    assert_eq!(broken(nested).await.0, -32000, "a list in a list in a list");
+    let deep = "(".repeat(60_000);
     assert!(broken(&deep).await.1.contains("nests more than"));
+    for chain in ["!", "a=>", "if(1)", "1?1:", "-~"] {
+        let code = format!("{{result: function() {{ {} 1 }}}}", chain.repeat(60_000 / chain.len()));
+        assert_eq!(broken(&code).await.0, -32000, "{chain}");
+    }
     let long = format!("{{/*{}*/}}", "x".repeat(200_000));
     assert!(broken(&long).await.1.contains("bytes of code"));
 }
