@@ -8,6 +8,7 @@ mod sends;
 mod server;
 mod shapes;
 mod state;
+mod trace;
 
 use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
