@@ -3,15 +3,22 @@
 //! What a reader sees is one immutable [`visible::Visible`] that is swapped when a block is durable: no
 //! reader ever sees half a block. Writers take [`Chain::writer`] one after the other.
 
+mod adopt;
 mod append;
+mod bad_blocks;
+mod branch;
 mod clock;
 mod edits;
 mod error;
 mod events;
 mod flush;
+mod fork_choice;
+mod import;
+mod import_error;
 mod inspect;
 mod open;
 mod query;
+mod side;
 mod unwind;
 mod visible;
 
@@ -20,11 +27,14 @@ pub use clock::{Clock, ClockState, genesis_time};
 pub use error::ChainError;
 pub use events::ChainEvent;
 pub use flush::FlushLimits;
+pub use import::{Import, Imported};
+pub use import_error::{ImportError, InvalidBlock};
 pub use open::Opened;
 pub use query::Finality;
 
 use crate::{evm::EvmSettings, spec::ChainSpec, storage::Storage};
 use arc_swap::ArcSwap;
+use branch::Branch;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -55,6 +65,10 @@ pub struct Chain {
     writer: Mutex<append::WriterState>,
     /// Held while rows are written to or removed from `state`.
     state_writer: Mutex<()>,
+    /// Held while blocks from outside are imported: one import after the other.
+    side: Mutex<side::SideBranches>,
     flush: flush::FlushSignal,
     events: broadcast::Sender<ChainEvent>,
+    /// Refused by imports.
+    bad_blocks: bad_blocks::BadBlocks,
 }

@@ -46,6 +46,10 @@ impl Chain {
                     given: genesis.block.hash(),
                 });
             }
+            // Made before total difficulties were stored.
+            Some(stored) if genesis.lacks_total_difficulty(&stored, &storage)? => {
+                genesis.store_block(&storage)?;
+            }
             Some(_) => {}
         }
         if storage.state.reader()?.head()?.is_none() {
@@ -84,8 +88,10 @@ impl Chain {
             visible: ArcSwap::from_pointee(visible),
             writer: WriterState::default().into(),
             state_writer: Default::default(),
+            side: Default::default(),
             flush: FlushSignal::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
+            bad_blocks: Default::default(),
         })
     }
 
@@ -162,7 +168,10 @@ impl Chain {
         let context = self.build_context()?;
         let edits = edits_to_changes(&context.view, &edits)?;
         let (view, trie) = context.split();
-        let mut executed = evm::execute(&self.spec, limits, view, edits, &block)?;
+        let header = &block.header;
+        let fork = self.spec.fork_of(header.number, header.timestamp, header.difficulty);
+        let roots = trie.for_receipts(fork);
+        let mut executed = evm::execute(&self.spec, limits, view, edits, &block, roots)?;
         evm::check(block.header.inner(), &executed)?;
         let (root, step) = trie.root(&mut executed.changes)?;
         if root != block.header.state_root {
@@ -206,6 +215,15 @@ impl Genesis {
             trie: TrieChanges { rows: trie.rows_since(None), ..Default::default() },
             next_storage_id: ids.next(),
         })
+    }
+
+    fn lacks_total_difficulty(
+        &self,
+        stored: &SealedHeader,
+        storage: &Storage,
+    ) -> Result<bool, ChainError> {
+        let total = storage.blocks.reader()?.total_difficulty(stored.number)?;
+        Ok(total < stored.difficulty)
     }
 
     fn store_block(&self, storage: &Storage) -> Result<(), ChainError> {

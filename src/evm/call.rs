@@ -6,12 +6,16 @@ use super::{
     env::{block_env, rules},
     error::{ReadError, split},
     halt::HaltProbe,
+    machine::machine,
     overrides,
 };
-use crate::{spec::ChainSpec, state::StateView};
+use crate::{
+    spec::{ChainSpec, Fork},
+    state::StateView,
+};
 use alloy_consensus::Header;
 use alloy_eips::eip2930::AccessList;
-use alloy_evm::{Evm, EvmEnv, eth::EthEvm, eth::EthEvmBuilder, precompiles::PrecompilesMap};
+use alloy_evm::{Evm, EvmEnv, eth::EthEvm, precompiles::PrecompilesMap};
 use alloy_primitives::{Address, Bytes, Log, U256};
 use revm::{
     context::{
@@ -19,6 +23,7 @@ use revm::{
         result::{ExecutionResult, ResultGas},
     },
     precompile::{PrecompileSpecId, Precompiles},
+    primitives::hardfork::SpecId,
 };
 use revm_inspectors::access_list::AccessListInspector;
 
@@ -148,6 +153,7 @@ pub fn run(
 pub(super) struct Setting {
     pub(super) state: BlockState,
     pub(super) env: EvmEnv,
+    pub(super) fork: Fork,
     pub(super) precompiles: PrecompilesMap,
     pub(super) gas_cap: u64,
 }
@@ -162,6 +168,28 @@ impl Setting {
         header: &Header,
         overrides: Overrides,
     ) -> Result<Self, CallError> {
+        let state = |rules| BlockState::new(view, rules);
+        Self::build(spec, settings, state, header, overrides)
+    }
+
+    /// The same over a state that is not a block's own.
+    pub(super) fn over(
+        spec: &ChainSpec,
+        settings: &EvmSettings,
+        state: BlockState,
+        header: &Header,
+        overrides: Overrides,
+    ) -> Result<Self, CallError> {
+        Self::build(spec, settings, |_rules| state, header, overrides)
+    }
+
+    fn build(
+        spec: &ChainSpec,
+        settings: &EvmSettings,
+        state: impl FnOnce(SpecId) -> BlockState,
+        header: &Header,
+        overrides: Overrides,
+    ) -> Result<Self, CallError> {
         let of_block = overrides.block.unwrap_or_default();
         let template = BlockTemplate::from_header(spec, header);
         let template = overrides::template(template, &of_block);
@@ -171,7 +199,7 @@ impl Setting {
         env.cfg_env.disable_eip3607 = true;
         env.cfg_env.disable_block_gas_limit = true;
         env.cfg_env.tx_gas_limit_cap = Some(u64::MAX);
-        let mut state = BlockState::new(view, rules(fork));
+        let mut state = state(rules(fork));
         overrides::block(&of_block, &mut env.block_env, &mut state);
         let built_in = Precompiles::new(PrecompileSpecId::from_spec_id(rules(fork)));
         let mut precompiles = PrecompilesMap::from_static(built_in);
@@ -179,7 +207,7 @@ impl Setting {
             overrides::accounts(of_accounts, &mut state, &mut precompiles)?;
         }
         let gas_cap = if settings.call_gas_cap == 0 { u64::MAX / 2 } else { settings.call_gas_cap };
-        Ok(Self { state, env, precompiles, gas_cap })
+        Ok(Self { state, env, fork, precompiles, gas_cap })
     }
 
     /// The transaction that `request` describes here.
@@ -195,9 +223,8 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new(setting: Setting) -> Self {
-        let builder = EthEvmBuilder::new(setting.state, setting.env);
-        let builder = builder.precompiles(setting.precompiles);
-        Self { evm: builder.inspector(Default::default()).build() }
+        let Setting { state, env, fork, precompiles, .. } = setting;
+        Self { evm: machine(state, env, fork, Some(precompiles), Default::default(), false) }
     }
 
     pub(super) fn state(&mut self) -> &mut BlockState {

@@ -3,9 +3,12 @@
 use crate::{
     chain::ChainError,
     dev::{DevError, accounts::AccountsError},
-    evm::{CallError, revert_message, trace::ParityError},
+    evm::{
+        CallError, revert_message,
+        trace::{ParityError, TraceError},
+    },
     pool::PoolError,
-    primitives::DecodeError,
+    primitives::{BlockDecodeError, DecodeError},
     sealer::SealError,
     state::StateError,
 };
@@ -39,6 +42,21 @@ pub enum RpcError {
     /// No block has that number or hash (`debug_*`, `trace_*`).
     #[error("block {} not found", name(.0))]
     BlockNotFound(BlockId),
+    /// No mined transaction has that hash (`debug_*`).
+    #[error("transaction not found")]
+    TransactionNotFound,
+    /// Genesis was not executed.
+    #[error("genesis is not traceable")]
+    GenesisTrace,
+    /// A traced call in a block that does not exist yet.
+    #[error("tracing on top of pending is not supported")]
+    TraceOnPending,
+    /// Nothing was traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// Raw bytes that are no block.
+    #[error(transparent)]
+    DecodeBlock(#[from] BlockDecodeError),
     /// A place in a block where no transaction is.
     #[error("transaction index {index} out of range for block {block}")]
     TransactionIndex {
@@ -262,6 +280,7 @@ impl RpcError {
             | Self::TooManyBlocks { .. }
             | Self::TooLarge(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
+            Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::WorkerLost => INTERNAL_ERROR_CODE,
             _ => SERVER_ERROR,
         }

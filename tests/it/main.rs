@@ -7,6 +7,8 @@
 //! | `wallet` | no claim: keys and signed transactions |
 //! | `world` | no claim: what a state is, as simple as it can be said, and what a transaction does to it |
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
+//! | `import` | blocks from outside are checked, and the heaviest branch is the chain |
+//! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
 //! | `snapshots` | a snapshot brings back everything that a developer set |
@@ -15,6 +17,8 @@
 
 mod code;
 mod history;
+mod import;
+mod maker;
 mod node;
 mod recovery;
 mod sealing;

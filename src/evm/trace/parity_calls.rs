@@ -25,7 +25,7 @@ use revm_inspectors::tracing::{TracingInspector, TracingInspectorConfig};
 
 /// Makes calls one on top of the other in the block of `header` over the state `view`; nothing is
 /// kept. Together they use at most [`EvmSettings::call_gas_cap`] gas.
-pub fn trace_calls(
+pub fn full_calls(
     spec: &ChainSpec,
     settings: &EvmSettings,
     view: StateView,
@@ -61,7 +61,7 @@ pub fn trace_calls(
 
 /// Runs a signed transaction in the block of `header` over the state `view`, with the checks that a
 /// block would make; nothing is kept.
-pub fn trace_raw(
+pub fn full_raw(
     spec: &ChainSpec,
     settings: &EvmSettings,
     view: StateView,

@@ -85,7 +85,7 @@ impl CallsServer for Api {
             let tx = Transaction::decode(&raw)?;
             let (header, view, _) = setting(node, At::or_latest(block), Overrides::default())?;
             let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
-            Ok(trace::trace_raw(spec, settings, view, &header, &tx, &kinds)?)
+            Ok(trace::full_raw(spec, settings, view, &header, &tx, &kinds)?)
         })
         .await
     }
@@ -99,7 +99,7 @@ fn many(
 ) -> Answer<Vec<TraceResults>> {
     let (header, view, overrides) = setting(node, At::or_latest(block), overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
-    Ok(trace::trace_calls(spec, settings, view, &header, calls, overrides)?)
+    Ok(trace::full_calls(spec, settings, view, &header, calls, overrides)?)
 }
 
 pub(super) fn methods(api: &Api) -> Methods {
