@@ -13,6 +13,7 @@ mod error;
 mod events;
 mod flush;
 mod fork_choice;
+mod foundation;
 mod import;
 mod import_error;
 mod inspect;

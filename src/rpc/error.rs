@@ -4,7 +4,8 @@ use crate::{
     chain::ChainError,
     dev::{DevError, accounts::AccountsError},
     evm::{
-        CallError, revert_message,
+        CallError, InvalidTx, revert_message,
+        simulate::SimulationError,
         trace::{ParityError, TraceError},
     },
     pool::PoolError,
@@ -207,32 +208,10 @@ pub enum RpcError {
     /// The call could not be made, or has no estimate.
     #[error(transparent)]
     Call(CallError),
-    /// The block or the calls were not traced.
-    #[error(transparent)]
-    Parity(#[from] ParityError),
-    /// A search of traces over too many blocks.
-    #[error("trace_filter of {asked} blocks, {limit} allowed; ask for fewer blocks at a time")]
-    TraceRange {
-        /// Blocks in the range.
-        asked: u64,
-        /// Blocks allowed.
-        limit: u64,
-    },
-    /// A search that finds too many traces.
-    #[error(
-        "trace_filter finds more than {limit} traces; narrow it, or page with \"after\" and \"count\""
-    )]
-    TooManyTraces {
-        /// Traces allowed.
-        limit: usize,
-    },
-    /// A list of more calls than may be traced at once.
-    #[error("{asked} calls to trace, {limit} allowed")]
-    TooManyCalls {
-        /// Calls asked for.
-        asked: usize,
-        /// Calls allowed.
-        limit: usize,
+    evm::{
+        CallError, InvalidTx, revert_message,
+        simulate::SimulationError,
+        trace::{ParityError, TraceError},
     },
     /// The pool turned the transaction away.
     #[error(transparent)]
@@ -282,6 +261,7 @@ impl RpcError {
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::WorkerLost => INTERNAL_ERROR_CODE,
+            Self::Simulation(error) => simulation_code(error),
             _ => SERVER_ERROR,
         }
     }
@@ -291,6 +271,33 @@ impl RpcError {
         match self {
             Self::Reverted(output) => Some(hex::encode_prefixed(output)),
             _ => None,
+        }
+    }
+}
+
+/// The codes of `eth_simulateV1`
+/// ([execution-apis](https://github.com/ethereum/execution-apis/blob/main/docs-api/docs/ethsimulatev1-notes.mdx)).
+const fn simulation_code(error: &SimulationError) -> i32 {
+    match error {
+        SimulationError::Empty | SimulationError::TooLarge { .. } => INVALID_PARAMS_CODE,
+        SimulationError::TooManyBlocks { .. } | SimulationError::GasCap { .. } => -38026,
+        SimulationError::BlockNumber { .. } => -38020,
+        SimulationError::BlockTimestamp { .. } => -38021,
+        SimulationError::BlockGas { .. } => -38015,
+        SimulationError::Invalid { source, .. } => match source {
+            InvalidTx::NonceTooLow { .. } => -38010,
+            InvalidTx::NonceTooHigh { .. } => -38011,
+            InvalidTx::FeeCapTooLow { .. } => -38012,
+            InvalidTx::IntrinsicGas { .. } | InvalidTx::FloorDataGas { .. } => -38013,
+            InvalidTx::InsufficientFunds { .. } | InvalidTx::CostOverflow { .. } => -38014,
+            InvalidTx::ExceedsBlockGasLimit { .. } => -38015,
+            InvalidTx::SenderNotEoa { .. } => -38024,
+            InvalidTx::InitCodeTooLong { .. } => -38025,
+            InvalidTx::TipAboveFeeCap { .. } => INVALID_PARAMS_CODE,
+            _ => INTERNAL_ERROR_CODE,
+        },
+        SimulationError::Call(_) | SimulationError::Evm(_) | SimulationError::Trie(_) => {
+            SERVER_ERROR
         }
     }
 }

@@ -7,6 +7,7 @@ mod debug;
 mod sends;
 mod server;
 mod shapes;
+mod simulations;
 mod state;
 mod trace;
 
