@@ -208,11 +208,36 @@ pub enum RpcError {
     /// The call could not be made, or has no estimate.
     #[error(transparent)]
     Call(CallError),
-    evm::{
-        CallError, InvalidTx, revert_message,
-        simulate::SimulationError,
-        trace::{ParityError, TraceError},
+    /// The block or the calls were not traced.
+    #[error(transparent)]
+    Parity(#[from] ParityError),
+    /// A search of traces over too many blocks.
+    #[error("trace_filter of {asked} blocks, {limit} allowed; ask for fewer blocks at a time")]
+    TraceRange {
+        /// Blocks in the range.
+        asked: u64,
+        /// Blocks allowed.
+        limit: u64,
     },
+    /// A search that finds too many traces.
+    #[error(
+        "trace_filter finds more than {limit} traces; narrow it, or page with \"after\" and \"count\""
+    )]
+    TooManyTraces {
+        /// Traces allowed.
+        limit: usize,
+    },
+    /// A list of more calls than may be traced at once.
+    #[error("{asked} calls to trace, {limit} allowed")]
+    TooManyCalls {
+        /// Calls asked for.
+        asked: usize,
+        /// Calls allowed.
+        limit: usize,
+    },
+    /// Blocks could not be simulated.
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
     /// The pool turned the transaction away.
     #[error(transparent)]
     Pool(#[from] PoolError),
