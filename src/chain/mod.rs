@@ -5,6 +5,7 @@
 
 mod adopt;
 mod append;
+mod bad_blocks;
 mod branch;
 mod clock;
 mod edits;
@@ -73,4 +74,6 @@ pub struct Chain {
     side: Mutex<side::SideBranches>,
     flush: flush::FlushSignal,
     events: broadcast::Sender<ChainEvent>,
+    /// Refused by imports.
+    bad_blocks: bad_blocks::BadBlocks,
 }

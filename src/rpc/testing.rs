@@ -10,6 +10,7 @@ mod shapes;
 mod simulations;
 mod state;
 mod traces;
+mod trace;
 
 use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
