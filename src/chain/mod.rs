@@ -57,6 +57,19 @@ pub struct ChainSettings {
     pub verify_seals: bool,
 }
 
+/// As a node has them that nobody configured.
+impl Default for ChainSettings {
+    fn default() -> Self {
+        Self {
+            evm: EvmSettings::default(),
+            flush: FlushLimits::default(),
+            trie_nodes: 400_000,
+            slots_in_an_epoch: 0,
+            verify_seals: false,
+        }
+    }
+}
+
 /// The canonical chain. Shared; every method may be called from any thread.
 #[derive(Debug)]
 pub struct Chain {

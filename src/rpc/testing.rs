@@ -9,8 +9,8 @@ mod server;
 mod shapes;
 mod simulations;
 mod state;
-mod traces;
 mod trace;
+mod traces;
 
 use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
