@@ -36,6 +36,19 @@ pub enum ChainError {
     /// The state knows the key of an account and not its address.
     #[error("no preimage found for hash {0}")]
     UnknownPreimage(B256),
+    /// A block whose trie would take too much memory to bring back.
+    #[error(
+        "block {number} is too far back to simulate on: {changed} accounts and slots were written \
+         since (max {limit})"
+    )]
+    TooFarBack {
+        /// The block's height.
+        number: u64,
+        /// Accounts and slots written since.
+        changed: u64,
+        /// Most that are taken back.
+        limit: u64,
+    },
     /// The block was built on a head that is not the head any more.
     #[error("block {number} was built on {parent}, but the head is {head}")]
     StaleParent {

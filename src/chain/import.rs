@@ -95,6 +95,7 @@ impl Import<'_> {
             return self.place(block);
         }
         if let Err(error) = self.add_pending(block) {
+            self.chain.note_bad(block, &error);
             self.commit()?;
             return Err(error);
         }
@@ -160,7 +161,7 @@ impl Import<'_> {
             match self.place_once(block) {
                 Err(ImportError::Moved) => self.side.clear(),
                 Err(ImportError::Chain(ChainError::StaleParent { .. })) => self.side.clear(),
-                done => return done,
+                done => return done.inspect_err(|error| self.chain.note_bad(block, error)),
             }
         }
         Err(ImportError::Moved)

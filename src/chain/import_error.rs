@@ -140,6 +140,7 @@ impl ImportError {
         match self {
             Self::Invalid { reason, .. } => Some(reason.rule()),
             Self::UnknownParent { .. } => Some("UnknownParent"),
+            Self::Chain(ChainError::OtherGenesis { .. }) => Some("OtherGenesis"),
             _ => None,
         }
     }

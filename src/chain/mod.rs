@@ -5,6 +5,7 @@
 
 mod adopt;
 mod append;
+mod bad_blocks;
 mod branch;
 mod clock;
 mod edits;
@@ -12,6 +13,7 @@ mod error;
 mod events;
 mod flush;
 mod fork_choice;
+mod foundation;
 mod import;
 mod import_error;
 mod inspect;
@@ -55,6 +57,19 @@ pub struct ChainSettings {
     pub verify_seals: bool,
 }
 
+/// As a node has them that nobody configured.
+impl Default for ChainSettings {
+    fn default() -> Self {
+        Self {
+            evm: EvmSettings::default(),
+            flush: FlushLimits::default(),
+            trie_nodes: 400_000,
+            slots_in_an_epoch: 0,
+            verify_seals: false,
+        }
+    }
+}
+
 /// The canonical chain. Shared; every method may be called from any thread.
 #[derive(Debug)]
 pub struct Chain {
@@ -72,4 +87,6 @@ pub struct Chain {
     side: Mutex<side::SideBranches>,
     flush: flush::FlushSignal,
     events: broadcast::Sender<ChainEvent>,
+    /// Refused by imports.
+    bad_blocks: bad_blocks::BadBlocks,
 }

@@ -93,6 +93,7 @@ impl Chain {
             side: Default::default(),
             flush: FlushSignal::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
+            bad_blocks: Default::default(),
         })
     }
 

@@ -273,7 +273,7 @@ impl Chain {
         self.spec.genesis.number.unwrap_or(0)
     }
 
-    fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
+    pub(super) fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
         if (self.first()..=visible.number()).contains(&number) {
             return Ok(());
         }

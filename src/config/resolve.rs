@@ -50,9 +50,6 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
 
 fn genesis(settings: &Settings, balance: U256) -> Result<GenesisConfig, ConfigError> {
     let hardfork = settings.hardfork.as_deref().map(str::parse::<Fork>).transpose()?;
-    if let Some(old) = hardfork.filter(|fork| *fork < Fork::London) {
-        return Err(ConfigError::HardforkTooOld(old));
-    }
     let funded = settings.fund_accounts.iter().flatten();
     Ok(GenesisConfig {
         init: settings.init.clone(),

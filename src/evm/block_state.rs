@@ -230,8 +230,9 @@ impl BlockState {
         Ok(self.account(address)?.is_some_and(|account| account.has_code()))
     }
 
-    /// Everything that is different from before the block. Code is there if an account got it.
-    pub(super) fn into_changes(mut self) -> StateChanges {
+    /// Everything that is different from before the block. Code is there if an account got it. With
+    /// it comes the view of the state before the block.
+    pub(super) fn into_parts(mut self) -> (StateChanges, StateView) {
         let mut changes = StateChanges::default();
         changes.accounts.reserve(self.accounts.len());
         for (address, entry) in self.accounts {
@@ -246,7 +247,7 @@ impl BlockState {
             }
             changes.accounts.insert(address, change);
         }
-        changes
+        (changes, self.view)
     }
 
     /// Replaces parts of an account, for a call with overrides.

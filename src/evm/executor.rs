@@ -245,20 +245,27 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
 
     /// Gives the block up and answers what was changed so far.
     pub fn stop(self) -> StateChanges {
-        self.evm.into_db().into_changes()
+        self.evm.into_db().into_parts().0
     }
 
     /// Ends the block: withdrawals, then requests.
-    pub fn finish(mut self) -> Result<Executed, EvmError> {
+    pub fn finish(self) -> Result<Executed, EvmError> {
+        self.finish_over().map(|(executed, _view)| executed)
+    }
+
+    /// Like [`BlockExecutor::finish`], and gives the view of the parent's state back.
+    pub(super) fn finish_over(mut self) -> Result<(Executed, StateView), EvmError> {
         self.credit_withdrawals()?;
         let requests = self.collect_requests()?;
-        Ok(Executed {
+        let (changes, view) = self.evm.into_db().into_parts();
+        let executed = Executed {
             receipts: self.receipts,
-            changes: self.evm.into_db().into_changes(),
+            changes,
             gas_used: self.gas_used,
             blob_gas_used: self.blob_gas_used,
             requests,
-        })
+        };
+        Ok((executed, view))
     }
 
     fn check_room(&self, tx: &Transaction) -> Result<(), ApplyError> {

@@ -22,6 +22,7 @@ mod overrides;
 mod requests;
 mod revert;
 mod roots;
+pub mod simulate;
 pub mod trace;
 
 pub use access_list::{AccessListOutcome, create_access_list};

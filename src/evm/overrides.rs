@@ -52,17 +52,32 @@ pub(super) fn block(overrides: &BlockOverrides, env: &mut BlockEnv, state: &mut 
     }
 }
 
-/// Applies account overrides; precompiles are moved all at once, as in geth.
+/// Applies account overrides.
 pub(super) fn accounts(
     overrides: StateOverride,
     state: &mut BlockState,
+    map: &mut PrecompilesMap,
+) -> Result<(), CallError> {
+    precompiles(&overrides, map)?;
+    for (address, account) in overrides {
+        apply(address, account, state)?;
+    }
+    Ok(())
+}
+
+/// Moves precompiles, all at once. An account with overrides is no precompile any more, as in geth.
+pub(super) fn precompiles(
+    overrides: &StateOverride,
     precompiles: &mut PrecompilesMap,
 ) -> Result<(), CallError> {
     let moves: Vec<_> = overrides
         .iter()
         .filter_map(|(from, account)| Some((*from, account.move_precompile_to?)))
         .collect();
-    for (_, target) in &moves {
+    for (source, target) in &moves {
+        if precompiles.get(source).is_none() {
+            return Err(CallError::NotAPrecompile(*source));
+        }
         if overrides.contains_key(target) {
             return Err(CallError::PrecompileTargetOverridden(*target));
         }
@@ -70,8 +85,10 @@ pub(super) fn accounts(
     precompiles.move_precompiles(moves).map_err(|error| match error {
         MovePrecompileError::NotAPrecompile(address) => CallError::NotAPrecompile(address),
     })?;
-    for (address, account) in overrides {
-        apply(address, account, state)?;
+    let overridden: Vec<_> =
+        overrides.keys().filter(|address| precompiles.get(address).is_some()).copied().collect();
+    for address in overridden {
+        precompiles.apply_precompile(&address, |_built_in| None);
     }
     Ok(())
 }

@@ -12,7 +12,7 @@
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
 //! | `verbosity` | how much does the log say? |
-//! | `eth`, `net`, `web3`, `evm`, `anvil`, `debug` | one documented trait a namespace or a part of it |
+//! | `eth`, `net`, `web3`, `evm`, `anvil`, `debug`, `trace` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
 mod convert;
@@ -30,6 +30,7 @@ mod resolve;
 mod server;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 mod verbosity;
 pub mod web3;
 
@@ -145,6 +146,7 @@ impl Api {
             evm::methods(self),
             anvil::methods(self),
             debug::methods(self),
+            trace::methods(self),
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }

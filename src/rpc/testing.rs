@@ -7,7 +7,10 @@ mod debug;
 mod sends;
 mod server;
 mod shapes;
+mod simulations;
 mod state;
+mod trace;
+mod traces;
 
 use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
@@ -53,12 +56,19 @@ impl TestNode {
     }
 
     fn with(mode: Mode, limits: RpcLimits) -> Self {
-        let accounts = DevAccounts::from_mnemonic(DEFAULT_MNEMONIC, 2, DEFAULT_DERIVATION_PATH);
-        let accounts = Arc::new(accounts.unwrap());
+        Self::build(mode, limits, spec(&accounts().addresses()))
+    }
+
+    /// Any chain; blocks on arrival.
+    fn over(spec: ChainSpec) -> Self {
+        Self::build(Mode::Instant, RpcLimits::default(), spec)
+    }
+
+    fn build(mode: Mode, limits: RpcLimits, spec: ChainSpec) -> Self {
+        let accounts = Arc::new(accounts());
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage::open(dir.path(), Durability::Ephemeral).unwrap();
-        let spec = Arc::new(spec(&accounts.addresses()));
-        let (chain, _opened) = Chain::open(storage, spec, chain_settings()).unwrap();
+        let (chain, _opened) = Chain::open(storage, Arc::new(spec), chain_settings()).unwrap();
         let pool = Arc::new(Pool::new(Limits::default()));
         let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(mode));
         let handle = sealer.handle();
@@ -135,6 +145,10 @@ impl Drop for TestNode {
             thread.join().unwrap();
         }
     }
+}
+
+fn accounts() -> DevAccounts {
+    DevAccounts::from_mnemonic(DEFAULT_MNEMONIC, 2, DEFAULT_DERIVATION_PATH).unwrap()
 }
 
 fn spec(accounts: &[Address]) -> ChainSpec {

@@ -2,7 +2,7 @@
 
 use super::{Overlay, StateError};
 use crate::{
-    primitives::{Account, StorageId},
+    primitives::{Account, StateChanges, StorageId},
     storage::{BlocksReader, StateReader, Storage},
 };
 use alloy_consensus::constants::KECCAK_EMPTY;
@@ -50,6 +50,14 @@ impl StateView {
     /// The block this view is of.
     pub const fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The same view with the changes of a block that was never appended on top. It stays a view of
+    /// [`StateView::number`] below them.
+    pub fn under(mut self, block: u64, changes: Arc<StateChanges>) -> Self {
+        self.overlay.push(block, changes);
+        self.storage_ids.take();
+        self
     }
 
     /// The read transaction below, for the trie.

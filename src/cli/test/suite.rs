@@ -2,7 +2,7 @@
 
 use super::TestArgs;
 use crate::cli::with_causes;
-use rayon::prelude::*;
+use rayon::{ThreadPoolBuildError, ThreadPoolBuilder, prelude::*};
 use serde::Serialize;
 use serde_json::Value;
 use std::{
@@ -70,6 +70,9 @@ pub(super) enum TestError {
     /// Standard output is closed.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
+    /// The system gives no threads.
+    #[error("cannot start threads")]
+    Pool(#[source] ThreadPoolBuildError),
     /// The system gives no more threads.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
@@ -118,8 +121,10 @@ pub(super) fn run(
     for path in &args.paths {
         walk(path, &mut files)?;
     }
+    // Not rayon's global pool: the cases themselves work there, and its threads would wait for them.
+    let pool = ThreadPoolBuilder::new().build().map_err(TestError::Pool)?;
     let outcomes: Result<Vec<Vec<Outcome>>, TestError> =
-        files.par_iter().map(|file| run_file(args, file, &split)).collect();
+        pool.install(|| files.par_iter().map(|file| run_file(args, file, &split)).collect());
     let cases: Vec<Outcome> = outcomes?.into_iter().flatten().collect();
     let passed = cases.iter().filter(|case| case.passed).count();
     let report = Report { passed, total: cases.len(), cases };

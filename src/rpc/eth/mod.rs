@@ -9,6 +9,7 @@
 //! | `logs`, `log_search` | which events match? |
 //! | `fees`, `fee_history` | what does gas cost? |
 //! | `call` | what would happen if? |
+//! | `simulate` | what would whole blocks do? |
 //! | `send`, `fill`, `nonces` | how does a transaction get in? |
 //! | `sign` | what does a key of the node sign? |
 //! | `subscribe` | what is new? |
@@ -24,6 +25,7 @@ pub mod logs;
 pub(super) mod nonces;
 pub mod send;
 pub mod sign;
+pub mod simulate;
 pub mod state;
 pub mod subscribe;
 pub mod transactions;
@@ -43,6 +45,7 @@ pub(super) fn methods(api: &Api) -> Methods {
         call::methods(api),
         send::methods(api),
         sign::methods(api),
+        simulate::methods(api),
         subscribe::methods(api),
     ] {
         methods.merge(more).expect("no two traits share a method or an alias");
