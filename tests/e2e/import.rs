@@ -189,7 +189,8 @@ fn an_export_stops_at_the_first_block_that_nobody_else_could_execute() {
     tell(&node, 2);
     node.client().get("anvil_setBalance", json!([fresh(9), "0x5"]));
     node.client().get("evm_mine", json!([]));
-    let data = node.stop("TERM").data_dir().display().to_string();
+    let launch = node.stop("TERM");
+    let data = launch.data_dir().display().to_string();
     place.run(&format!("export --datadir {data} part.rlp")).failed(&[
         "stopped before block 3",
         "1 edits of the state",
@@ -199,14 +200,14 @@ fn an_export_stops_at_the_first_block_that_nobody_else_could_execute() {
     place.run(&format!("export --datadir {data} --to 2 part.rlp")).succeeded();
     place.run(&format!("export --datadir {data} --to 9 part.rlp")).failed(&["9", "blocks 0 to 3"]);
 
-    let launch = Launch::new(&[]);
-    let node = launch.start();
+    let node = Node::start(&[]);
     let sender = fresh(77);
     node.client().get("anvil_setBalance", json!([sender, "0xde0b6b3a7640000"]));
     node.client().get("evm_mine", json!([]));
     node.client().get("anvil_impersonateAccount", json!([sender]));
     node.client().get("eth_sendTransaction", json!([{"from": sender, "to": fresh(1)}]));
-    let data = node.stop("TERM").data_dir().display().to_string();
+    let launch = node.stop("TERM");
+    let data = launch.data_dir().display().to_string();
     place.run(&format!("export --datadir {data} --from 2 part.rlp")).failed(&[
         "stopped before block 2",
         "without a signature",

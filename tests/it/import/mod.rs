@@ -52,13 +52,13 @@ fn head(node: &TestChain) -> B256 {
 /// A branch in which each block pays Bob one wei.
 fn paying(maker: &mut Maker, parent: B256, count: u64, seconds: u64, tag: u8) -> Vec<Block> {
     let mut parent = parent;
-    let mut next = |nonce| {
+    let next = |nonce| {
         let pay = transfer(&key(u64::from(tag % 4)), nonce, BOB, 1);
         let block = maker.make(parent, Wanted::with(vec![pay], seconds, tag));
         parent = block.hash();
         block
     };
-    (0..count).map(&mut next).collect()
+    (0..count).map(next).collect()
 }
 
 fn check_rows(node: &TestChain) {
@@ -169,12 +169,12 @@ fn a_side_branch_below_the_written_state_is_executed_on_its_own_past() {
     let call = |nonce| sign(&key(0), nonce, contract.into(), U256::ZERO, Bytes::from(vec![1]));
     let mut branch = |tag, count: u64| {
         let mut parent = base.hash();
-        let mut next = |nonce| {
+        let next = |nonce| {
             let block = maker.make(parent, Wanted::with(vec![call(nonce)], SLOW, tag));
             parent = block.hash();
             block
         };
-        (1..=count).map(&mut next).collect::<Vec<_>>()
+        (1..=count).map(next).collect::<Vec<_>>()
     };
     let (one, other) = (branch(1, 4), branch(2, 5));
     import_all(&node, &one);
