@@ -5,6 +5,7 @@ use super::{
     visible::Visible,
 };
 use crate::{
+    consensus::SealPolicy,
     evm::{self, EvmSettings},
     primitives::{Block, BlockNumHash, Body, SealedHeader},
     spec::ChainSpec,
@@ -83,6 +84,7 @@ impl Chain {
             next_storage_id: 1,
         };
         Ok(Self {
+            seals: SealPolicy::of(&spec, settings.verify_seals),
             spec,
             settings,
             storage,
@@ -93,6 +95,7 @@ impl Chain {
             side: Default::default(),
             flush: FlushSignal::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
+            bad_blocks: Default::default(),
         })
     }
 
