@@ -22,6 +22,7 @@ mod readme;
 mod reverts;
 mod soak;
 mod tools;
+mod vectors;
 mod wallet;
 mod websocket;
 mod wire;
