@@ -1,35 +1,52 @@
 //! What did a block, a part of it, or a run of blocks change? For `debug_*`.
 
-use super::{Chain, ChainError};
+use super::{Chain, ChainError, branch::trie_at};
 use crate::{
-    evm::{BlockExecutor, BlockTemplate},
+    evm::{BlockExecutor, BlockTemplate, trace::Replay},
     primitives::{Account, Block},
-    state::{StateView, edits_to_changes},
+    state::StateView,
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use std::collections::BTreeMap;
 
 impl Chain {
     /// The state inside a canonical block: after the developer's edits, the opening system calls
-    /// and the first `transactions` transactions.
+    /// and the first `transactions` transactions. Of genesis it is its own state.
     pub fn state_within(
         &self,
         block: &Block,
         transactions: usize,
     ) -> Result<StateView, ChainError> {
-        if block.number() <= self.first() {
+        let Some(replay) = self.replay_of(block.clone())? else {
             return self.state_at(block.number());
-        }
-        let view = self.state_at(block.number() - 1)?;
-        let edits = self.storage.blocks.reader()?.edits(block.number())?;
-        let edits = edits_to_changes(&view, &edits)?;
+        };
+        let Replay { view, edits, .. } = replay;
         let template = BlockTemplate::from_block(&self.spec, block);
-        let evm = &self.settings.evm;
-        let mut executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
+        let executor =
+            BlockExecutor::begin(&self.spec, &self.settings.evm, view, edits, &template)?;
+        let mut executor = executor.without_receipts();
         for transaction in block.body.transactions.iter().take(transactions) {
             executor.apply(transaction)?;
         }
         Ok(self.state_at(block.number() - 1)?.with(executor.stop()))
+    }
+
+    /// The state root after each transaction of a canonical block; none for genesis.
+    pub fn intermediate_roots(&self, block: &Block) -> Result<Vec<B256>, ChainError> {
+        let Some(replay) = self.replay_of(block.clone())? else { return Ok(Vec::new()) };
+        let parent = block.number() - 1;
+        // The trie and the rows it is resolved from must be of one snapshot.
+        let (visible, [below]) = self.visible_readers()?;
+        let (trie, next_storage_id) = trie_at(parent, &visible, &below)?;
+        let view = self.view(parent, visible.overlay_at(parent), below);
+        let template = BlockTemplate::from_block(&self.spec, block);
+        let evm = &self.settings.evm;
+        let executor = BlockExecutor::begin(&self.spec, evm, view, replay.edits, &template)?;
+        let mut executor = executor.with_roots(trie, next_storage_id);
+        for transaction in &block.body.transactions {
+            executor.apply(transaction)?;
+        }
+        Ok(executor.roots().to_vec())
     }
 
     /// The accounts that exist after block `to` and are different from what they were after block

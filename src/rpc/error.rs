@@ -3,7 +3,11 @@
 use crate::{
     chain::ChainError,
     dev::{DevError, accounts::AccountsError},
-    evm::{CallError, InvalidTx, revert_message, simulate::SimulationError, trace::TraceError},
+    evm::{
+        CallError, InvalidTx, revert_message,
+        simulate::SimulationError,
+        trace::{ParityError, TraceError},
+    },
     pool::PoolError,
     primitives::{BlockDecodeError, DecodeError},
     sealer::SealError,
@@ -204,6 +208,33 @@ pub enum RpcError {
     /// The call could not be made, or has no estimate.
     #[error(transparent)]
     Call(CallError),
+    /// The block or the calls were not traced.
+    #[error(transparent)]
+    Parity(#[from] ParityError),
+    /// A search of traces over too many blocks.
+    #[error("trace_filter of {asked} blocks, {limit} allowed; ask for fewer blocks at a time")]
+    TraceRange {
+        /// Blocks in the range.
+        asked: u64,
+        /// Blocks allowed.
+        limit: u64,
+    },
+    /// A search that finds too many traces.
+    #[error(
+        "trace_filter finds more than {limit} traces; narrow it, or page with \"after\" and \"count\""
+    )]
+    TooManyTraces {
+        /// Traces allowed.
+        limit: usize,
+    },
+    /// A list of more calls than may be traced at once.
+    #[error("{asked} calls to trace, {limit} allowed")]
+    TooManyCalls {
+        /// Calls asked for.
+        asked: usize,
+        /// Calls allowed.
+        limit: usize,
+    },
     /// Blocks could not be simulated.
     #[error(transparent)]
     Simulation(#[from] SimulationError),
@@ -246,6 +277,10 @@ impl RpcError {
             | Self::TooManyLogsInBlock { .. }
             | Self::TooManySlots(_)
             | Self::DumpTooLarge(_)
+            | Self::TraceRange { .. }
+            | Self::TooManyTraces { .. }
+            | Self::TooManyCalls { .. }
+            | Self::Parity(ParityError::Steps { .. })
             | Self::TooManyBlocks { .. }
             | Self::TooLarge(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
@@ -369,6 +404,29 @@ mod tests {
             RpcError::TooManyLogsInBlock { limit: 5, block: 3 },
             -32602,
             "block 3 alone has more than 5 matching logs; narrow the filter",
+        );
+        reads(
+            RpcError::TraceRange { asked: 11, limit: 10 },
+            -32602,
+            "trace_filter of 11 blocks, 10 allowed; ask for fewer blocks at a time",
+        );
+        reads(
+            RpcError::TooManyTraces { limit: 5 },
+            -32602,
+            r#"trace_filter finds more than 5 traces; narrow it, or page with "after" and "count""#,
+        );
+        let calls = RpcError::TooManyCalls { asked: 9, limit: 8 };
+        reads(calls, -32602, "9 calls to trace, 8 allowed");
+        let steps = ParityError::Steps { limit: 7 };
+        reads(
+            steps.into(),
+            -32602,
+            "vmTrace has more than 7 instructions; trace fewer transactions or leave it out",
+        );
+        reads(
+            RpcError::DumpTooLarge(7),
+            -32602,
+            "the accounts have more than 7 slots together; ask for fewer accounts, leave the storage out, or use debug_storageRangeAt",
         );
         reads(RpcError::TooManySlots(8), -32602, "too many slots (max 8)");
         let blocks = RpcError::TooManyBlocks { asked: 9, limit: 8 };

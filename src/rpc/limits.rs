@@ -30,8 +30,10 @@ pub struct RpcLimits {
     pub dump_slots: usize,
     /// Most blocks one `trace_filter` may trace.
     pub trace_range: u64,
-    /// Most traces one `trace_filter` may answer, and most calls in one `trace_callMany`.
+    /// Most traces one `trace_filter` may answer.
     pub traces: usize,
+    /// Most calls in one `trace_callMany`.
+    pub traced_calls: usize,
     /// Most blocks one `evm_mine` or `anvil_mine` may make.
     pub mined_blocks: u64,
 }
@@ -53,6 +55,7 @@ impl Default for RpcLimits {
             dump_slots: 100_000,
             trace_range: 1_000,
             traces: 20_000,
+            traced_calls: 1_000,
             mined_blocks: 100_000,
         }
     }

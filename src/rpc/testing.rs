@@ -9,6 +9,7 @@ mod server;
 mod shapes;
 mod simulations;
 mod state;
+mod trace;
 mod traces;
 
 use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
@@ -81,6 +82,7 @@ impl TestNode {
             dev: Arc::new(dev),
             limits,
             fees: FeePolicy::default(),
+            namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
         });
@@ -169,6 +171,7 @@ fn chain_settings() -> ChainSettings {
         flush: FlushLimits::default(),
         trie_nodes: 10_000,
         slots_in_an_epoch: 0,
+        verify_seals: false,
     }
 }
 

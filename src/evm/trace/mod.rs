@@ -3,6 +3,7 @@
 //!
 //! | file | question |
 //! |---|---|
+//! | `parity`, `parity_calls` | what happened, in the form of the `trace_` methods? |
 //! | `replay` | how is a stored block executed again, once, with an inspector where one is wanted? |
 //! | `run` | traces of transactions that were sealed, and of calls |
 //! | `options` | what shall be traced, and how? |
@@ -22,6 +23,8 @@ mod flat;
 mod frames;
 mod limit;
 mod options;
+mod parity;
+mod parity_calls;
 mod prestate;
 pub(in crate::evm) mod replay;
 mod run;
@@ -32,6 +35,8 @@ mod tracer;
 
 pub use error::TraceError;
 pub use options::{CallTraceOptions, TraceOptions};
+pub use parity::{ParityError, TraceKinds, flat_traces, full_traces, opcode_gas, reward_traces};
+pub use parity_calls::{full_calls, full_raw};
 pub use replay::Replay;
 pub use run::{
     CallBase, CallBundle, TraceLimits, TracedTransaction, trace_block, trace_call, trace_calls,

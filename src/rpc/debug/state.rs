@@ -2,9 +2,9 @@
 
 use super::raw::found;
 use crate::{
-    primitives::SealedHeader,
+    primitives::{Block, SealedHeader},
     rpc::{
-        Answer, Api, RpcContext, RpcError,
+        Answer, Api, RpcContext, RpcError, convert,
         params::{At, Number},
         resolve,
     },
@@ -13,8 +13,9 @@ use crate::{
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_genesis::ChainConfig;
 use alloy_primitives::{Address, B256, Bytes};
-use alloy_rpc_types::{AccountInfo, Index};
+use alloy_rpc_types::{AccountInfo, Block as RpcBlock, Index};
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
+use serde::Serialize;
 use std::sync::Arc;
 
 /// States and the rules they follow.
@@ -39,6 +40,18 @@ pub trait Inspect {
     #[method(name = "getModifiedAccountsByHash")]
     async fn modified_by_hash(&self, start: B256, end: Option<B256>) -> Answer<Vec<Address>>;
 
+    /// The state root after each transaction of a block. Options of a tracer are ignored.
+    #[method(name = "intermediateRoots")]
+    async fn intermediate_roots(
+        &self,
+        block: At,
+        options: Option<serde_json::Value>,
+    ) -> Answer<Vec<B256>>;
+
+    /// The newest blocks that an import refused because they break a rule.
+    #[method(name = "getBadBlocks")]
+    async fn bad_blocks(&self) -> Answer<Vec<BadBlock>>;
+
     /// The address or slot whose keccak256 this is.
     #[method(name = "preimage")]
     async fn preimage(&self, hash: B256) -> Answer<Bytes>;
@@ -61,6 +74,21 @@ pub trait Inspect {
     async fn print_block(&self, number: Number) -> Answer<String>;
 }
 
+/// A refused block in geth's shape.
+#[derive(Clone, Debug, Serialize)]
+pub struct BadBlock {
+    hash: B256,
+    block: RpcBlock,
+    rlp: Bytes,
+}
+
+impl BadBlock {
+    fn new(block: &Block) -> Self {
+        let rlp = block.encode().into();
+        Self { hash: block.hash(), block: convert::block(block, true), rlp }
+    }
+}
+
 #[async_trait]
 impl InspectServer for Api {
     async fn account_info_at(
@@ -79,6 +107,23 @@ impl InspectServer for Api {
     async fn modified_by_hash(&self, start: B256, end: Option<B256>) -> Answer<Vec<Address>> {
         let end = end.map(|hash| At(hash.into()));
         self.blocking(move |node| modified(node, At(start.into()), end)).await
+    }
+
+    async fn intermediate_roots(
+        &self,
+        block: At,
+        _options: Option<serde_json::Value>,
+    ) -> Answer<Vec<B256>> {
+        self.blocking(move |node| {
+            let header = resolve::canonical(&node.chain, block.0)?;
+            let block = found(node, At(header.seal().into()))?;
+            Ok(node.chain.intermediate_roots(&block)?)
+        })
+        .await
+    }
+
+    async fn bad_blocks(&self) -> Answer<Vec<BadBlock>> {
+        self.blocking(|node| Ok(node.chain.bad_blocks().iter().map(BadBlock::new).collect())).await
     }
 
     async fn preimage(&self, hash: B256) -> Answer<Bytes> {

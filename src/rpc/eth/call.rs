@@ -136,7 +136,7 @@ fn access_list(
 
 /// Where a call happens: the state of a block, and that block around it. For `pending` it is the
 /// block that would be made now.
-fn setting(
+pub(in crate::rpc) fn setting(
     node: &RpcContext,
     block: BlockId,
     mut overrides: Overrides,

@@ -258,3 +258,48 @@ async fn a_log_of_another_program_keeps_its_level() {
     let refusal = node.refusal("debug_verbosity", json!([4])).await;
     assert_eq!(refusal, (-32000, "the level of the log cannot be changed here".to_owned()));
 }
+
+#[tokio::test]
+async fn the_last_root_inside_a_block_is_the_headers() {
+    let node = TestNode::with(Mode::Manual, RpcLimits::default());
+    node.ask("anvil_setCode", json!([STRANGER, format!("0x{STORE}")])).await;
+    for slot in 1..=3 {
+        let data = format!("0x{:064x}{:064x}", slot, 9);
+        let request = json!({ "from": ALICE, "to": STRANGER, "data": data, "gas": "0x186a0" });
+        node.ask("eth_sendTransaction", json!([request])).await;
+    }
+    node.ask("evm_mine", json!([{ "blocks": 1 }])).await;
+    node.ask("evm_mine", json!([{ "blocks": 3 }])).await;
+    let block = node.ask("eth_getBlockByNumber", json!(["0x1", false])).await;
+    for at in [json!("0x1"), block["hash"].clone()] {
+        let roots = node.ask("debug_intermediateRoots", json!([at, {}])).await;
+        let roots = roots.as_array().unwrap();
+        assert_eq!(roots.len(), 3);
+        assert_eq!(roots[2], block["stateRoot"]);
+        assert!(roots[0] != roots[1] && roots[1] != roots[2], "{roots:?}");
+    }
+    assert_eq!(node.ask("debug_intermediateRoots", json!(["0x0"])).await, json!([]));
+    let unknown = node.refusal("debug_intermediateRoots", json!([B256::repeat_byte(9)])).await;
+    assert_eq!(unknown.1, "header for hash not found");
+}
+
+#[tokio::test]
+async fn a_refused_block_is_shown() {
+    let node = TestNode::start();
+    assert_eq!(node.ask("debug_getBadBlocks", json!([])).await, json!([]));
+    node.send(json!({ "from": ALICE, "to": BOB, "value": "0x1" })).await;
+    let good = node.chain.block(1).unwrap().unwrap();
+    node.ask("debug_setHead", json!([0])).await;
+    let mut header = good.header.inner().clone();
+    header.gas_used += 1;
+    let bad = crate::primitives::Block::new(header, (*good.body).clone());
+    node.chain.import(&bad).unwrap_err();
+    let shown = node.ask("debug_getBadBlocks", json!([])).await;
+    assert_eq!(shown.as_array().unwrap().len(), 1);
+    assert_eq!(shown[0]["hash"], json!(bad.hash()));
+    assert_eq!(shown[0]["block"]["hash"], json!(bad.hash()));
+    assert_eq!(shown[0]["block"]["transactions"].as_array().unwrap().len(), 1);
+    assert_eq!(shown[0]["rlp"], json!(alloy_primitives::Bytes::from(bad.encode())));
+    node.chain.import(&good).unwrap();
+    assert_eq!(node.ask("debug_getBadBlocks", json!([])).await, shown, "a good one is none");
+}
