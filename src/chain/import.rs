@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     primitives::{Block, BlockNumHash},
-    spec::{self, Ancestor, OMMER_ANCESTORS},
+    spec::{self, Ancestor, Mode, OMMER_ANCESTORS},
     storage::{BlocksBatch, SIDE_DEPTH, SideBlock},
 };
+use alloy_consensus::Header;
 use alloy_primitives::{B256, U256};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
@@ -78,6 +79,11 @@ impl Chain {
 }
 
 impl Import<'_> {
+    /// The chain that blocks are imported into.
+    pub const fn chain(&self) -> &Chain {
+        self.chain
+    }
+
     /// Takes in a block; one that extends the head is visible and durable after a commit only.
     ///
     /// # Errors
@@ -245,13 +251,23 @@ const fn is_full(branch: &Branch) -> bool {
 }
 
 impl Chain {
-    /// What can be said of a block before its parent's state is known: header, seal, body.
+    /// What can be said of a block before its parent's state is known: header, body, seals.
     fn check(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
         let header = block.header.inner();
         spec::check_header(&self.spec, &parent.header, header, parent.total_difficulty)
             .map_err(|error| ImportError::invalid(block, error))?;
         spec::check_body(&self.spec, header, &block.body)
+            .map_err(|error| ImportError::invalid(block, error))?;
+        let mut sealed = std::iter::once(header).chain(&block.body.ommers);
+        sealed
+            .try_for_each(|header| self.seals.verify(header))
             .map_err(|error| ImportError::invalid(block, error))
+    }
+
+    /// Does this header carry proof of work that is not looked at?
+    pub fn leaves_seal_unverified(&self, header: &Header) -> bool {
+        let has_proof = matches!(self.spec.mode, Mode::Pow | Mode::Merged);
+        has_proof && !header.difficulty.is_zero() && !self.seals.checks(header)
     }
 
     /// Compares the ommers with the ancestors on the block's own branch.

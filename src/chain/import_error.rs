@@ -2,6 +2,7 @@
 
 use super::ChainError;
 use crate::{
+    consensus::SealError,
     evm::EvmError,
     primitives::{Block, BlockNumHash},
     spec::{BodyError, HeaderError, OmmerError},
@@ -68,6 +69,9 @@ pub enum InvalidBlock {
     /// A rule of headers.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// Its seal, or that of an ommer, proves no work.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// A rule of bodies.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -92,6 +96,7 @@ impl InvalidBlock {
     pub fn rule(&self) -> &'static str {
         match self {
             Self::Header(error) => error.rule(),
+            Self::Seal(error) => error.rule(),
             Self::Body(error) => error.rule(),
             Self::Ommers(error) => error.rule(),
             Self::Execution(error) => execution_rule(error),

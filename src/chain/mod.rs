@@ -31,9 +31,9 @@ pub use flush::FlushLimits;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use open::Opened;
-pub use query::Finality;
+pub use query::{ByHand, Finality};
 
-use crate::{evm::EvmSettings, spec::ChainSpec, storage::Storage};
+use crate::{consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, storage::Storage};
 use arc_swap::ArcSwap;
 use branch::Branch;
 use parking_lot::Mutex;
@@ -52,6 +52,9 @@ pub struct ChainSettings {
     pub trie_nodes: usize,
     /// With `Some(n)`, `safe` and `finalized` are n and 2n blocks behind the head; else the head.
     pub slots_in_an_epoch: u64,
+    /// Verify the seals of imported blocks also where the chain's mode does not ask for it: on a
+    /// chain that has merged since.
+    pub verify_seals: bool,
 }
 
 /// The canonical chain. Shared; every method may be called from any thread.
@@ -59,6 +62,7 @@ pub struct ChainSettings {
 pub struct Chain {
     spec: Arc<ChainSpec>,
     settings: ChainSettings,
+    seals: SealPolicy,
     storage: Storage,
     clock: Clock,
     visible: ArcSwap<Visible>,

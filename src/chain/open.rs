@@ -5,6 +5,7 @@ use super::{
     visible::Visible,
 };
 use crate::{
+    consensus::SealPolicy,
     evm::{self, EvmSettings},
     primitives::{Block, BlockNumHash, Body, SealedHeader},
     spec::ChainSpec,
@@ -81,6 +82,7 @@ impl Chain {
             next_storage_id: 1,
         };
         Ok(Self {
+            seals: SealPolicy::of(&spec, settings.verify_seals),
             spec,
             settings,
             storage,

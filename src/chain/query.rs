@@ -22,7 +22,46 @@ pub struct Finality {
     pub finalized: u64,
 }
 
+/// What a developer did to a block, so that no other node can execute it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByHand {
+    /// Edits of the state are part of it.
+    Edits(usize),
+    /// A sender did not sign.
+    Impersonated {
+        /// The transaction's place in the block.
+        index: usize,
+        /// Who did not sign.
+        sender: Address,
+    },
+}
+
+impl std::fmt::Display for ByHand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Edits(count) => write!(f, "{count} edits of the state are part of it"),
+            Self::Impersonated { index, sender } => {
+                write!(f, "transaction {index} was sent for {sender} without a signature")
+            }
+        }
+    }
+}
+
 impl Chain {
+    /// What a developer did to a canonical block, if anything.
+    pub fn made_by_hand(&self, block: &Block) -> Result<Option<ByHand>, ChainError> {
+        let edits = self.storage.blocks.reader()?.edits(block.number())?.len();
+        if edits > 0 {
+            return Ok(Some(ByHand::Edits(edits)));
+        }
+        let mut transactions = block.body.transactions.iter().enumerate();
+        let impersonated = transactions.find(|(_, transaction)| transaction.is_impersonated());
+        Ok(impersonated.map(|(index, transaction)| ByHand::Impersonated {
+            index,
+            sender: transaction.sender(),
+        }))
+    }
+
     /// The rules of this chain.
     pub fn spec(&self) -> &ChainSpec {
         &self.spec

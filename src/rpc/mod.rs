@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `namespaces` | which namespaces are served? |
 //! | `health` | is the node alive, can it take work? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
@@ -22,6 +23,7 @@ pub mod evm;
 mod health;
 pub mod limits;
 mod middleware;
+mod namespaces;
 pub mod net;
 pub mod params;
 mod resolve;
@@ -35,6 +37,7 @@ pub mod web3;
 pub use error::RpcError;
 pub use health::Readiness;
 pub use limits::{FeePolicy, RpcLimits};
+pub use namespaces::{Namespaces, UnknownNamespace};
 pub use server::{ServeError, ServerSettings, serve};
 pub use verbosity::Verbosity;
 
@@ -68,6 +71,8 @@ pub struct RpcContext {
     pub limits: RpcLimits,
     /// Advised fees.
     pub fees: FeePolicy,
+    /// Which namespaces are served.
+    pub namespaces: Namespaces,
     /// Asked by `/ready`.
     pub ready: Readiness,
     /// The level of the log.
@@ -124,8 +129,16 @@ impl Api {
         &self.0.nonces
     }
 
-    /// Every method under every name.
+    /// Every method that is served, under every name.
     pub fn methods(&self) -> Methods {
+        let mut methods = self.namespaces.select(&self.all_methods());
+        let modules = modules(&methods);
+        methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
+        methods
+    }
+
+    /// Every method that there is, served or not.
+    fn all_methods(&self) -> Methods {
         let mut methods = eth::methods(self);
         for more in [
             net::methods(self),
@@ -137,8 +150,6 @@ impl Api {
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }
-        let modules = modules(&methods);
-        methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
         methods
     }
 }

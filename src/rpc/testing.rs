@@ -9,6 +9,7 @@ mod server;
 mod shapes;
 mod simulations;
 mod state;
+mod traces;
 mod trace;
 
 use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
@@ -55,12 +56,19 @@ impl TestNode {
     }
 
     fn with(mode: Mode, limits: RpcLimits) -> Self {
-        let accounts = DevAccounts::from_mnemonic(DEFAULT_MNEMONIC, 2, DEFAULT_DERIVATION_PATH);
-        let accounts = Arc::new(accounts.unwrap());
+        Self::build(mode, limits, spec(&accounts().addresses()))
+    }
+
+    /// Any chain; blocks on arrival.
+    fn over(spec: ChainSpec) -> Self {
+        Self::build(Mode::Instant, RpcLimits::default(), spec)
+    }
+
+    fn build(mode: Mode, limits: RpcLimits, spec: ChainSpec) -> Self {
+        let accounts = Arc::new(accounts());
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage::open(dir.path(), Durability::Ephemeral).unwrap();
-        let spec = Arc::new(spec(&accounts.addresses()));
-        let (chain, _opened) = Chain::open(storage, spec, chain_settings()).unwrap();
+        let (chain, _opened) = Chain::open(storage, Arc::new(spec), chain_settings()).unwrap();
         let pool = Arc::new(Pool::new(Limits::default()));
         let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(mode));
         let handle = sealer.handle();
@@ -74,6 +82,7 @@ impl TestNode {
             dev: Arc::new(dev),
             limits,
             fees: FeePolicy::default(),
+            namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
         });
@@ -138,6 +147,10 @@ impl Drop for TestNode {
     }
 }
 
+fn accounts() -> DevAccounts {
+    DevAccounts::from_mnemonic(DEFAULT_MNEMONIC, 2, DEFAULT_DERIVATION_PATH).unwrap()
+}
+
 fn spec(accounts: &[Address]) -> ChainSpec {
     let genesis = DevGenesis {
         chain_id: 31337,
@@ -158,6 +171,7 @@ fn chain_settings() -> ChainSettings {
         flush: FlushLimits::default(),
         trie_nodes: 10_000,
         slots_in_an_epoch: 0,
+        verify_seals: false,
     }
 }
 

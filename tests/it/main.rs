@@ -13,6 +13,7 @@
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
 //! | `snapshots` | a snapshot brings back everything that a developer set |
+//! | `trace` | traces of known contracts read as geth writes them |
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -25,5 +26,6 @@ mod node;
 mod recovery;
 mod sealing;
 mod snapshots;
+mod trace;
 mod wallet;
 mod world;

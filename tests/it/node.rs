@@ -93,6 +93,7 @@ impl Setup {
             flush: self.flush,
             trie_nodes: self.trie_nodes,
             slots_in_an_epoch: 0,
+            verify_seals: false,
         }
     }
 

@@ -81,7 +81,8 @@ where
         &template,
         I::default(),
         false,
-    )?;
+    )?
+    .without_receipts();
     for (index, tx) in block.body.transactions.iter().enumerate() {
         let logs = executor.receipts.iter().map(|receipt| receipt.logs.len()).sum();
         let is_told = match turn(index, tx, logs)? {

@@ -3,7 +3,7 @@
 
 use super::{TraceError, replay::Shared, tracer::Finish};
 use revm_inspectors::tracing::{TransactionContext, js::JsInspector};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use std::{
     fmt,
     sync::{
@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Longest script, in bytes.
-const MAX_BYTES: usize = 128 << 10;
+const MAX_BYTES: usize = 64 << 10;
 /// Deepest nesting of brackets in a script: its parser calls itself for each.
 const MAX_NESTING: usize = 128;
 /// Scripts that run at a time, those that were given up included.
@@ -24,7 +24,7 @@ const STACK: usize = 256 << 20;
 /// How much later than its time a script is given up.
 const GRACE: Duration = Duration::from_secs(1);
 /// Catches what the script throws, which the inspector would take for a revert of the transaction,
-/// and hands its configuration on in geth's form, as text.
+/// writes its result, and hands its configuration on in geth's form, as text.
 const GUARD: &str = include_str!("guard.js");
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
@@ -51,14 +51,21 @@ impl Script {
     }
 
     /// What its `result` answers.
-    pub(super) fn finish(mut self, finish: &mut Finish<'_>) -> Result<Value, TraceError> {
+    pub(super) fn finish(mut self, finish: &mut Finish<'_>) -> Result<Box<RawValue>, TraceError> {
         self.0.set_transaction_context(TransactionContext {
             block_hash: finish.place.block_hash,
             tx_index: finish.place.tx_hash.map(|_| finish.place.tx_index),
             tx_hash: finish.place.tx_hash,
         });
         let (outcome, state) = (finish.outcome.clone(), Shared::new(finish.state));
-        self.0.json_result(outcome, finish.tx, finish.env, &state).map_err(script_error)
+        let answer = self.0.json_result(outcome, finish.tx, finish.env, &state);
+        let Value::String(answer) = answer.map_err(script_error)? else {
+            return Err(TraceError::ScriptLost);
+        };
+        match answer.strip_prefix('!') {
+            Some(error) => Err(TraceError::Script(error.to_owned())),
+            None => Ok(RawValue::from_string(answer)?),
+        }
     }
 }
 
@@ -82,9 +89,10 @@ fn check(code: &str) -> Result<(), TraceError> {
     Ok(())
 }
 
+/// The first line: after it comes where in the guard the script was called.
 fn script_error(error: impl fmt::Display) -> TraceError {
-    // What the guard throws is text, which is shown in quotes.
-    TraceError::Script(error.to_string().trim_matches('"').to_owned())
+    let text = error.to_string();
+    TraceError::Script(text.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Frees its place when the script ends, however long after it was given up.

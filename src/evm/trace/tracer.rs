@@ -198,7 +198,7 @@ impl Record {
             Self::FlatCalls(calls) => json(&calls.finish(finish)),
             Self::Prestate(prestate) => json(&prestate.finish(finish)?),
             Self::Selectors(selectors) => json(&selectors.finish()),
-            Self::Script(script) => json(&script.finish(finish)?),
+            Self::Script(script) => script.finish(finish),
             Self::Mux(parts) => {
                 let mut traces = BTreeMap::new();
                 for (name, part) in parts {
