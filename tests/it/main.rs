@@ -8,6 +8,7 @@
 //! | `world` | no claim: what a state is, as simple as it can be said, and what a transaction does to it |
 //! | `genesis_files` | genesis files of other clients give the chain that they give there |
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
+//! | `inspect` | pages of the state and states inside blocks do not depend on what is written yet |
 //! | `import` | blocks from outside are checked, and the heaviest branch is the chain |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
@@ -21,6 +22,7 @@ mod code;
 mod genesis_files;
 mod history;
 mod import;
+mod inspect;
 mod maker;
 mod node;
 mod recovery;
