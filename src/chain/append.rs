@@ -2,7 +2,8 @@
 
 use super::{Chain, ChainError, ChainEvent, visible::Recent};
 use crate::{
-    primitives::{Block, Edit, Receipt, SealedHeader, StateChanges, Transaction},
+    primitives::{Block, Edit, Receipt, SealedHeader, StateChanges, StorageId, Transaction},
+    spec::Fork,
     state::{Removals, StateTrie, StateView, StorageIds, TrieError},
     storage::{BlocksBatch, StateReader, StoredBlock},
 };
@@ -64,6 +65,12 @@ pub struct TrieContext {
 }
 
 impl TrieContext {
+    /// What an executor needs for state roots after each transaction, if the receipts of `fork` carry
+    /// them: the parent's trie and the next storage id.
+    pub fn for_receipts(&self, fork: Fork) -> Option<(StateTrie, StorageId)> {
+        fork.has_roots_in_receipts().then(|| (self.trie.clone(), self.next_storage_id))
+    }
+
     /// Applies a block's changes, fills in their storage roots, and answers the state root.
     pub fn root(mut self, changes: &mut StateChanges) -> Result<(B256, TrieStep), TrieError> {
         let mut ids = StorageIds::new(self.next_storage_id);

@@ -162,7 +162,10 @@ impl Chain {
         let context = self.build_context()?;
         let edits = edits_to_changes(&context.view, &edits)?;
         let (view, trie) = context.split();
-        let mut executed = evm::execute(&self.spec, limits, view, edits, &block)?;
+        let header = &block.header;
+        let fork = self.spec.fork_of(header.number, header.timestamp, header.difficulty);
+        let roots = trie.for_receipts(fork);
+        let mut executed = evm::execute(&self.spec, limits, view, edits, &block, roots)?;
         evm::check(block.header.inner(), &executed)?;
         let (root, step) = trie.root(&mut executed.changes)?;
         if root != block.header.state_root {

@@ -171,7 +171,8 @@ impl Chain {
         let edits = edits_to_changes(&view, &edits)?;
         let template = BlockTemplate::from_block(&self.spec, block);
         let evm = &self.settings.evm;
-        let mut executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
+        let executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
+        let mut executor = executor.without_receipts();
         for transaction in &block.body.transactions {
             let applied = executor.apply(transaction)?;
             if transaction.hash() == hash {

@@ -1,12 +1,13 @@
 //! What has this block changed so far? A cache over the parent's state that revm reads and that
 //! remembers, of every account and slot, the value before the block and the value now.
 
-use super::error::ReadError;
+use super::{error::ReadError, roots::Unrooted};
 use crate::{
     primitives::{Account, AccountChange, StateChanges},
     state::StateView,
+    storage::StateReader,
 };
-use alloy_consensus::constants::KECCAK_EMPTY;
+use alloy_consensus::constants::{EMPTY_ROOT_HASH, KECCAK_EMPTY};
 use alloy_primitives::{
     Address, B256, Bytes, U256, keccak256,
     map::{AddressMap, B256Map, HashMap, U256Map, hash_map},
@@ -26,6 +27,8 @@ pub struct BlockState {
     accounts: AddressMap<Entry>,
     codes: B256Map<Bytecode>,
     hashes: HashMap<u64, B256>,
+    /// What changed since the last state root, where roots are made.
+    unrooted: Option<Unrooted>,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +54,13 @@ impl Entry {
         self.before.is_some() && !self.wiped
     }
 
+    /// Does a slot have a value? Only for an account without code and nonce, which cannot clear one.
+    fn has_storage(&self) -> bool {
+        let had_slots = |account: Account| account.storage_root != EMPTY_ROOT_HASH;
+        (!self.wiped && self.before.is_some_and(had_slots))
+            || self.slots.values().any(|slot| !slot.now.is_zero())
+    }
+
     /// Drops all slots, because the account ends or begins.
     fn wipe(&mut self) {
         self.wiped = self.before.is_some();
@@ -71,6 +81,15 @@ impl Entry {
         self.now = Some(Account { nonce, balance, code_hash, ..stored });
     }
 
+    /// What revm takes for the hash of the code. Code, a nonce or storage is in the way of a creation
+    /// ([EIP-7610](https://eips.ethereum.org/EIPS/eip-7610)), but revm does not look at storage. Of an
+    /// account that has nothing but storage and wei it gets the zero hash, which it takes for no code
+    /// everywhere but there, and in EXTCODEHASH, where [`super::machine`] takes care of it.
+    fn shown_code_hash(&self, account: &Account) -> B256 {
+        let is_plain = account.nonce == 0 && !account.has_code();
+        if is_plain && self.has_storage() { B256::ZERO } else { account.code_hash }
+    }
+
     fn into_change(self) -> Option<AccountChange> {
         let changed = self.slots.into_iter().filter(|(_, slot)| slot.now != slot.before);
         let storage: U256Map<U256> = changed.map(|(key, slot)| (key, slot.now)).collect();
@@ -88,7 +107,39 @@ impl BlockState {
             accounts: AddressMap::default(),
             codes: B256Map::default(),
             hashes: HashMap::default(),
+            unrooted: None,
         }
+    }
+
+    /// The read transaction below, for the trie.
+    pub(super) const fn reader(&self) -> &StateReader {
+        self.view.reader()
+    }
+
+    /// From now on remembers what no state root knows yet: all that was changed so far.
+    pub(super) fn track(&mut self) {
+        let mut unrooted = Unrooted::default();
+        for (address, entry) in &self.accounts {
+            let account = unrooted.account(*address);
+            account.wiped = entry.wiped;
+            let changed = entry.slots.iter().filter(|(_, slot)| slot.now != slot.before);
+            account.slots.extend(changed.map(|(key, _)| *key));
+        }
+        self.unrooted = Some(unrooted);
+    }
+
+    /// What changed since this was last asked for.
+    pub(super) fn take_unrooted(&mut self) -> StateChanges {
+        let unrooted = self.unrooted.as_mut().map(std::mem::take).unwrap_or_default();
+        let mut changes = StateChanges::default();
+        for (address, changed) in unrooted.0 {
+            let Some(entry) = self.accounts.get(&address) else { continue };
+            let value = |key: U256| Some((key, entry.slots.get(&key)?.now));
+            let storage = changed.slots.into_iter().filter_map(value).collect();
+            let change = AccountChange { account: entry.now, wiped: changed.wiped, storage };
+            changes.accounts.insert(address, change);
+        }
+        changes
     }
 
     /// Lays changes over the state as if the block had made them.
@@ -114,7 +165,16 @@ impl BlockState {
                 continue;
             }
             let entry = load(&self.view, &mut self.accounts, address)?;
-            if account.is_selfdestructed() || account.state_clear_aware_is_empty(self.rules) {
+            let ends =
+                account.is_selfdestructed() || account.state_clear_aware_is_empty(self.rules);
+            if let Some(unrooted) = &mut self.unrooted {
+                if ends || account.is_created() {
+                    unrooted.wipe(address);
+                }
+                let changed = account.storage.iter().filter(|(_, slot)| slot.is_changed());
+                unrooted.account(address).slots.extend(changed.map(|(key, _)| *key));
+            }
+            if ends {
                 entry.destroy();
                 continue;
             }
@@ -137,11 +197,25 @@ impl BlockState {
 
     /// Adds wei to an account that no transaction pays: withdrawals, rewards.
     pub(super) fn credit(&mut self, address: Address, amount: U256) -> Result<(), ReadError> {
+        let balance = self.account(address)?.map_or(U256::ZERO, |account| account.balance);
+        self.set_balance(address, balance.saturating_add(amount))
+    }
+
+    /// Sets a balance outside of transactions. That touches the account: it begins, or since EIP-161
+    /// it ends if there is nothing in it.
+    pub(super) fn set_balance(&mut self, address: Address, wei: U256) -> Result<(), ReadError> {
         let entry = load(&self.view, &mut self.accounts, address)?;
-        let account = entry.now.unwrap_or_default();
-        let balance = account.balance.saturating_add(amount);
-        if entry.now.is_some() || !amount.is_zero() {
-            entry.set(account.nonce, balance, account.code_hash);
+        let account = Account { balance: wei, ..entry.now.unwrap_or_default() };
+        if self.rules.is_enabled_in(SpecId::SPURIOUS_DRAGON) && account.is_empty() {
+            entry.destroy();
+            if let Some(unrooted) = &mut self.unrooted {
+                unrooted.wipe(address);
+            }
+            return Ok(());
+        }
+        entry.set(account.nonce, account.balance, account.code_hash);
+        if let Some(unrooted) = &mut self.unrooted {
+            unrooted.account(address);
         }
         Ok(())
     }
@@ -269,11 +343,11 @@ impl Database for BlockState {
     type Error = ReadError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
-        let account = load(&self.view, &mut self.accounts, address)?.now;
-        Ok(account.map(|account| AccountInfo {
+        let entry = load(&self.view, &mut self.accounts, address)?;
+        Ok(entry.now.map(|account| AccountInfo {
             balance: account.balance,
             nonce: account.nonce,
-            code_hash: account.code_hash,
+            code_hash: entry.shown_code_hash(&account),
             code: None,
             ..Default::default()
         }))

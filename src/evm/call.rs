@@ -6,12 +6,16 @@ use super::{
     env::{block_env, rules},
     error::{ReadError, split},
     halt::HaltProbe,
+    machine::machine,
     overrides,
 };
-use crate::{spec::ChainSpec, state::StateView};
+use crate::{
+    spec::{ChainSpec, Fork},
+    state::StateView,
+};
 use alloy_consensus::Header;
 use alloy_eips::eip2930::AccessList;
-use alloy_evm::{Evm, EvmEnv, eth::EthEvm, eth::EthEvmBuilder, precompiles::PrecompilesMap};
+use alloy_evm::{Evm, EvmEnv, eth::EthEvm, precompiles::PrecompilesMap};
 use alloy_primitives::{Address, Bytes, Log, U256};
 use revm::{
     context::{
@@ -148,6 +152,7 @@ pub fn run(
 pub(super) struct Setting {
     pub(super) state: BlockState,
     pub(super) env: EvmEnv,
+    pub(super) fork: Fork,
     pub(super) precompiles: PrecompilesMap,
     pub(super) gas_cap: u64,
 }
@@ -179,7 +184,7 @@ impl Setting {
             overrides::accounts(of_accounts, &mut state, &mut precompiles)?;
         }
         let gas_cap = if settings.call_gas_cap == 0 { u64::MAX / 2 } else { settings.call_gas_cap };
-        Ok(Self { state, env, precompiles, gas_cap })
+        Ok(Self { state, env, fork, precompiles, gas_cap })
     }
 
     /// The transaction that `request` describes here.
@@ -195,9 +200,8 @@ pub(super) struct Machine {
 
 impl Machine {
     pub(super) fn new(setting: Setting) -> Self {
-        let builder = EthEvmBuilder::new(setting.state, setting.env);
-        let builder = builder.precompiles(setting.precompiles);
-        Self { evm: builder.inspector(Default::default()).build() }
+        let Setting { state, env, fork, precompiles, .. } = setting;
+        Self { evm: machine(state, env, fork, Some(precompiles), Default::default(), false) }
     }
 
     pub(super) fn state(&mut self) -> &mut BlockState {

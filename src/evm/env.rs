@@ -1,5 +1,6 @@
 //! What surrounds a transaction: the block it is in, and which limits hold.
 
+use super::machine::net_metered;
 use crate::{
     primitives::Block,
     spec::{ChainSpec, Fork},
@@ -41,6 +42,20 @@ impl Default for EvmSettings {
             transaction_gas_cap: false,
             memory_limit: 1 << 27,
             call_gas_cap: 50_000_000,
+        }
+    }
+}
+
+impl EvmSettings {
+    /// The protocol's own limits and nothing else: for blocks that other nodes made. Memory ends at
+    /// 2^32 - 1 bytes ([EIP-1985](https://eips.ethereum.org/EIPS/eip-1985)).
+    pub fn consensus() -> Self {
+        Self {
+            code_size_limit: None,
+            disable_block_gas_limit: false,
+            transaction_gas_cap: true,
+            memory_limit: u64::from(u32::MAX),
+            ..Self::default()
         }
     }
 }
@@ -151,6 +166,9 @@ pub(super) fn block_env(
 
 fn cfg(spec: &ChainSpec, settings: &EvmSettings, fork: Fork) -> CfgEnv {
     let mut cfg = CfgEnv::new_with_spec(rules(fork));
+    if fork == Fork::Constantinople {
+        net_metered(&mut cfg.gas_params);
+    }
     cfg.chain_id = spec.chain_id;
     cfg.limit_contract_code_size = settings.code_size_limit;
     cfg.limit_contract_initcode_size =

@@ -1,7 +1,10 @@
 //! Why a block cannot be executed, or is not what its header says.
 
 use super::ApplyError;
-use crate::{spec::Fork, state::StateError};
+use crate::{
+    spec::Fork,
+    state::{StateError, TrieError},
+};
 use alloy_primitives::{Address, B256, Bloom};
 use revm::context::{DBErrorMarker, result::EVMError, result::InvalidTransaction};
 
@@ -18,9 +21,12 @@ pub enum EvmError {
     /// The state could not be read.
     #[error(transparent)]
     State(#[from] StateError),
-    /// Receipts before Byzantium hold state roots, which are not made here.
-    #[error("blocks of {fork} cannot be executed: the oldest executable fork is byzantium")]
-    ForkTooOld {
+    /// The trie could not follow the transactions of a block.
+    #[error(transparent)]
+    Trie(#[from] TrieError),
+    /// Receipts before Byzantium carry the state root after the transaction.
+    #[error("receipts of {fork} carry state roots, and the executor has no trie to make them")]
+    NoTrie {
         /// The fork of the block.
         fork: Fork,
     },

@@ -4,22 +4,26 @@
 use super::{
     BlockTemplate, EvmError, EvmSettings, InvalidTx,
     block_state::BlockState,
+    dao,
     env::{block_env, rules},
     error::split,
+    machine::machine,
+    roots::Roots,
 };
 use crate::{
-    primitives::{Block, Receipt, StateChanges, Transaction},
+    consensus::rewards,
+    primitives::{Block, Receipt, StateChanges, StorageId, Transaction},
     spec::{ChainSpec, Fork},
-    state::StateView,
+    state::{StateTrie, StateView},
 };
 use alloy_consensus::{Eip658Value, Transaction as _};
 use alloy_eips::{eip4895::GWEI_TO_WEI, eip7685::Requests};
 use alloy_evm::{
     Evm, ToTxEnv,
-    eth::{EthEvm, EthEvmBuilder, EthEvmContext},
+    eth::{EthEvm, EthEvmContext},
     precompiles::PrecompilesMap,
 };
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::{
     context::{
         TxEnv,
@@ -40,6 +44,8 @@ pub struct BlockExecutor<I = NoOpInspector> {
     has_gas_limit: bool,
     gas_used: u64,
     blob_gas_used: u64,
+    roots: Option<Roots>,
+    has_receipts: bool,
 }
 
 impl<I> std::fmt::Debug for BlockExecutor<I> {
@@ -135,14 +141,11 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         inspect: bool,
     ) -> Result<Self, EvmError> {
         let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
-        if fork < Fork::Byzantium {
-            return Err(EvmError::ForkTooOld { fork });
-        }
         let mut state = BlockState::new(view, rules(fork));
         state.lay(edits)?;
         let env = block_env(spec, settings, fork, template);
         let mut executor = Self {
-            evm: EthEvmBuilder::new(state, env).inspector(inspector).set_inspect(inspect).build(),
+            evm: machine(state, env, fork, None, inspector, inspect),
             fork,
             template: template.clone(),
             deposit_contract: spec.deposit_contract,
@@ -151,13 +154,44 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
             has_gas_limit: !settings.disable_block_gas_limit,
             gas_used: 0,
             blob_gas_used: 0,
+            roots: None,
+            has_receipts: true,
         };
+        if spec.dao_fork_block() == Some(template.number) {
+            dao::refund(executor.evm.db_mut())?;
+        }
         executor.open()?;
         Ok(executor)
     }
 
+    /// Makes the state root after each transaction, which receipts before Byzantium carry. `trie` is
+    /// the parent's, `next_storage_id` the first id that no contract has. To be called before the
+    /// first transaction; it costs a trie update a transaction.
+    pub fn with_roots(mut self, trie: StateTrie, next_storage_id: StorageId) -> Self {
+        self.roots = Some(Roots::new(trie, next_storage_id, self.evm.db_mut()));
+        self
+    }
+
+    /// For a run whose receipts nobody looks at, so that those before Byzantium need no state root.
+    pub fn without_receipts(mut self) -> Self {
+        self.has_receipts = false;
+        self
+    }
+
+    /// The state root after each transaction so far; empty unless the executor was given a trie.
+    pub fn roots(&self) -> &[B256] {
+        self.roots.as_ref().map_or(&[], Roots::made)
+    }
+
     /// Runs one transaction. One that is not valid changes nothing, and the block goes on.
+    ///
+    /// # Errors
+    /// Before Byzantium also [`EvmError::NoTrie`], unless there are [`BlockExecutor::with_roots`] or
+    /// the run is [`BlockExecutor::without_receipts`].
     pub fn apply(&mut self, tx: &Transaction) -> Result<Applied, ApplyError> {
+        if self.has_receipts && self.roots.is_none() && self.fork.has_roots_in_receipts() {
+            return Err(EvmError::NoTrie { fork: self.fork }.into());
+        }
         let outcome = self.step(tx)?;
         self.take(tx, outcome)
     }
@@ -180,11 +214,14 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         tx: &Transaction,
         outcome: ResultAndState,
     ) -> Result<Applied, ApplyError> {
-        self.evm.db_mut().absorb(outcome.state).map_err(EvmError::from)?;
+        let state = self.evm.db_mut();
+        state.absorb(outcome.state).map_err(EvmError::from)?;
+        let number = self.template.number;
+        let root = self.roots.as_mut().map(|roots| roots.next(state, number)).transpose()?;
         let result = outcome.result;
         self.gas_used += result.tx_gas_used();
         self.blob_gas_used += tx.blob_gas_used().unwrap_or(0);
-        Ok(self.record(tx, result))
+        Ok(self.record(tx, result, root))
     }
 
     /// Gas used so far.
@@ -239,8 +276,12 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         Ok(())
     }
 
-    fn record(&mut self, tx: &Transaction, result: ExecutionResult) -> Applied {
+    fn record(&mut self, tx: &Transaction, result: ExecutionResult, root: Option<B256>) -> Applied {
         let (gas_used, success) = (result.tx_gas_used(), result.is_success());
+        let status = match root {
+            Some(root) if self.fork.has_roots_in_receipts() => Eip658Value::PostState(root),
+            _ => Eip658Value::Eip658(success),
+        };
         let (output, logs) = match result {
             ExecutionResult::Success { output, logs, .. } => (output, logs),
             ExecutionResult::Revert { output, logs, .. } => (Output::Call(output), logs),
@@ -255,7 +296,7 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         };
         self.receipts.push(Receipt {
             tx_type: tx.tx_type(),
-            status: Eip658Value::Eip658(success),
+            status,
             cumulative_gas_used: self.gas_used,
             logs,
         });
@@ -271,34 +312,45 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
     }
 }
 
-/// Executes a block that exists over its parent's state. The beneficiary is the header's; see
-/// [`execute_template`] for chains where it is not.
+impl BlockExecutor {
+    /// Runs transactions that must all be valid, pays `rewards`, and ends the block.
+    pub fn run(
+        mut self,
+        transactions: &[Transaction],
+        rewards: &[(Address, U256)],
+    ) -> Result<Executed, EvmError> {
+        for (index, tx) in transactions.iter().enumerate() {
+            self.apply(tx).map_err(|error| match error {
+                ApplyError::Evm(error) => error,
+                invalid => {
+                    EvmError::Transaction { index, hash: tx.hash(), source: Box::new(invalid) }
+                }
+            })?;
+        }
+        for (address, wei) in rewards {
+            self.credit(*address, *wei)?;
+        }
+        self.finish()
+    }
+}
+
+/// Executes a block that exists over its parent's state, and pays its rewards. The beneficiary is the
+/// header's; where it is not, use [`BlockExecutor::run`]. `roots` is what
+/// [`BlockExecutor::with_roots`] takes: the parent's trie and the next storage id, needed before
+/// Byzantium.
 pub fn execute(
     spec: &ChainSpec,
     settings: &EvmSettings,
     view: StateView,
     edits: StateChanges,
     block: &Block,
+    roots: Option<(StateTrie, StorageId)>,
 ) -> Result<Executed, EvmError> {
     let template = BlockTemplate::from_block(spec, block);
-    execute_template(spec, settings, view, edits, &template, &block.body.transactions)
-}
-
-/// Executes transactions that must all be valid in the block of this template.
-pub fn execute_template(
-    spec: &ChainSpec,
-    settings: &EvmSettings,
-    view: StateView,
-    edits: StateChanges,
-    template: &BlockTemplate,
-    transactions: &[Transaction],
-) -> Result<Executed, EvmError> {
-    let mut executor = BlockExecutor::begin(spec, settings, view, edits, template)?;
-    for (index, tx) in transactions.iter().enumerate() {
-        executor.apply(tx).map_err(|error| match error {
-            ApplyError::Evm(error) => error,
-            invalid => EvmError::Transaction { index, hash: tx.hash(), source: Box::new(invalid) },
-        })?;
+    let mut executor = BlockExecutor::begin(spec, settings, view, edits, &template)?;
+    if let Some((trie, next_storage_id)) = roots {
+        executor = executor.with_roots(trie, next_storage_id);
     }
-    executor.finish()
+    let rewards = rewards(spec, &block.header, &block.body.ommers);
+    executor.run(&block.body.transactions, &rewards)
 }

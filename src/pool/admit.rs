@@ -1,7 +1,10 @@
 //! Admission: may this transaction enter the pool?
 
-use super::{PoolError, blob, gas};
-use crate::{primitives::Transaction, spec::Fork};
+use super::{PoolError, blob};
+use crate::{
+    primitives::Transaction,
+    spec::{Fork, floor_gas, intrinsic_gas},
+};
 use alloy_consensus::{Transaction as _, TxEnvelope, TxType, transaction::RlpEcdsaEncodableTx};
 use alloy_eips::Encodable2718;
 use alloy_primitives::U256;
@@ -156,12 +159,12 @@ fn check_authorizations(tx: &Transaction) -> Result<(), PoolError> {
 
 fn check_gas(tx: &Transaction, fork: Fork) -> Result<(), PoolError> {
     let given = tx.gas_limit();
-    let minimum = gas::intrinsic(tx, fork);
+    let minimum = intrinsic_gas(tx, fork);
     if given < minimum {
         return Err(PoolError::IntrinsicGas { gas: given, minimum });
     }
     if fork >= Fork::Prague {
-        let minimum = gas::floor(tx);
+        let minimum = floor_gas(tx);
         if given < minimum {
             return Err(PoolError::FloorDataGas { gas: given, minimum });
         }

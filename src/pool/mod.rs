@@ -8,7 +8,6 @@ mod admit;
 mod best;
 mod blob;
 mod error;
-mod gas;
 mod journal;
 mod queue;
 mod queues;

@@ -1,11 +1,12 @@
 //! A block: a header with its hash, and a body whose transactions know their senders.
 
 use super::Transaction;
-use alloy_consensus::Header;
+use alloy_consensus::{Header, TxEip4844Variant, TxEnvelope, transaction::SignerRecoverable};
 pub use alloy_eips::eip1898::BlockNumHash;
 use alloy_eips::eip4895::Withdrawals;
 use alloy_primitives::B256;
 use alloy_rlp::Encodable;
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// A header together with its hash.
@@ -31,7 +32,62 @@ pub struct Block {
     pub body: Arc<Body>,
 }
 
+/// Why bytes are no block.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BlockDecodeError {
+    /// Broken RLP, or not the fields of a block.
+    #[error("the block does not decode: {0}")]
+    Rlp(#[from] alloy_rlp::Error),
+    /// The block is followed by something else.
+    #[error("{0} bytes after the end of the block")]
+    TrailingBytes(usize),
+    /// The block decodes, but its one right encoding is another: a typed transaction that is not
+    /// wrapped in a string, for example.
+    #[error("the encoding of the block is not canonical: {given} bytes, canonical are {canonical}")]
+    NotCanonical {
+        /// Bytes given.
+        given: usize,
+        /// Bytes of the canonical encoding.
+        canonical: usize,
+    },
+    /// A blob transaction enters a block without its sidecar.
+    #[error("transaction {index} carries a blob sidecar")]
+    Sidecar {
+        /// Its place in the block.
+        index: usize,
+    },
+    /// No sender can be recovered from a signature.
+    #[error("transaction {index}: the signature is not valid (r, s or v out of range)")]
+    Signature {
+        /// Its place in the block.
+        index: usize,
+    },
+}
+
 impl Block {
+    /// Decodes a block's RLP strictly, and recovers the senders on all cores. A signature with a high
+    /// `s` is taken: whether it is valid depends on the fork.
+    pub fn decode(raw: &[u8]) -> Result<Self, BlockDecodeError> {
+        let mut rest = raw;
+        let sealed = alloy_consensus::Block::<TxEnvelope>::decode_sealed(&mut rest)?;
+        if !rest.is_empty() {
+            return Err(BlockDecodeError::TrailingBytes(rest.len()));
+        }
+        let (block, hash) = sealed.into_parts();
+        let canonical = alloy_rlp::encode(&block);
+        if canonical != raw {
+            let (given, canonical) = (raw.len(), canonical.len());
+            return Err(BlockDecodeError::NotCanonical { given, canonical });
+        }
+        let recovered = block.body.transactions.into_par_iter().enumerate().map(recover);
+        let transactions = recovered.collect::<Result<_, _>>()?;
+        let (ommers, withdrawals) = (block.body.ommers, block.body.withdrawals);
+        Ok(Self {
+            header: Arc::new(SealedHeader::new_unchecked(block.header, hash)),
+            body: Arc::new(Body { transactions, ommers, withdrawals }),
+        })
+    }
+
     /// Puts a header and a body together; hashes the header.
     pub fn new(header: Header, body: Body) -> Self {
         let hash = header.hash_slow();
@@ -72,5 +128,111 @@ impl Block {
                 withdrawals: self.body.withdrawals.clone(),
             },
         }
+    }
+}
+
+fn recover((index, envelope): (usize, TxEnvelope)) -> Result<Transaction, BlockDecodeError> {
+    let has_sidecar =
+        |variant: &TxEip4844Variant| matches!(variant, TxEip4844Variant::TxEip4844WithSidecar(_));
+    if envelope.as_eip4844().is_some_and(|signed| has_sidecar(signed.tx())) {
+        return Err(BlockDecodeError::Sidecar { index });
+    }
+    let sender = envelope.recover_signer_unchecked();
+    let sender = sender.map_err(|_invalid| BlockDecodeError::Signature { index })?;
+    let transaction = Transaction::new_unchecked(envelope, sender);
+    // Hashed here, on all cores, and remembered.
+    transaction.hash();
+    Ok(transaction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_consensus::{EthereumTypedTransaction, SignableTransaction, TxEip1559, TxLegacy};
+    use alloy_eips::Encodable2718;
+    use alloy_primitives::{Signature, U256, hex};
+    use alloy_signer::SignerSync;
+    use alloy_signer_local::PrivateKeySigner;
+
+    /// Order of secp256k1.
+    const N: U256 = U256::from_be_bytes(hex!(
+        "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"
+    ));
+
+    fn key() -> PrivateKeySigner {
+        PrivateKeySigner::from_bytes(&B256::repeat_byte(7)).unwrap()
+    }
+
+    fn signed(transaction: impl Into<EthereumTypedTransaction<TxEip4844Variant>>) -> TxEnvelope {
+        let transaction = transaction.into();
+        let signature = key().sign_hash_sync(&transaction.signature_hash()).unwrap();
+        transaction.into_signed(signature).into()
+    }
+
+    fn block(transactions: Vec<TxEnvelope>) -> alloy_consensus::Block<TxEnvelope> {
+        let header = Header { number: 3, ..Default::default() };
+        let body = alloy_consensus::BlockBody {
+            transactions,
+            ommers: vec![Header::default()],
+            withdrawals: Some(Withdrawals::default()),
+        };
+        alloy_consensus::Block { header, body }
+    }
+
+    #[test]
+    fn a_block_survives_its_encoding_and_knows_its_senders() {
+        let transactions =
+            (0..20).map(|nonce| signed(TxEip1559 { nonce, ..Default::default() })).collect();
+        let raw = alloy_rlp::encode(block(transactions));
+        let decoded = Block::decode(&raw).unwrap();
+        assert_eq!(decoded.encode(), raw);
+        assert_eq!(decoded.hash(), decoded.header.hash_slow());
+        assert_eq!(decoded.body.transactions.len(), 20);
+        assert!(decoded.body.transactions.iter().all(|tx| tx.sender() == key().address()));
+    }
+
+    #[test]
+    fn a_high_s_is_decoded_because_old_forks_allow_it() {
+        let low = signed(TxLegacy::default());
+        let signature = low.signature();
+        let high = Signature::new(signature.r(), N - signature.s(), !signature.v());
+        let high: TxEnvelope = TxLegacy::default().into_signed(high).into();
+        let decoded = Block::decode(&alloy_rlp::encode(block(vec![high]))).unwrap();
+        assert_eq!(decoded.body.transactions[0].sender(), key().address());
+    }
+
+    #[test]
+    fn every_damage_to_the_encoding_is_an_error() {
+        let raw = alloy_rlp::encode(block(vec![signed(TxLegacy::default())]));
+        for length in 0..raw.len() {
+            assert!(Block::decode(&raw[..length]).is_err(), "{length} of {} bytes", raw.len());
+        }
+        let longer = [raw.as_slice(), &[0]].concat();
+        assert_eq!(Block::decode(&longer), Err(BlockDecodeError::TrailingBytes(1)));
+    }
+
+    #[test]
+    fn a_typed_transaction_outside_of_a_string_is_refused() {
+        let transaction = signed(TxEip1559::default());
+        let right = block(vec![transaction.clone()]);
+        let mut payload = alloy_rlp::encode(&right.header);
+        alloy_rlp::Header { list: true, payload_length: transaction.encode_2718_len() }
+            .encode(&mut payload);
+        transaction.encode_2718(&mut payload);
+        right.body.ommers.encode(&mut payload);
+        right.body.withdrawals.as_ref().unwrap().encode(&mut payload);
+        let mut raw = Vec::new();
+        alloy_rlp::Header { list: true, payload_length: payload.len() }.encode(&mut raw);
+        raw.extend(payload);
+        let refused = Block::decode(&raw).unwrap_err();
+        assert!(matches!(refused, BlockDecodeError::NotCanonical { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_signature_that_no_key_made_is_named_by_its_place() {
+        let forged: TxEnvelope =
+            TxLegacy::default().into_signed(Signature::new(U256::ZERO, U256::ZERO, false)).into();
+        let raw = alloy_rlp::encode(block(vec![signed(TxLegacy::default()), forged]));
+        assert_eq!(Block::decode(&raw), Err(BlockDecodeError::Signature { index: 1 }));
     }
 }

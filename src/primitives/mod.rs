@@ -2,10 +2,12 @@
 
 mod account;
 mod block;
+mod block_file;
 mod receipt;
 mod transaction;
 
 pub use account::{Account, AccountChange, Edit, StateChanges, StorageId};
-pub use block::{Block, BlockNumHash, Body, SealedHeader};
+pub use block::{Block, BlockDecodeError, BlockNumHash, Body, SealedHeader};
+pub use block_file::{BlockFile, BlockFileError, RawBlock};
 pub use receipt::{Receipt, bloom_of, receipts_root};
 pub use transaction::{DecodeError, Transaction};

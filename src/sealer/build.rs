@@ -33,6 +33,10 @@ pub fn build(
     let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
     let (spec, evm) = (chain.spec(), chain.evm_settings());
     let mut executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
+    let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
+    if let Some((parent_trie, next_storage_id)) = trie.for_receipts(fork) {
+        executor = executor.with_roots(parent_trie, next_storage_id);
+    }
     let transactions = if options.empty {
         Vec::new()
     } else {

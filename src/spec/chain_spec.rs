@@ -1,7 +1,8 @@
 //! The rules of one chain: what its genesis file says, ready to ask.
 
 use super::{
-    FeeMarket, Fork, SpecError,
+    FeeMarket, Fork, MINIMUM_DIFFICULTY, SpecError,
+    difficulty::DifficultyRules,
     fees::{BlobSchedule, next_excess_blob_gas},
     forks::Schedule,
 };
@@ -35,6 +36,18 @@ pub enum Mode {
 struct MainspringConfig {
     mode: Option<Mode>,
     fee_market: FeeMarket,
+    minimum_difficulty: Option<U256>,
+    bomb: Option<bool>,
+}
+
+impl MainspringConfig {
+    /// Ethereum's rules, where the genesis says nothing else.
+    fn difficulty_rules(&self) -> DifficultyRules {
+        DifficultyRules {
+            minimum: self.minimum_difficulty.unwrap_or(U256::from(MINIMUM_DIFFICULTY)),
+            bomb: self.bomb.unwrap_or(true),
+        }
+    }
 }
 
 /// The rules of one chain.
@@ -52,6 +65,7 @@ pub struct ChainSpec {
     pub deposit_contract: Address,
     forks: Schedule,
     blobs: BlobSchedule,
+    difficulty: DifficultyRules,
 }
 
 impl ChainSpec {
@@ -68,6 +82,7 @@ impl ChainSpec {
             mode: mainspring.mode.unwrap_or_else(|| mode_of(&genesis)),
             fee_market: mainspring.fee_market,
             deposit_contract: deposit_contract.unwrap_or(MAINNET_DEPOSIT_CONTRACT_ADDRESS),
+            difficulty: mainspring.difficulty_rules(),
             forks,
             blobs,
             genesis,
@@ -85,6 +100,23 @@ impl ChainSpec {
     /// The total difficulty at which proof of work ends; `None` if it never does.
     pub const fn terminal_total_difficulty(&self) -> Option<U256> {
         self.genesis.config.terminal_total_difficulty
+    }
+
+    /// Has a fork by number begun at this block, itself and not only a later one?
+    pub(super) fn has_begun(&self, fork: Fork, number: u64) -> bool {
+        self.forks.has_begun(fork, number)
+    }
+
+    /// What of the difficulty the genesis sets.
+    pub(super) const fn difficulty_rules(&self) -> DifficultyRules {
+        self.difficulty
+    }
+
+    /// The block where the DAO's wei move ([EIP-779](https://eips.ethereum.org/EIPS/eip-779)); `None`
+    /// on a chain without the fork, or against it.
+    pub fn dao_fork_block(&self) -> Option<u64> {
+        let config = &self.genesis.config;
+        config.dao_fork_block.filter(|_| config.dao_fork_support)
     }
 
     /// Blob limits at `timestamp` in seconds.
@@ -123,6 +155,9 @@ impl ChainSpec {
     }
 
     fn check_genesis(&self) -> Result<(), SpecError> {
+        if self.difficulty.minimum.is_zero() {
+            return Err(SpecError::MinimumDifficulty);
+        }
         if let Some(fee) = self.genesis.base_fee_per_gas {
             u64::try_from(fee).map_err(|_too_large| SpecError::BaseFee(fee))?;
         }

@@ -39,6 +39,9 @@ pub enum SpecError {
     /// A base fee beyond what a header holds.
     #[error("baseFeePerGas {0} does not fit in 64 bits")]
     BaseFee(u128),
+    /// Work of difficulty zero is no work.
+    #[error("config.mainspring.minimumDifficulty: 0, at least 1")]
+    MinimumDifficulty,
     /// All balances together must stay below 2^256.
     #[error("the sum of all balances overflows at {0}")]
     Supply(Address),

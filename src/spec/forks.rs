@@ -101,6 +101,14 @@ impl Fork {
     }
 }
 
+impl Fork {
+    /// Do receipts carry the state root after their transaction, rather than a status
+    /// ([EIP-658](https://eips.ethereum.org/EIPS/eip-658))?
+    pub fn has_roots_in_receipts(self) -> bool {
+        self < Self::Byzantium
+    }
+}
+
 impl fmt::Display for Fork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -170,6 +178,11 @@ impl Schedule {
             Some(terminal) if !terminal.is_zero() && !difficulty.is_zero() => by_number,
             Some(_) => by_number.max(by_time).max(Fork::Paris),
         }
+    }
+
+    /// Has a fork by number begun at this block?
+    pub(super) fn has_begun(&self, fork: Fork, number: u64) -> bool {
+        self.by_number.iter().any(|(each, from)| *each == fork && *from <= number)
     }
 
     /// When a fork by time begins.

@@ -1,15 +1,29 @@
-//! Chain rules that need no state: forks, genesis, fees, system contracts.
+//! Chain rules that need no state: forks, genesis, fees, what makes a block valid.
 
+mod body;
 mod chain_spec;
 pub mod contracts;
 pub mod dev;
+mod difficulty;
 mod error;
 mod fees;
 mod forks;
+mod gas;
 mod genesis;
+mod header;
+mod invalid;
 pub mod main_contract;
+mod ommers;
+mod transaction;
 
+pub use body::check_body;
 pub use chain_spec::{ChainSpec, Mode};
+pub use difficulty::{MINIMUM_DIFFICULTY, next_difficulty};
 pub use error::SpecError;
 pub use fees::FeeMarket;
 pub use forks::{Fork, UnknownFork};
+pub use gas::{floor_gas, intrinsic_gas};
+pub use header::check_header;
+pub use invalid::{BodyError, HeaderError, OmmerError, TransactionError};
+pub use ommers::{Ancestor, OMMER_ANCESTORS, check_ommers};
+pub use transaction::{check_caps, check_transaction};

@@ -9,6 +9,7 @@ use alloy_consensus::constants::KECCAK_EMPTY;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::AddressMap};
 use std::{
     cell::{OnceCell, RefCell},
+    collections::BTreeMap,
     sync::Arc,
 };
 
@@ -22,6 +23,7 @@ pub struct StateView {
     storage: Storage,
     blocks: OnceCell<BlocksReader>,
     storage_ids: RefCell<AddressMap<StorageId>>,
+    hashes: Arc<BTreeMap<u64, B256>>,
 }
 
 impl StateView {
@@ -34,7 +36,15 @@ impl StateView {
             storage,
             blocks: OnceCell::new(),
             storage_ids: RefCell::default(),
+            hashes: Arc::default(),
         }
+    }
+
+    /// With these block hashes, of a branch or of blocks that are not stored yet, over the canonical
+    /// ones.
+    pub fn with_hashes(mut self, hashes: Arc<BTreeMap<u64, B256>>) -> Self {
+        self.hashes = hashes;
+        self
     }
 
     /// The block this view is of.
@@ -95,8 +105,11 @@ impl StateView {
         }
     }
 
-    /// The hash of a canonical block; zero if there is none at this height.
+    /// The hash of the block at this height on the branch of this view; zero if there is none.
     pub fn block_hash(&self, number: u64) -> Result<B256, StateError> {
+        if let Some(hash) = self.hashes.get(&number) {
+            return Ok(*hash);
+        }
         let blocks = match self.blocks.get() {
             Some(blocks) => blocks,
             None => {

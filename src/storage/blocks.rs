@@ -48,7 +48,7 @@ impl BlocksDb {
 /// One consistent snapshot of `blocks`.
 #[derive(Debug)]
 pub struct BlocksReader {
-    tx: ReadTx,
+    pub(super) tx: ReadTx,
 }
 
 impl BlocksReader {

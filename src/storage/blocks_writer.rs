@@ -1,11 +1,15 @@
 //! What one durable commit to `blocks` contains.
 
 use super::{
-    BlocksDb, StorageError, StoredBlock, codec,
+    BlocksDb, SideBlock, StorageError, StoredBlock, codec,
     environment::WriteTx,
-    tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, META_LIMITS, NUMBERS, POOL, RECEIPTS},
+    side::{delete_side_block, prune_side_blocks, put_side_block, put_total_difficulty},
+    tables::{
+        BODIES, EDITS, HEADERS, META, META_GENESIS, META_LIMITS, NUMBERS, POOL, RECEIPTS,
+        TOTAL_DIFFICULTIES,
+    },
 };
-use crate::primitives::Edit;
+use crate::primitives::{BlockNumHash, Edit};
 use alloy_primitives::B256;
 use alloy_rlp::Encodable;
 
@@ -24,6 +28,10 @@ pub struct BlocksBatch<'a> {
     pub blocks: &'a [StoredBlock],
     /// New edits: the block they will be part of, the place of the first, the edits.
     pub edits: Option<(u64, usize, &'a [Edit])>,
+    /// Blocks that leave the side branches, because they are canonical now.
+    pub side_removed: &'a [BlockNumHash],
+    /// Blocks off the canonical chain.
+    pub side_added: &'a [SideBlock],
     /// Rows that leave the pool's journal.
     pub pool_removed: &'a [B256],
     /// Rows that enter it.
@@ -60,6 +68,15 @@ impl BlocksDb {
                 tx.put(EDITS, &edit_key(number, first + place), &row)?;
             }
         }
+        for block in batch.side_removed {
+            delete_side_block(&tx, *block)?;
+        }
+        for side in batch.side_added {
+            put_side_block(&tx, side)?;
+        }
+        if let Some(head) = batch.blocks.last() {
+            prune_side_blocks(&tx, head.block.number())?;
+        }
         for hash in batch.pool_removed {
             tx.delete(POOL, hash.as_slice())?;
         }
@@ -80,7 +97,8 @@ fn put_block(tx: &WriteTx, stored: &StoredBlock) -> Result<(), StorageError> {
     tx.put(HEADERS, &number, &codec::encode_header(&stored.block.header))?;
     tx.put(BODIES, &number, &codec::encode_body(&stored.block.body))?;
     tx.put(RECEIPTS, &number, &codec::encode_receipts(&stored.receipts))?;
-    tx.put(NUMBERS, stored.block.hash().as_slice(), &number)
+    tx.put(NUMBERS, stored.block.hash().as_slice(), &number)?;
+    put_total_difficulty(tx, &stored.block)
 }
 
 fn truncate(tx: &WriteTx, number: u64) -> Result<(), StorageError> {
@@ -96,7 +114,7 @@ fn truncate(tx: &WriteTx, number: u64) -> Result<(), StorageError> {
     for hash in hashes {
         tx.delete(NUMBERS, hash.as_slice())?;
     }
-    for table in [HEADERS, BODIES, RECEIPTS] {
+    for table in [HEADERS, BODIES, RECEIPTS, TOTAL_DIFFICULTIES] {
         tx.delete_range(table, &from, None)?;
     }
     tx.delete_range(EDITS, &(number + 2).to_be_bytes(), None)

@@ -170,18 +170,16 @@ macro_rules! reads {
             pub(super) fn cursor(&self, table: Table) -> Result<Cursor<'_, $kind>, StorageError> {
                 Ok(self.tx.cursor(self.tables[table.index])?)
             }
+
+            /// Number of rows.
+            pub(super) fn count(&self, table: Table) -> Result<u64, StorageError> {
+                Ok(self.tx.db_stat(&self.tables[table.index])?.entries() as u64)
+            }
         }
     };
 }
 reads!(Ro);
 reads!(Rw);
-
-impl Tx<Ro> {
-    /// Number of rows.
-    pub(super) fn count(&self, table: Table) -> Result<u64, StorageError> {
-        Ok(self.tx.db_stat(&self.tables[table.index])?.entries() as u64)
-    }
-}
 
 impl Tx<Rw> {
     /// Writes or overwrites a row.

@@ -8,6 +8,7 @@ mod blocks_writer;
 mod codec;
 mod environment;
 mod error;
+mod side;
 mod state_reader;
 mod state_writer;
 mod tables;
@@ -15,6 +16,7 @@ mod tables;
 pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
 pub use blocks_writer::BlocksBatch;
 pub use error::StorageError;
+pub use side::{SIDE_DEPTH, SideBlock};
 pub use state_reader::{ChangedKeys, StateReader};
 pub use state_writer::{FlushBlock, StateBatch, StateDb, TrieChanges, TrieRow};
 

@@ -30,6 +30,12 @@ pub(super) const NUMBERS: Table = table(4, "numbers");
 pub(super) const EDITS: Table = table(5, "edits");
 /// `blocks`: hash -> a transaction that waits, in the form the pool gives it. Removed when it leaves.
 pub(super) const POOL: Table = table(6, "pool");
+/// `blocks`: number -> total difficulty (32 bytes) of the canonical block, only where the block has
+/// a difficulty above zero: after the merge the row below holds. Removed by unwinding.
+pub(super) const TOTAL_DIFFICULTIES: Table = table(7, "total difficulties");
+/// `blocks`: number, hash -> total difficulty, header and body of an executed block off the canonical
+/// chain. Removed when it becomes canonical, or too old, or when there are too many.
+pub(super) const SIDE_BLOCKS: Table = table(8, "side blocks");
 
 /// `state`: keccak(address), inverted block -> account as of that block; empty = no account.
 /// Removed by unwinding.
@@ -50,7 +56,8 @@ pub(super) const PREIMAGES: Table = table(6, "preimages");
 pub(super) const TRANSACTIONS: Table = table(7, "transactions");
 
 /// Tables of the `blocks` environment, in index order.
-pub(super) const BLOCKS: &[Table] = &[META, HEADERS, BODIES, RECEIPTS, NUMBERS, EDITS, POOL];
+pub(super) const BLOCKS: &[Table] =
+    &[META, HEADERS, BODIES, RECEIPTS, NUMBERS, EDITS, POOL, TOTAL_DIFFICULTIES, SIDE_BLOCKS];
 /// Tables of the `state` environment, in index order.
 pub(super) const STATE: &[Table] =
     &[META, ACCOUNTS, SLOTS, CODES, TRIE, CHANGES, PREIMAGES, TRANSACTIONS];

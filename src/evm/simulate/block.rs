@@ -138,6 +138,9 @@ impl Simulation<'_> {
         let mut executor = BlockExecutor::begin_inspected(
             spec, settings, view, changes, template, inspector, true,
         )?;
+        if executor.fork.has_roots_in_receipts() {
+            executor = executor.with_roots(self.trie.clone(), self.ids.next());
+        }
         let cfg = &mut executor.evm.ctx_mut().cfg;
         cfg.disable_nonce_check = !self.validates;
         cfg.disable_eip3607 = true;

@@ -142,9 +142,15 @@ fn a_built_block_executes_again_to_the_same() {
     for fork in [Fork::London, Fork::Paris, Fork::Shanghai, Fork::Cancun, Fork::Osaka] {
         let scene = Scene::at(fork);
         let (block, executed) = built(&scene);
-        let again =
-            execute(&scene.spec, &scene.settings, scene.view(), StateChanges::default(), &block)
-                .unwrap();
+        let again = execute(
+            &scene.spec,
+            &scene.settings,
+            scene.view(),
+            StateChanges::default(),
+            &block,
+            None,
+        )
+        .unwrap();
         assert_eq!(again, executed, "{fork}");
         check(&block.header, &again).unwrap();
         assert_eq!(block.header.withdrawals_root.is_some(), fork >= Fork::Shanghai);
@@ -183,7 +189,7 @@ fn an_invalid_transaction_in_a_block_is_named() {
     let hash = body.transactions[0].hash();
     let block = Block::new(block.header.inner().clone(), body);
     let error =
-        execute(&scene.spec, &scene.settings, scene.view(), StateChanges::default(), &block);
+        execute(&scene.spec, &scene.settings, scene.view(), StateChanges::default(), &block, None);
     assert_eq!(
         error.unwrap_err().to_string(),
         format!("transaction 0 ({hash}): nonce too high: address {ALICE}, tx: 1 state: 0")

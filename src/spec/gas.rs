@@ -1,6 +1,7 @@
 //! How much gas must a transaction bring before its first instruction runs?
 
-use crate::{primitives::Transaction, spec::Fork};
+use super::Fork;
+use crate::primitives::Transaction;
 use alloy_consensus::Transaction as _;
 
 const TRANSACTION: u64 = 21_000;
@@ -22,7 +23,7 @@ const FLOOR_PER_TOKEN: u64 = 10;
 /// [EIP-2930]: https://eips.ethereum.org/EIPS/eip-2930
 /// [EIP-3860]: https://eips.ethereum.org/EIPS/eip-3860
 /// [EIP-7702]: https://eips.ethereum.org/EIPS/eip-7702
-pub(super) fn intrinsic(tx: &Transaction, fork: Fork) -> u64 {
+pub fn intrinsic_gas(tx: &Transaction, fork: Fork) -> u64 {
     let (zeros, others) = count_bytes(tx.input());
     let other_byte = if fork >= Fork::Istanbul { 16 } else { 68 };
     let mut gas = TRANSACTION + zeros * ZERO_BYTE + others * other_byte;
@@ -41,7 +42,7 @@ pub(super) fn intrinsic(tx: &Transaction, fork: Fork) -> u64 {
 /// The least gas that a transaction with this calldata pays since Prague ([EIP-7623]).
 ///
 /// [EIP-7623]: https://eips.ethereum.org/EIPS/eip-7623
-pub(super) fn floor(tx: &Transaction) -> u64 {
+pub fn floor_gas(tx: &Transaction) -> u64 {
     let (zeros, others) = count_bytes(tx.input());
     TRANSACTION + FLOOR_PER_TOKEN * (zeros + 4 * others)
 }
