@@ -2,9 +2,9 @@
 
 use super::{Chain, ChainError, visible::Visible};
 use crate::{
-    evm::simulate::Foundation,
-    primitives::SealedHeader,
-    state::{StateTrie, TrieError, rewind},
+    evm::{BlockExecutor, BlockTemplate, simulate::Foundation},
+    primitives::{Block, SealedHeader},
+    state::{StateTrie, StateView, TrieError, edits_to_changes, rewind},
     storage::StateReader,
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
@@ -46,6 +46,28 @@ impl Chain {
                 next_storage_id: visible.next_storage_id,
             });
         }
+    }
+
+    /// The state inside a block, after its first `transactions`; after all of them if it has fewer.
+    pub fn state_within(
+        &self,
+        block: &Block,
+        transactions: usize,
+    ) -> Result<StateView, ChainError> {
+        if block.number() <= self.first() {
+            return self.state_at(block.number());
+        }
+        let view = self.state_at(block.number() - 1)?;
+        let edits = self.storage.blocks.reader()?.edits(block.number())?;
+        let edits = edits_to_changes(&view, &edits)?;
+        let template = BlockTemplate::from_block(&self.spec, block);
+        let evm = &self.settings.evm;
+        let executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
+        let mut executor = executor.without_receipts();
+        for transaction in block.body.transactions.iter().take(transactions) {
+            executor.apply(transaction)?;
+        }
+        Ok(executor.pause())
     }
 
     /// The header of the block that `visible` and `below` have at this height.

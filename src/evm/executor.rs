@@ -31,6 +31,7 @@ use revm::{
     },
     inspector::{Inspector, NoOpInspector},
 };
+use std::sync::Arc;
 
 /// A block in the making. An inspector `I` other than the default sees every instruction of its
 /// transactions; the calls of the protocol itself are not inspected.
@@ -243,13 +244,19 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         Ok(self.evm.db_mut().credit(address, amount)?)
     }
 
+    /// The state after what the block did so far, and nothing of its end.
+    pub fn pause(self) -> StateView {
+        let (changes, view) = self.evm.into_db().into_parts();
+        view.under(self.template.number, Arc::new(changes))
+    }
+
     /// Ends the block: withdrawals, then requests.
     pub fn finish(self) -> Result<Executed, EvmError> {
         self.finish_over().map(|(executed, _view)| executed)
     }
 
     /// Like [`BlockExecutor::finish`], and gives the view of the parent's state back.
-    pub(super) fn finish_over(mut self) -> Result<(Executed, StateView), EvmError> {
+    pub fn finish_over(mut self) -> Result<(Executed, StateView), EvmError> {
         self.credit_withdrawals()?;
         let requests = self.collect_requests()?;
         let (changes, view) = self.evm.into_db().into_parts();

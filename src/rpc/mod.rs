@@ -8,11 +8,13 @@
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
+//! | `build` | `testing_*`: which block would be made of this? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
-//! | `eth`, `net`, `web3`, `evm`, `anvil` | one documented trait a namespace or a part of it |
+//! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
+pub mod build;
 mod convert;
 pub mod error;
 pub mod eth;
@@ -26,6 +28,7 @@ mod resolve;
 mod server;
 #[cfg(test)]
 mod testing;
+pub mod txpool;
 pub mod web3;
 
 pub use error::RpcError;
@@ -120,9 +123,14 @@ impl Api {
     /// Every method under every name.
     pub fn methods(&self) -> Methods {
         let mut methods = eth::methods(self);
-        for more in
-            [net::methods(self), web3::methods(self), evm::methods(self), anvil::methods(self)]
-        {
+        for more in [
+            net::methods(self),
+            web3::methods(self),
+            txpool::methods(self),
+            evm::methods(self),
+            anvil::methods(self),
+            build::methods(self),
+        ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }
         let modules = modules(&methods);

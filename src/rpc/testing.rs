@@ -3,6 +3,7 @@
 mod batches;
 mod blocks;
 mod calls;
+mod methods;
 mod sends;
 mod server;
 mod shapes;

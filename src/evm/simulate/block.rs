@@ -3,6 +3,7 @@
 use super::{
     SimulatedBlock, SimulatedCall, SimulationError,
     call::{self, Defaults},
+    check::check,
     events::Events,
     overrides,
     plan::PlannedBlock,
@@ -171,6 +172,8 @@ impl Simulation<'_> {
             has_base_fee: executor.template.base_fee.is_some(),
         };
         let transaction = call::transaction(request, defaults)?;
+        check(&transaction, &account, executor.template.base_fee, self.validates)
+            .map_err(|source| SimulationError::Invalid { source, gas })?;
         let outcome =
             self.run(executor, &transaction, account.nonce).map_err(|error| match error {
                 CallError::Invalid(
