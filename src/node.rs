@@ -1,12 +1,18 @@
 //! Wiring: the only file that knows every part, starts every thread and task, and stops them.
 
 mod directory;
+mod import;
 mod report;
+mod stored;
+
+pub use import::{ImportFailure, Step, import};
+pub use stored::StoredChain;
 
 use crate::{
     chain::{self, Chain, ChainError, ChainSettings, FlushLimits, Opened},
     config::{
         AccountsConfig, Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName,
+        Role,
     },
     dev::{
         Dev,
@@ -15,17 +21,26 @@ use crate::{
     evm::EvmSettings,
     pool::{Limits, Order, Pool, PoolError},
     primitives::SealedHeader,
-    rpc::{self, FeePolicy, Readiness, RpcContext, RpcLimits, ServeError, ServerSettings},
+    rpc::{
+        self, FeePolicy, Namespaces, Readiness, RpcContext, RpcLimits, ServeError, ServerSettings,
+        Verbosity,
+    },
     sealer::{Mode, Sealer, SealerHandle, SealerSettings},
-    spec::{ChainSpec, Fork, SpecError, dev::DevGenesis},
+    spec::{self, ChainSpec, Fork, SpecError, dev::DevGenesis},
     storage::StorageError,
 };
 use alloy_consensus::Header;
 use alloy_genesis::Genesis;
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
 use tokio::task::JoinSet;
 
 /// The pool's journal is made durable this often.
@@ -51,6 +66,27 @@ pub enum NodeError {
     /// The stored chain has no first block.
     #[error("the stored chain has no genesis block; restore a backup, or start over with --fresh")]
     NoGenesis,
+    /// There is no chain in the directory.
+    #[error("there is no chain in {dir}; make one with `mainspring init --datadir {dir}`")]
+    NoChain {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The genesis block is the stored one's, but the rules after it are not.
+    #[error(
+        "the chain in {dir} was made from a genesis file with another config; use that file, or \
+         choose another directory with --datadir"
+    )]
+    OtherRules {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Nobody here makes blocks of such a chain.
+    #[error("this node cannot make blocks of a chain of mode {mode:?}; serve it with --no-seal")]
+    CannotSeal {
+        /// The chain's mode.
+        mode: spec::Mode,
+    },
     /// The pool's journal is damaged.
     #[error(transparent)]
     Pool(#[from] PoolError),
@@ -126,15 +162,22 @@ pub struct NodeHandle {
     _directory: Directory,
 }
 
-/// Starts a development node. It listens when this returns.
-pub async fn start(config: Config) -> Result<NodeHandle, NodeError> {
+/// Starts a node of the role that the settings say. It listens when this returns. `verbosity` changes
+/// the level of the log.
+pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandle, NodeError> {
+    if config.role != Role::Development {
+        // Keys that everyone knows have no place on a chain of others.
+        config.accounts.count = 0;
+    }
     let accounts = Arc::new(config.accounts.derive()?);
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
-    let spec = Arc::new(spec(&config, &directory, &funded)?);
+    let spec = Arc::new(chain_spec(&config, &directory, &funded)?);
+    check_sealing(&mut config, &spec)?;
     let storage = directory.storage.clone();
     let first = spec.genesis.number.unwrap_or(0);
-    let (chain, opened) = Chain::open(storage, spec, chain_settings(&config))?;
+    let settings = chain_settings(&config, &spec);
+    let (chain, opened) = Chain::open(storage, spec, settings)?;
     let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
@@ -158,7 +201,12 @@ pub async fn start(config: Config) -> Result<NodeHandle, NodeError> {
         dev: Arc::new(dev),
         limits: rpc_limits(&config),
         fees: fee_policy(&config),
+        namespaces: Namespaces {
+            development: config.role == Role::Development,
+            named: config.server.namespaces.clone(),
+        },
         ready: readiness(&chain, &handle),
+        verbosity,
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -203,6 +251,11 @@ impl NodeHandle {
     /// The first block's header.
     pub fn genesis(&self) -> &Header {
         self.genesis.inner()
+    }
+
+    /// The first block's hash.
+    pub fn genesis_hash(&self) -> B256 {
+        self.genesis.seal()
     }
 
     /// EIP-155 id.
@@ -257,12 +310,15 @@ fn funded(config: &Config, accounts: &DevAccounts) -> Vec<(Address, U256)> {
 }
 
 /// The rules: of the stored chain, of a genesis file, or of a new development chain.
-fn spec(
+fn chain_spec(
     config: &Config,
     directory: &Directory,
     funded: &[(Address, U256)],
 ) -> Result<ChainSpec, NodeError> {
-    let given = config.genesis.init.as_ref().map(read_genesis).transpose()?;
+    if config.role != Role::Development {
+        return Ok(ChainSpec::from_genesis(directory.genesis()?.ok_or(NodeError::NoGenesis)?)?);
+    }
+    let given = config.genesis.init.as_deref().map(read_genesis).transpose()?;
     match (directory.genesis()?, given) {
         // Opening compares the genesis hashes.
         (_, Some(given)) => Ok(ChainSpec::from_genesis(given)?),
@@ -278,11 +334,26 @@ fn spec(
     }
 }
 
-fn read_genesis(path: &PathBuf) -> Result<Genesis, NodeError> {
+/// A stored chain makes blocks only if it is one of ours and nobody said no.
+fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError> {
+    match config.role {
+        Role::Stored { seals: true, .. } if spec.mode != spec::Mode::Dev => {
+            Err(NodeError::CannotSeal { mode: spec.mode })
+        }
+        Role::Stored { seals: false, .. } => {
+            config.sealing.no_mining = true;
+            config.sealing.block_time = None;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
     let text = std::fs::read(path)
-        .map_err(|source| NodeError::GenesisFile { path: path.clone(), source })?;
+        .map_err(|source| NodeError::GenesisFile { path: path.into(), source })?;
     serde_json::from_slice(&text)
-        .map_err(|source| NodeError::GenesisFormat { path: path.clone(), source })
+        .map_err(|source| NodeError::GenesisFormat { path: path.into(), source })
 }
 
 fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGenesis {
@@ -299,12 +370,14 @@ fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGenesis {
     }
 }
 
-fn chain_settings(config: &Config) -> ChainSettings {
+fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings {
+    let verify_seals = matches!(config.role, Role::Stored { verify_seals: true, .. });
     ChainSettings {
         evm: EvmSettings {
             code_size_limit: config.evm.code_size_limit,
             disable_block_gas_limit: config.evm.disable_block_gas_limit,
-            transaction_gas_cap: config.evm.tx_gas_cap,
+            // A developer may leave the cap out; elsewhere it is a rule.
+            transaction_gas_cap: config.evm.tx_gas_cap || spec.mode != spec::Mode::Dev,
             memory_limit: config.evm.memory_limit,
             call_gas_cap: config.rpc.gas_cap,
         },
@@ -316,6 +389,7 @@ fn chain_settings(config: &Config) -> ChainSettings {
         },
         trie_nodes: config.writer.trie_nodes,
         slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
+        verify_seals,
     }
 }
 

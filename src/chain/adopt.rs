@@ -144,11 +144,7 @@ impl Chain {
     }
 }
 
-fn check_head(
-    branch: &Branch,
-    visible: &Visible,
-    head: B256,
-) -> Result<(), ChainError> {
+fn check_head(branch: &Branch, visible: &Visible, head: B256) -> Result<(), ChainError> {
     if visible.header.seal() == head { Ok(()) } else { Err(stale(branch, visible)) }
 }
 

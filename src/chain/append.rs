@@ -57,11 +57,11 @@ impl BuildContext {
 /// The parent's trie, ready for a block's changes.
 #[derive(Debug)]
 pub struct TrieContext {
-    reader: StateReader,
-    trie: StateTrie,
-    next_storage_id: u64,
-    edits: Arc<Vec<Edit>>,
-    number: u64,
+    pub(super) reader: StateReader,
+    pub(super) trie: StateTrie,
+    pub(super) next_storage_id: u64,
+    pub(super) edits: Arc<Vec<Edit>>,
+    pub(super) number: u64,
 }
 
 impl TrieContext {

@@ -114,8 +114,9 @@ impl Chain {
         let invalid = |reason| ImportError::invalid(block, reason);
         let header = block.header.inner();
         let view = view.with_hashes(branch.hashes.clone());
-        let edits = Default::default();
-        let executed = evm::execute(&self.spec, &self.settings.evm, view, edits, block);
+        let fork = self.spec.fork_of(header.number, header.timestamp, header.difficulty);
+        let (edits, roots) = (Default::default(), trie.for_receipts(fork));
+        let executed = evm::execute(&self.spec, &self.settings.evm, view, edits, block, roots);
         let mut executed = executed.map_err(|error| ImportError::executing(block, error))?;
         evm::check(header, &executed).map_err(|error| ImportError::executing(block, error))?;
         let (root, step) = trie.root(&mut executed.changes).map_err(ChainError::from)?;
@@ -163,7 +164,7 @@ fn is_canonical(
 
 /// The trie of a canonical block and the next storage id: from memory where the rows below are not
 /// newer, else the trie of the rows taken back.
-fn trie_at(
+pub(super) fn trie_at(
     number: u64,
     visible: &Visible,
     reader: &StateReader,

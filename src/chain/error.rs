@@ -33,6 +33,9 @@ pub enum ChainError {
         /// The head's height.
         head: u64,
     },
+    /// The state knows the key of an account and not its address.
+    #[error("no preimage found for hash {0}")]
+    UnknownPreimage(B256),
     /// A block whose trie would take too much memory to bring back.
     #[error(
         "block {number} is too far back to simulate on: {changed} accounts and slots were written \

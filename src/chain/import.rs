@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     primitives::{Block, BlockNumHash},
-    spec::{self, Ancestor, OMMER_ANCESTORS},
+    spec::{self, Ancestor, Mode, OMMER_ANCESTORS},
     storage::{BlocksBatch, SIDE_DEPTH, SideBlock},
 };
+use alloy_consensus::Header;
 use alloy_primitives::{B256, U256};
 use parking_lot::MutexGuard;
 use std::sync::Arc;
@@ -78,6 +79,11 @@ impl Chain {
 }
 
 impl Import<'_> {
+    /// The chain that blocks are imported into.
+    pub const fn chain(&self) -> &Chain {
+        self.chain
+    }
+
     /// Takes in a block; one that extends the head is visible and durable after a commit only.
     ///
     /// # Errors
@@ -89,6 +95,7 @@ impl Import<'_> {
             return self.place(block);
         }
         if let Err(error) = self.add_pending(block) {
+            self.chain.note_bad(block, &error);
             self.commit()?;
             return Err(error);
         }
@@ -154,7 +161,7 @@ impl Import<'_> {
             match self.place_once(block) {
                 Err(ImportError::Moved) => self.side.clear(),
                 Err(ImportError::Chain(ChainError::StaleParent { .. })) => self.side.clear(),
-                done => return done,
+                done => return done.inspect_err(|error| self.chain.note_bad(block, error)),
             }
         }
         Err(ImportError::Moved)
@@ -162,6 +169,7 @@ impl Import<'_> {
 
     fn place_once(&mut self, block: &Block) -> Result<Imported, ImportError> {
         let chain = self.chain;
+        chain.writer.lock().check()?;
         let at = block.num_hash();
         if chain.header(at.number)?.is_some_and(|header| header.seal() == at.hash) {
             return Ok(Imported::Known);
@@ -239,23 +247,27 @@ impl Import<'_> {
 }
 
 const fn is_full(branch: &Branch) -> bool {
-    branch.blocks.len() >= BATCH_BLOCKS
-        || branch.bytes >= BATCH_BYTES
-        || branch.gas >= BATCH_GAS
+    branch.blocks.len() >= BATCH_BLOCKS || branch.bytes >= BATCH_BYTES || branch.gas >= BATCH_GAS
 }
 
 impl Chain {
-    /// What can be said of a block before its parent's state is known: header, seal, body.
+    /// What can be said of a block before its parent's state is known: header, body, seals.
     fn check(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
         let header = block.header.inner();
-        let invalid = |reason| ImportError::invalid(block, reason);
         spec::check_header(&self.spec, &parent.header, header, parent.total_difficulty)
-            .map_err(|error| invalid(error.into()))?;
-        spec::check_body(&self.spec, header, &block.body).map_err(|error| invalid(error.into()))?;
-        for header in std::iter::once(header).chain(&block.body.ommers) {
-            self.check_seal(header).map_err(|error| invalid(error.into()))?;
-        }
-        Ok(())
+            .map_err(|error| ImportError::invalid(block, error))?;
+        spec::check_body(&self.spec, header, &block.body)
+            .map_err(|error| ImportError::invalid(block, error))?;
+        let mut sealed = std::iter::once(header).chain(&block.body.ommers);
+        sealed
+            .try_for_each(|header| self.seals.verify(header))
+            .map_err(|error| ImportError::invalid(block, error))
+    }
+
+    /// Does this header carry proof of work that is not looked at?
+    pub fn leaves_seal_unverified(&self, header: &Header) -> bool {
+        let has_proof = matches!(self.spec.mode, Mode::Pow | Mode::Merged);
+        has_proof && !header.difficulty.is_zero() && !self.seals.checks(header)
     }
 
     /// Compares the ommers with the ancestors on the block's own branch.
@@ -272,7 +284,7 @@ impl Chain {
     /// The nearest blocks of a branch and of the canonical chain below it, newest first.
     fn ancestors(&self, branch: &Branch) -> Result<Vec<Ancestor>, ChainError> {
         let ancestor = |block: &Block| Ancestor {
-            header: block.header.clone(),
+            header: block.header.as_ref().clone(),
             ommers: block.body.ommers.clone(),
         };
         let own = branch.blocks.iter().rev().map(|recent: &Arc<Recent>| &recent.stored.block);
@@ -294,13 +306,11 @@ impl Chain {
     ) -> Result<Arc<Recent>, ImportError> {
         for _ in 0..ATTEMPTS {
             match self.execute_on(branch, block) {
-                Err(error) if error.is_stale_trie() => {
-                    match self.execute_again_on_base(branch) {
-                        Ok(anew) => *branch = anew,
-                        Err(error) if error.is_stale_trie() => {}
-                        Err(error) => return Err(error),
-                    }
-                }
+                Err(error) if error.is_stale_trie() => match self.execute_again_on_base(branch) {
+                    Ok(anew) => *branch = anew,
+                    Err(error) if error.is_stale_trie() => {}
+                    Err(error) => return Err(error),
+                },
                 done => return done,
             }
         }
@@ -312,7 +322,10 @@ impl Chain {
         let writer = self.writer.lock();
         writer.check()?;
         let side = SideBlock { block: block.clone(), total_difficulty };
-        Ok(self.storage.blocks.commit(&BlocksBatch { side_added: &[side], ..Default::default() })?)
+        Ok(self
+            .storage
+            .blocks
+            .commit(&BlocksBatch { side_added: &[side], ..Default::default() })?)
     }
 
     /// Difficulty of the canonical block at `number` and all before it; blocks after the merge add

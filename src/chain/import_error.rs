@@ -69,7 +69,7 @@ pub enum InvalidBlock {
     /// A rule of headers.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// Its seal proves no work.
+    /// Its seal, or that of an ommer, proves no work.
     #[error(transparent)]
     Seal(#[from] SealError),
     /// A rule of bodies.
@@ -96,7 +96,7 @@ impl InvalidBlock {
     pub fn rule(&self) -> &'static str {
         match self {
             Self::Header(error) => error.rule(),
-            Self::Seal(_) => "InvalidSeal",
+            Self::Seal(error) => error.rule(),
             Self::Body(error) => error.rule(),
             Self::Ommers(error) => error.rule(),
             Self::Execution(error) => execution_rule(error),
@@ -129,6 +129,8 @@ impl ImportError {
     pub(super) fn executing(block: &Block, error: EvmError) -> Self {
         match error {
             EvmError::State(error) => Self::Chain(error.into()),
+            EvmError::Trie(error) => Self::Chain(error.into()),
+            EvmError::NoTrie { .. } => Self::Chain(error.into()),
             error => Self::invalid(block, error),
         }
     }
@@ -138,6 +140,7 @@ impl ImportError {
         match self {
             Self::Invalid { reason, .. } => Some(reason.rule()),
             Self::UnknownParent { .. } => Some("UnknownParent"),
+            Self::Chain(ChainError::OtherGenesis { .. }) => Some("OtherGenesis"),
             _ => None,
         }
     }

@@ -3,15 +3,23 @@
 //! What a reader sees is one immutable [`visible::Visible`] that is swapped when a block is durable: no
 //! reader ever sees half a block. Writers take [`Chain::writer`] one after the other.
 
+mod adopt;
 mod append;
+mod bad_blocks;
+mod branch;
 mod clock;
 mod edits;
 mod error;
 mod events;
 mod flush;
+mod fork_choice;
 mod foundation;
+mod import;
+mod import_error;
+mod inspect;
 mod open;
 mod query;
+mod side;
 mod unwind;
 mod visible;
 
@@ -20,11 +28,14 @@ pub use clock::{Clock, ClockState, genesis_time};
 pub use error::ChainError;
 pub use events::ChainEvent;
 pub use flush::FlushLimits;
+pub use import::{Import, Imported};
+pub use import_error::{ImportError, InvalidBlock};
 pub use open::Opened;
-pub use query::Finality;
+pub use query::{ByHand, Finality};
 
-use crate::{evm::EvmSettings, spec::ChainSpec, storage::Storage};
+use crate::{consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, storage::Storage};
 use arc_swap::ArcSwap;
+use branch::Branch;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -41,6 +52,22 @@ pub struct ChainSettings {
     pub trie_nodes: usize,
     /// With `Some(n)`, `safe` and `finalized` are n and 2n blocks behind the head; else the head.
     pub slots_in_an_epoch: u64,
+    /// Verify the seals of imported blocks also where the chain's mode does not ask for it: on a
+    /// chain that has merged since.
+    pub verify_seals: bool,
+}
+
+/// As a node has them that nobody configured.
+impl Default for ChainSettings {
+    fn default() -> Self {
+        Self {
+            evm: EvmSettings::default(),
+            flush: FlushLimits::default(),
+            trie_nodes: 400_000,
+            slots_in_an_epoch: 0,
+            verify_seals: false,
+        }
+    }
 }
 
 /// The canonical chain. Shared; every method may be called from any thread.
@@ -48,6 +75,7 @@ pub struct ChainSettings {
 pub struct Chain {
     spec: Arc<ChainSpec>,
     settings: ChainSettings,
+    seals: SealPolicy,
     storage: Storage,
     clock: Clock,
     visible: ArcSwap<Visible>,
@@ -55,6 +83,10 @@ pub struct Chain {
     writer: Mutex<append::WriterState>,
     /// Held while rows are written to or removed from `state`.
     state_writer: Mutex<()>,
+    /// Held while blocks from outside are imported: one import after the other.
+    side: Mutex<side::SideBranches>,
     flush: flush::FlushSignal,
     events: broadcast::Sender<ChainEvent>,
+    /// Refused by imports.
+    bad_blocks: bad_blocks::BadBlocks,
 }

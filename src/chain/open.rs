@@ -5,6 +5,7 @@ use super::{
     visible::Visible,
 };
 use crate::{
+    consensus::SealPolicy,
     evm::{self, EvmSettings},
     primitives::{Block, BlockNumHash, Body, SealedHeader},
     spec::ChainSpec,
@@ -46,6 +47,10 @@ impl Chain {
                     given: genesis.block.hash(),
                 });
             }
+            // Made before total difficulties were stored.
+            Some(stored) if genesis.lacks_total_difficulty(&stored, &storage)? => {
+                genesis.store_block(&storage)?;
+            }
             Some(_) => {}
         }
         if storage.state.reader()?.head()?.is_none() {
@@ -77,6 +82,7 @@ impl Chain {
             next_storage_id: 1,
         };
         Ok(Self {
+            seals: SealPolicy::of(&spec, settings.verify_seals),
             spec,
             settings,
             storage,
@@ -84,8 +90,10 @@ impl Chain {
             visible: ArcSwap::from_pointee(visible),
             writer: WriterState::default().into(),
             state_writer: Default::default(),
+            side: Default::default(),
             flush: FlushSignal::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
+            bad_blocks: Default::default(),
         })
     }
 
@@ -209,6 +217,15 @@ impl Genesis {
             trie: TrieChanges { rows: trie.rows_since(None), ..Default::default() },
             next_storage_id: ids.next(),
         })
+    }
+
+    fn lacks_total_difficulty(
+        &self,
+        stored: &SealedHeader,
+        storage: &Storage,
+    ) -> Result<bool, ChainError> {
+        let total = storage.blocks.reader()?.total_difficulty(stored.number)?;
+        Ok(total < stored.difficulty)
     }
 
     fn store_block(&self, storage: &Storage) -> Result<(), ChainError> {

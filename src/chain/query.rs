@@ -2,7 +2,7 @@
 
 use super::{Chain, ChainError, ChainEvent, Clock, visible::Visible};
 use crate::{
-    evm::{BlockExecutor, BlockTemplate, EvmSettings},
+    evm::{BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
     primitives::{Block, Receipt, SealedHeader, Transaction},
     spec::ChainSpec,
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
@@ -22,7 +22,46 @@ pub struct Finality {
     pub finalized: u64,
 }
 
+/// What a developer did to a block, so that no other node can execute it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByHand {
+    /// Edits of the state are part of it.
+    Edits(usize),
+    /// A sender did not sign.
+    Impersonated {
+        /// The transaction's place in the block.
+        index: usize,
+        /// Who did not sign.
+        sender: Address,
+    },
+}
+
+impl std::fmt::Display for ByHand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Edits(count) => write!(f, "{count} edits of the state are part of it"),
+            Self::Impersonated { index, sender } => {
+                write!(f, "transaction {index} was sent for {sender} without a signature")
+            }
+        }
+    }
+}
+
 impl Chain {
+    /// What a developer did to a canonical block, if anything.
+    pub fn made_by_hand(&self, block: &Block) -> Result<Option<ByHand>, ChainError> {
+        let edits = self.storage.blocks.reader()?.edits(block.number())?.len();
+        if edits > 0 {
+            return Ok(Some(ByHand::Edits(edits)));
+        }
+        let mut transactions = block.body.transactions.iter().enumerate();
+        let impersonated = transactions.find(|(_, transaction)| transaction.is_impersonated());
+        Ok(impersonated.map(|(index, transaction)| ByHand::Impersonated {
+            index,
+            sender: transaction.sender(),
+        }))
+    }
+
     /// The rules of this chain.
     pub fn spec(&self) -> &ChainSpec {
         &self.spec
@@ -180,6 +219,26 @@ impl Chain {
             }
         }
         Ok(None)
+    }
+
+    /// What it takes to execute a block again; `None` for genesis, and for a block whose parent is
+    /// not canonical.
+    pub fn replay_of(&self, block: Block) -> Result<Option<Replay>, ChainError> {
+        let number = block.number();
+        if number <= self.first() || number > self.head().number + 1 {
+            return Ok(None);
+        }
+        let view = self.state_at(number - 1)?;
+        let is_stored = self.header(number)?.is_some_and(|stored| stored.seal() == block.hash());
+        let edits = match is_stored {
+            true => self.storage.blocks.reader()?.edits(number)?,
+            false => Vec::new(),
+        };
+        let edits = edits_to_changes(&view, &edits)?;
+        // Looked up last: whoever replaced the parent meanwhile replaced its header with it.
+        let parent = self.header(number - 1)?;
+        let is_over_parent = parent.is_some_and(|parent| parent.seal() == block.header.parent_hash);
+        Ok(is_over_parent.then_some(Replay { view, edits, block }))
     }
 
     /// The head, and read transactions that it lies over.

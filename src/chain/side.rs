@@ -57,10 +57,7 @@ impl SideBranches {
 
 impl Chain {
     /// The block that `child` names as its parent; `None` if it is unknown.
-    pub(super) fn parent_of(
-        &self,
-        child: &SealedHeader,
-    ) -> Result<Option<Parent>, ChainError> {
+    pub(super) fn parent_of(&self, child: &SealedHeader) -> Result<Option<Parent>, ChainError> {
         let Some(number) = child.number.checked_sub(1) else { return Ok(None) };
         if let Some(header) = self.header(number)?.filter(|it| it.seal() == child.parent_hash) {
             let total_difficulty = self.total_difficulty(number)?;

@@ -45,18 +45,24 @@ impl Chain {
     }
 
     fn head_after_unwind(&self, visible: &Visible, to: u64) -> Result<Visible, ChainError> {
-        let next = if to == visible.number() {
-            visible.clone()
-        } else if let Some(recent) = visible.recent(to) {
-            visible.back_to(recent)
-        } else if to == visible.flushed.number {
-            self.head_in_state(to)?
-        } else {
-            self.unwind_state(to)?;
-            self.head_in_state(to)?
-        };
+        let next = self.head_back_at(visible, to)?;
         let edits = self.storage.blocks.reader()?.edits(to + 1)?;
         self.with_edits(next, edits)
+    }
+
+    /// Block `to` as the head; removes from the state what is above it. The caller holds both
+    /// writers' locks.
+    pub(super) fn head_back_at(&self, visible: &Visible, to: u64) -> Result<Visible, ChainError> {
+        if to == visible.number() {
+            Ok(visible.clone())
+        } else if let Some(recent) = visible.recent(to) {
+            Ok(visible.back_to(recent))
+        } else if to == visible.flushed.number {
+            self.head_in_state(to)
+        } else {
+            self.unwind_state(to)?;
+            self.head_in_state(to)
+        }
     }
 
     /// Removes everything above block `to` from the state. `to` is below its head.

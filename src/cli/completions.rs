@@ -1,15 +1,15 @@
 //! `mainspring completions`: how does a shell complete our commands?
 
-use super::{Cli, DevError};
+use super::{Cli, CliError};
 use clap::CommandFactory;
 use clap_complete::Shell;
 use std::io::Write;
 
 /// Prints the script.
-pub(super) fn print(shell: Shell) -> Result<(), DevError> {
+pub(super) fn print(shell: Shell) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mainspring", &mut script);
-    std::io::stdout().write_all(&script).map_err(DevError::Output)
+    std::io::stdout().write_all(&script).map_err(CliError::Output)
 }
 
 #[cfg(test)]

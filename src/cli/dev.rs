@@ -1,60 +1,34 @@
 //! `mainspring dev`: a development chain that runs until it is asked to stop.
 
 use super::{
-    DevArgs,
+    CliError, DevArgs,
     banner::{Banner, Place, contracts},
     logging, signals,
 };
 use crate::{
     config::{Config, ConfigError, Settings},
-    node::{self, NodeError, NodeHandle},
+    node::{self, NodeHandle},
 };
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// The settings file that is read if nobody names one.
 const SETTINGS_FILE: &str = "mainspring.toml";
 
-/// Why a command did not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum DevError {
-    /// The settings are wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The node did not start, or stopped by itself.
-    #[error(transparent)]
-    Node(#[from] NodeError),
-    /// The values of the start could not be written.
-    #[error("cannot write --config-out {path}")]
-    ConfigOut {
-        /// Of the file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Standard output is closed.
-    #[error("cannot write to standard output")]
-    Output(#[source] io::Error),
-    /// The process cannot hear signals.
-    #[error("cannot wait for signals")]
-    Signals(#[source] io::Error),
-}
-
 /// Starts the node, tells what it started, and waits for ctrl-c, SIGTERM or the node's own end.
-pub(super) async fn run(args: DevArgs, as_anvil: bool) -> Result<(), DevError> {
+pub(super) async fn run(args: DevArgs, as_anvil: bool) -> Result<(), CliError> {
     let config = Config::from_settings(settings(args, as_anvil)?)?;
-    logging::init(&config.output);
+    let verbosity = logging::init(&config.output);
     let stop = signals::stop_requested();
-    let node = node::start(config.clone()).await?;
+    let node = node::start(config.clone(), verbosity).await?;
     announce(&config, &node, as_anvil)?;
     tokio::select! {
-        requested = stop => requested.map_err(DevError::Signals)?,
+        requested = stop => requested.map_err(CliError::Signals)?,
         () = node.ended() => {}
     }
-    node.shutdown().await.map_err(DevError::from)
+    node.shutdown().await.map_err(CliError::from)
 }
 
 /// Flags and environment over the settings file.
@@ -70,7 +44,7 @@ fn settings(args: DevArgs, as_anvil: bool) -> Result<Settings, ConfigError> {
 }
 
 /// Prints the banner and writes `--config-out`.
-fn announce(config: &Config, node: &NodeHandle, as_anvil: bool) -> Result<(), DevError> {
+fn announce(config: &Config, node: &NodeHandle, as_anvil: bool) -> Result<(), CliError> {
     let genesis = node.genesis();
     let place = if config.data.ephemeral {
         Place::Nowhere
@@ -94,13 +68,13 @@ fn announce(config: &Config, node: &NodeHandle, as_anvil: bool) -> Result<(), De
     };
     if let Some(path) = &config.output.config_out {
         std::fs::write(path, banner.json().to_string())
-            .map_err(|source| DevError::ConfigOut { path: path.clone(), source })?;
+            .map_err(|source| CliError::ConfigOut { path: path.clone(), source })?;
     }
     if config.output.quiet {
         return Ok(());
     }
     let mut out = io::stdout().lock();
-    write!(out, "{banner}").and_then(|()| out.flush()).map_err(DevError::Output)
+    write!(out, "{banner}").and_then(|()| out.flush()).map_err(CliError::Output)
 }
 
 #[cfg(test)]
@@ -110,7 +84,7 @@ mod tests {
     #[test]
     fn the_name_anvil_keeps_nothing_unless_a_directory_is_named() {
         let named = |datadir: Option<&str>| {
-            let datadir = datadir.map(PathBuf::from);
+            let datadir = datadir.map(std::path::PathBuf::from);
             let settings = Settings { datadir, ..Settings::default() };
             settings_of(settings, true).ephemeral
         };

@@ -1,6 +1,6 @@
 //! How do log events reach the user: as lines to read, or as JSON?
 
-use crate::config::OutputConfig;
+use crate::{config::OutputConfig, rpc::Verbosity};
 use std::{
     fmt,
     io::{self, IsTerminal},
@@ -20,16 +20,33 @@ use tracing_subscriber::{
 const PLAIN: [&str; 3] = ["rpc", "block", "transaction"];
 
 /// Sends events to standard output. `RUST_LOG` chooses which; without it all of level info, and
-/// errors only if quiet. Colour only on a terminal and without `NO_COLOR`.
-pub(super) fn init(output: &OutputConfig) {
+/// errors only if quiet. Colour only on a terminal and without `NO_COLOR`. What is answered changes
+/// the level afterwards.
+pub(super) fn init(output: &OutputConfig) -> Verbosity {
     let builder = tracing_subscriber::fmt().with_env_filter(filter(output.quiet));
     // A subscriber that is in place already, as in a test, stays.
-    let _already_set = if output.json_logs {
-        builder.json().flatten_event(true).finish().try_init()
+    if output.json_logs {
+        let builder = builder.json().flatten_event(true).with_filter_reloading();
+        let handle = builder.reload_handle();
+        let set = builder.finish().try_init();
+        verbosity(set.is_ok(), move |filter| handle.reload(filter).is_ok())
     } else {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        builder.event_format(Lines { colour }).finish().try_init()
-    };
+        let builder = builder.event_format(Lines { colour }).with_filter_reloading();
+        let handle = builder.reload_handle();
+        let set = builder.finish().try_init();
+        verbosity(set.is_ok(), move |filter| handle.reload(filter).is_ok())
+    }
+}
+
+fn verbosity(
+    is_ours: bool,
+    reload: impl Fn(EnvFilter) -> bool + Send + Sync + 'static,
+) -> Verbosity {
+    if !is_ours {
+        return Verbosity::default();
+    }
+    Verbosity::new(move |level| reload(EnvFilter::new(level.to_string())))
 }
 
 fn filter(quiet: bool) -> EnvFilter {

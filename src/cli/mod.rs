@@ -3,15 +3,26 @@
 mod banner;
 mod completions;
 mod dev;
+mod error;
+mod export;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod import;
+mod init;
 mod logging;
+mod node;
+mod progress;
 mod signals;
+mod test;
 
 use crate::config::Settings;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use dev::DevError;
+use error::CliError;
+use export::ExportArgs;
+use import::ImportArgs;
+use init::InitArgs;
+use node::NodeArgs;
 use std::{
     error::Error,
     ffi::OsString,
@@ -38,6 +49,30 @@ enum Command {
   mainspring dev --ephemeral --port 0           a throw-away chain on a free port
   mainspring dev --block-time 0.5 --order fifo  two blocks a second, first come first served")]
     Dev(Box<DevArgs>),
+    /// Make a chain from a genesis file in geth's format
+    #[command(after_help = "Example: mainspring init --datadir ./chain --genesis genesis.json")]
+    Init(InitArgs),
+    /// Take in blocks from files of concatenated block RLPs
+    #[command(after_help = "Examples:
+  mainspring import --datadir ./chain chain.rlp
+  zcat blocks.rlp.gz | mainspring import --datadir ./chain -
+
+Blocks that the chain has are passed over: an import that was stopped goes on where it was.")]
+    Import(ImportArgs),
+    /// Write blocks as concatenated block RLPs
+    #[command(
+        after_help = "Example: mainspring export --datadir ./chain --from 1 --to 1000 chain.rlp
+
+A block that a developer's edit or a sender without a signature is part of cannot be executed
+elsewhere: the export stops there and names it."
+    )]
+    Export(ExportArgs),
+    /// Serve a stored chain
+    #[command(after_help = "Example: mainspring node --datadir ./chain --http.port 8545 --no-seal")]
+    Node(Box<NodeArgs>),
+    /// Run published tests of Ethereum's rules
+    #[command(subcommand)]
+    Test(test::Test),
     /// Print a completion script for a shell
     #[command(visible_alias = "com")]
     #[command(
@@ -71,6 +106,11 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         None => dev::run(cli.dev, as_anvil).await,
         Some(Command::Dev(args)) => dev::run(*args, as_anvil).await,
+        Some(Command::Init(args)) => init::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Node(args)) => node::run(*args).await,
+        Some(Command::Test(test)) => return test::run(&test),
         Some(Command::Completions { shell }) => completions::print(shell),
     };
     match done {
@@ -112,7 +152,7 @@ mod tests {
         match cli.command {
             None => cli.dev.settings,
             Some(Command::Dev(dev)) => dev.settings,
-            Some(Command::Completions { .. }) => panic!("not a chain"),
+            Some(_) => panic!("not a development chain"),
         }
     }
 
@@ -168,7 +208,7 @@ mod tests {
     fn an_error_is_told_with_its_causes() {
         let missing = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
         let read = ConfigError::Read { path: "chain.toml".into(), source: missing };
-        let error = DevError::Config(read);
+        let error = CliError::Config(read);
         assert_eq!(with_causes(&error), "cannot read chain.toml: no such file");
     }
 

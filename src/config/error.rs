@@ -53,9 +53,6 @@ pub enum ConfigError {
     /// A limit of zero would shut the node.
     #[error("--{0} must be above zero")]
     Zero(&'static str),
-    /// Forks before London have no base fee and are not offered for development.
-    #[error("--hardfork {0}: a development chain starts at london or later")]
-    HardforkTooOld(crate::spec::Fork),
     /// No such fork.
     #[error("--hardfork")]
     Hardfork(#[from] UnknownFork),

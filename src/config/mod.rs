@@ -26,6 +26,8 @@ use std::{
 /// Everything a node is told.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
+    /// Who the node is on its chain.
+    pub role: Role,
     /// Where the chain lives.
     pub data: DataConfig,
     /// What block zero says.
@@ -46,6 +48,21 @@ pub struct Config {
     pub writer: WriterConfig,
     /// What is printed.
     pub output: OutputConfig,
+}
+
+/// Who the node is on its chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It makes a development chain, if there is none, and its blocks.
+    #[default]
+    Development,
+    /// It serves a chain that is there.
+    Stored {
+        /// Does it make blocks?
+        seals: bool,
+        /// Verify proof of work also where the mode does not ask for it.
+        verify_seals: bool,
+    },
 }
 
 /// Where the chain lives.
@@ -167,6 +184,8 @@ pub struct ServerConfig {
     pub port: u16,
     /// Value of the CORS header `access-control-allow-origin`; `None` sends no CORS headers.
     pub allow_origin: Option<String>,
+    /// Namespaces of methods to serve; `None` is all but `testing`.
+    pub namespaces: Option<Vec<String>>,
 }
 
 impl Default for ServerConfig {
@@ -175,6 +194,7 @@ impl Default for ServerConfig {
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 8545,
             allow_origin: Some("*".to_owned()),
+            namespaces: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, OutputConfig,
-    PoolConfig, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
+    PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
     accounts::parse_funding,
 };
 use crate::spec::Fork;
@@ -20,6 +20,7 @@ impl Config {
     pub fn from_settings(settings: Settings) -> Result<Self, ConfigError> {
         let accounts = AccountsConfig::from_settings(&settings)?;
         Ok(Self {
+            role: Role::default(),
             genesis: genesis(&settings, accounts.balance)?,
             accounts,
             data: data(&settings)?,
@@ -49,9 +50,6 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
 
 fn genesis(settings: &Settings, balance: U256) -> Result<GenesisConfig, ConfigError> {
     let hardfork = settings.hardfork.as_deref().map(str::parse::<Fork>).transpose()?;
-    if let Some(old) = hardfork.filter(|fork| *fork < Fork::London) {
-        return Err(ConfigError::HardforkTooOld(old));
-    }
     let funded = settings.fund_accounts.iter().flatten();
     Ok(GenesisConfig {
         init: settings.init.clone(),
@@ -124,6 +122,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
+        namespaces: None,
     })
 }
 

@@ -65,7 +65,7 @@ pub struct Settings {
     /// Number of the genesis block [default: 0]
     #[arg(long, env = "MAINSPRING_NUMBER", value_name = "NUMBER", help_heading = GENESIS)]
     pub number: Option<u64>,
-    /// Fork in force from the genesis block on, london to osaka [default: osaka]
+    /// Fork in force from the genesis block on, frontier to osaka [default: osaka]
     #[arg(long, env = "MAINSPRING_HARDFORK", value_name = "FORK", help_heading = GENESIS)]
     pub hardfork: Option<String>,
     /// Gas limit of a block [default: 30000000]

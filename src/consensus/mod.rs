@@ -1,8 +1,12 @@
 //! Who may seal, is a seal valid, which head wins, what does a block earn? Pure: no I/O, no clock.
 
+pub mod ethash;
 mod reward;
+mod seal;
 
+pub use ethash::Ethash;
 pub use reward::rewards;
+pub use seal::{SealError, SealPolicy};
 
 use alloy_primitives::U256;
 

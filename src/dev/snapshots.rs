@@ -87,6 +87,15 @@ impl Dev {
         Ok(true)
     }
 
+    /// Makes block `number` the head again, without edits over it. What waits goes on waiting; the
+    /// transactions of the removed blocks are not sent again, as in geth.
+    pub fn set_head(&self, number: u64) -> Result<(), DevError> {
+        let _pause = self.sealer.pause();
+        let waiting = self.pool.transactions();
+        self.chain.unwind(number, 0)?;
+        self.restore_pool(waiting)
+    }
+
     /// Is the snapshot's block still on the chain?
     fn stands(&self, snapshot: &Snapshot) -> Result<bool, DevError> {
         let header = self.chain.header(snapshot.number)?;

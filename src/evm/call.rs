@@ -23,6 +23,7 @@ use revm::{
         result::{ExecutionResult, ResultGas},
     },
     precompile::{PrecompileSpecId, Precompiles},
+    primitives::hardfork::SpecId,
 };
 use revm_inspectors::access_list::AccessListInspector;
 
@@ -167,11 +168,33 @@ impl Setting {
         header: &Header,
         overrides: Overrides,
     ) -> Result<Self, CallError> {
+        let state = |rules| BlockState::new(view, rules);
+        Self::build(spec, settings, state, header, overrides)
+    }
+
+    /// The same over a state that is not a block's own.
+    pub(super) fn over(
+        spec: &ChainSpec,
+        settings: &EvmSettings,
+        state: BlockState,
+        header: &Header,
+        overrides: Overrides,
+    ) -> Result<Self, CallError> {
+        Self::build(spec, settings, |_rules| state, header, overrides)
+    }
+
+    fn build(
+        spec: &ChainSpec,
+        settings: &EvmSettings,
+        state: impl FnOnce(SpecId) -> BlockState,
+        header: &Header,
+        overrides: Overrides,
+    ) -> Result<Self, CallError> {
         let of_block = overrides.block.unwrap_or_default();
         let template = BlockTemplate::from_header(spec, header);
         let template = overrides::template(template, &of_block);
         let (mut env, fork) = call_env(spec, settings, &template);
-        let mut state = BlockState::new(view, rules(fork));
+        let mut state = state(rules(fork));
         overrides::block(&of_block, &mut env.block_env, &mut state);
         let mut precompiles = built_in(fork);
         if let Some(of_accounts) = overrides.state {

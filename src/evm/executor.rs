@@ -31,8 +31,6 @@ use revm::{
     },
     inspector::{Inspector, NoOpInspector},
 };
-use std::sync::Arc;
-
 /// A block in the making. An inspector `I` other than the default sees every instruction of its
 /// transactions; the calls of the protocol itself are not inspected.
 pub struct BlockExecutor<I = NoOpInspector> {
@@ -244,10 +242,9 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         Ok(self.evm.db_mut().credit(address, amount)?)
     }
 
-    /// The state after what the block did so far, and nothing of its end.
-    pub fn pause(self) -> StateView {
-        let (changes, view) = self.evm.into_db().into_parts();
-        view.under(self.template.number, Arc::new(changes))
+    /// Gives the block up and answers what was changed so far.
+    pub fn stop(self) -> StateChanges {
+        self.evm.into_db().into_parts().0
     }
 
     /// Ends the block: withdrawals, then requests.

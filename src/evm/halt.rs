@@ -20,12 +20,17 @@ pub(super) struct HaltProbe {
 
 impl<CTX> Inspector<CTX> for HaltProbe {
     fn step(&mut self, interpreter: &mut Interpreter, _context: &mut CTX) {
-        self.opcode = interpreter.bytecode.opcode();
-        self.stack = interpreter.stack.len();
+        self.look(interpreter);
     }
 }
 
 impl HaltProbe {
+    /// Remembers the instruction that is about to run.
+    pub(super) fn look(&mut self, interpreter: &Interpreter) {
+        self.opcode = interpreter.bytecode.opcode();
+        self.stack = interpreter.stack.len();
+    }
+
     /// Does geth's text for this reason name the instruction or the stack?
     pub(super) const fn is_needed_for(reason: &HaltReason) -> bool {
         matches!(

@@ -24,6 +24,7 @@ mod requests;
 mod revert;
 mod roots;
 pub mod simulate;
+pub mod trace;
 
 pub use access_list::{AccessListOutcome, create_access_list};
 pub use block_state::BlockState;

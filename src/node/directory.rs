@@ -2,7 +2,7 @@
 
 use super::NodeError;
 use crate::{
-    config::Config,
+    config::{Config, Role},
     spec::ChainSpec,
     storage::{Durability, Storage, StorageError},
 };
@@ -24,6 +24,9 @@ const ENVIRONMENTS: [&str; 2] = ["blocks", "state"];
 impl Directory {
     /// Opens the directory that the settings name; empties it first if they say so.
     pub(super) fn open(config: &Config) -> Result<Self, NodeError> {
+        if config.role != Role::Development {
+            return Self::existing(&config.data.dir);
+        }
         if config.data.ephemeral {
             let temporary = tempfile::Builder::new().prefix("mainspring-").tempdir();
             let temporary = temporary.map_err(NodeError::Temporary)?;
@@ -40,8 +43,23 @@ impl Directory {
             }
             empty(&path)?;
         }
-        let storage = Storage::open(&path, Durability::Synced)?;
-        Ok(Self { storage, _temporary: None })
+        Self::at(&path)
+    }
+
+    /// The directory of a chain that is there.
+    ///
+    /// # Errors
+    /// [`NodeError::NoChain`] where there is none; nothing is made then.
+    pub(super) fn existing(path: &Path) -> Result<Self, NodeError> {
+        if !path.join(ENVIRONMENTS[0]).is_dir() {
+            return Err(NodeError::NoChain { dir: path.into() });
+        }
+        Self::at(path)
+    }
+
+    /// A directory of a chain, which is made if it is not there.
+    pub(super) fn at(path: &Path) -> Result<Self, NodeError> {
+        Ok(Self { storage: Storage::open(path, Durability::Synced)?, _temporary: None })
     }
 
     /// The genesis that the directory was made with.

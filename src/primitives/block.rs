@@ -4,8 +4,8 @@ use super::Transaction;
 use alloy_consensus::{Header, TxEip4844Variant, TxEnvelope, transaction::SignerRecoverable};
 pub use alloy_eips::eip1898::BlockNumHash;
 use alloy_eips::eip4895::Withdrawals;
-use alloy_primitives::B256;
-use alloy_rlp::Encodable;
+use alloy_primitives::{B256, keccak256};
+use alloy_rlp::{Decodable, Encodable};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -86,6 +86,15 @@ impl Block {
             header: Arc::new(SealedHeader::new_unchecked(block.header, hash)),
             body: Arc::new(Body { transactions, ommers, withdrawals }),
         })
+    }
+
+    /// Height and hash of the block with this RLP, without a look at anything else in it.
+    pub fn peek(raw: &[u8]) -> Result<BlockNumHash, BlockDecodeError> {
+        let mut payload = alloy_rlp::Header::decode_bytes(&mut &*raw, true)?;
+        let start = payload;
+        let header = Header::decode(&mut payload)?;
+        let hash = keccak256(&start[..start.len() - payload.len()]);
+        Ok(BlockNumHash::new(header.number, hash))
     }
 
     /// Puts a header and a body together; hashes the header.
@@ -187,6 +196,7 @@ mod tests {
         let decoded = Block::decode(&raw).unwrap();
         assert_eq!(decoded.encode(), raw);
         assert_eq!(decoded.hash(), decoded.header.hash_slow());
+        assert_eq!(Block::peek(&raw), Ok(decoded.num_hash()));
         assert_eq!(decoded.body.transactions.len(), 20);
         assert!(decoded.body.transactions.iter().all(|tx| tx.sender() == key().address()));
     }

@@ -4,12 +4,17 @@ use super::build::PayloadError;
 use crate::{
     chain::ChainError,
     dev::{DevError, accounts::AccountsError},
-    evm::{ApplyError, CallError, EvmError, InvalidTx, revert_message, simulate::SimulationError},
+    evm::{
+        ApplyError, CallError, EvmError, InvalidTx, revert_message,
+        simulate::SimulationError,
+        trace::{ParityError, TraceError},
+    },
     pool::PoolError,
-    primitives::DecodeError,
+    primitives::{BlockDecodeError, DecodeError},
     sealer::SealError,
     state::{StateError, TrieError},
 };
+use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, Bytes, hex};
 use jsonrpsee::types::{
     ErrorObjectOwned,
@@ -39,6 +44,57 @@ pub enum RpcError {
     /// No block has that hash or number (logs, receipts).
     #[error("unknown block")]
     UnknownBlock,
+    /// No block has that number or hash (`debug_*`, `trace_*`).
+    #[error("block {} not found", name(.0))]
+    BlockNotFound(BlockId),
+    /// No mined transaction has that hash (`debug_*`).
+    #[error("transaction not found")]
+    TransactionNotFound,
+    /// Genesis was not executed.
+    #[error("genesis is not traceable")]
+    GenesisTrace,
+    /// A traced call in a block that does not exist yet.
+    #[error("tracing on top of pending is not supported")]
+    TraceOnPending,
+    /// Nothing was traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// Raw bytes that are no block.
+    #[error(transparent)]
+    DecodeBlock(#[from] BlockDecodeError),
+    /// A place in a block where no transaction is.
+    #[error("transaction index {index} out of range for block {block}")]
+    TransactionIndex {
+        /// The place.
+        index: usize,
+        /// The block.
+        block: B256,
+    },
+    /// Nothing is known whose hash this is.
+    #[error("unknown preimage")]
+    UnknownPreimage,
+    /// The first block has nothing before it.
+    #[error("block {0} has no parent")]
+    NoParent(u64),
+    /// A comparison of two blocks that runs backwards.
+    #[error("start block height ({start}) must be less than end block height ({end})")]
+    BlockOrder {
+        /// The older block.
+        start: u64,
+        /// The newer block.
+        end: u64,
+    },
+    /// A search between a block and itself.
+    #[error("from and to needs to be different")]
+    SameBlock,
+    /// A dump of accounts with too much storage.
+    #[error(
+        "the accounts have more than {0} slots together; ask for fewer accounts, leave the storage out, or use debug_storageRangeAt"
+    )]
+    DumpTooLarge(usize),
+    /// The log's level belongs to another program.
+    #[error("the level of the log cannot be changed here")]
+    FixedLog,
     /// The first block of a log search comes after the last.
     #[error("invalid block range params")]
     InvalidBlockRange,
@@ -159,6 +215,33 @@ pub enum RpcError {
     /// The call could not be made, or has no estimate.
     #[error(transparent)]
     Call(CallError),
+    /// The block or the calls were not traced.
+    #[error(transparent)]
+    Parity(#[from] ParityError),
+    /// A search of traces over too many blocks.
+    #[error("trace_filter of {asked} blocks, {limit} allowed; ask for fewer blocks at a time")]
+    TraceRange {
+        /// Blocks in the range.
+        asked: u64,
+        /// Blocks allowed.
+        limit: u64,
+    },
+    /// A search that finds too many traces.
+    #[error(
+        "trace_filter finds more than {limit} traces; narrow it, or page with \"after\" and \"count\""
+    )]
+    TooManyTraces {
+        /// Traces allowed.
+        limit: usize,
+    },
+    /// A list of more calls than may be traced at once.
+    #[error("{asked} calls to trace, {limit} allowed")]
+    TooManyCalls {
+        /// Calls asked for.
+        asked: usize,
+        /// Calls allowed.
+        limit: usize,
+    },
     /// Blocks could not be simulated.
     #[error(transparent)]
     Simulation(#[from] SimulationError),
@@ -207,6 +290,14 @@ pub enum RpcError {
     WorkerLost,
 }
 
+/// A block as geth names it in its errors: `#` and a number, a tag, or a hash.
+fn name(block: &BlockId) -> String {
+    match block {
+        BlockId::Number(tag) => tag.as_number().map_or(tag.to_string(), |it| format!("#{it}")),
+        BlockId::Hash(hash) => hash.block_hash.to_string(),
+    }
+}
+
 impl RpcError {
     /// The JSON-RPC error code.
     pub fn code(&self) -> i32 {
@@ -220,9 +311,15 @@ impl RpcError {
             | Self::TooManySlots(_)
             | Self::NoSlots
             | Self::Payload(_)
+            | Self::DumpTooLarge(_)
+            | Self::TraceRange { .. }
+            | Self::TooManyTraces { .. }
+            | Self::TooManyCalls { .. }
+            | Self::Parity(ParityError::Steps { .. })
             | Self::TooManyBlocks { .. }
             | Self::TooLarge(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
+            Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::WorkerLost => INTERNAL_ERROR_CODE,
             Self::Simulation(error) => simulation_code(error),
             _ => SERVER_ERROR,
@@ -316,6 +413,17 @@ mod tests {
     }
 
     #[test]
+    fn blocks_are_named_as_geth_names_them() {
+        reads(RpcError::BlockNotFound(9.into()), -32000, "block #9 not found");
+        let hash = B256::repeat_byte(7);
+        reads(RpcError::BlockNotFound(hash.into()), -32000, &format!("block {hash} not found"));
+        let order = RpcError::BlockOrder { start: 4, end: 4 };
+        reads(order, -32000, "start block height (4) must be less than end block height (4)");
+        let index = RpcError::TransactionIndex { index: 3, block: hash };
+        reads(index, -32000, &format!("transaction index 3 out of range for block {hash}"));
+    }
+
+    #[test]
     fn limits_say_what_to_do() {
         reads(RpcError::InvalidBlockRange, -32602, "invalid block range params");
         reads(
@@ -332,6 +440,29 @@ mod tests {
             RpcError::TooManyLogsInBlock { limit: 5, block: 3 },
             -32602,
             "block 3 alone has more than 5 matching logs; narrow the filter",
+        );
+        reads(
+            RpcError::TraceRange { asked: 11, limit: 10 },
+            -32602,
+            "trace_filter of 11 blocks, 10 allowed; ask for fewer blocks at a time",
+        );
+        reads(
+            RpcError::TooManyTraces { limit: 5 },
+            -32602,
+            r#"trace_filter finds more than 5 traces; narrow it, or page with "after" and "count""#,
+        );
+        let calls = RpcError::TooManyCalls { asked: 9, limit: 8 };
+        reads(calls, -32602, "9 calls to trace, 8 allowed");
+        let steps = ParityError::Steps { limit: 7 };
+        reads(
+            steps.into(),
+            -32602,
+            "vmTrace has more than 7 instructions; trace fewer transactions or leave it out",
+        );
+        reads(
+            RpcError::DumpTooLarge(7),
+            -32602,
+            "the accounts have more than 7 slots together; ask for fewer accounts, leave the storage out, or use debug_storageRangeAt",
         );
         reads(RpcError::TooManySlots(8), -32602, "too many slots (max 8)");
         let blocks = RpcError::TooManyBlocks { asked: 9, limit: 8 };

@@ -26,6 +26,14 @@ pub struct RpcLimits {
     pub fee_history_blocks: u64,
     /// Most storage slots in one `eth_getProof`.
     pub proof_slots: usize,
+    /// Most storage slots in one page of `debug_accountRange` or `debug_storageRangeAt`.
+    pub dump_slots: usize,
+    /// Most blocks one `trace_filter` may trace.
+    pub trace_range: u64,
+    /// Most traces one `trace_filter` may answer.
+    pub traces: usize,
+    /// Most calls in one `trace_callMany`.
+    pub traced_calls: usize,
     /// Most blocks one `evm_mine` or `anvil_mine` may make.
     pub mined_blocks: u64,
 }
@@ -44,6 +52,10 @@ impl Default for RpcLimits {
             logs: 20_000,
             fee_history_blocks: 1_024,
             proof_slots: 1_024,
+            dump_slots: 100_000,
+            trace_range: 1_000,
+            traces: 20_000,
+            traced_calls: 1_000,
             mined_blocks: 100_000,
         }
     }

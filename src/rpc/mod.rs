@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `namespaces` | which namespaces are served? |
 //! | `health` | is the node alive, can it take work? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
@@ -11,30 +12,37 @@
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
-//! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil` | one documented trait a namespace or a part of it |
+//! | `verbosity` | how much does the log say? |
+//! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil`, `debug`, `trace` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
 pub mod build;
 mod convert;
+pub mod debug;
 pub mod error;
 pub mod eth;
 pub mod evm;
 mod health;
 pub mod limits;
 mod middleware;
+mod namespaces;
 pub mod net;
 pub mod params;
 mod resolve;
 mod server;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 pub mod txpool;
+mod verbosity;
 pub mod web3;
 
 pub use error::RpcError;
 pub use health::Readiness;
 pub use limits::{FeePolicy, RpcLimits};
+pub use namespaces::{Namespaces, UnknownNamespace};
 pub use server::{ServeError, ServerSettings, serve};
+pub use verbosity::Verbosity;
 
 use crate::{
     chain::Chain,
@@ -66,8 +74,12 @@ pub struct RpcContext {
     pub limits: RpcLimits,
     /// Advised fees.
     pub fees: FeePolicy,
+    /// Which namespaces are served.
+    pub namespaces: Namespaces,
     /// Asked by `/ready`.
     pub ready: Readiness,
+    /// The level of the log.
+    pub verbosity: Verbosity,
 }
 
 /// The implementation of every trait: the context, and the line in which heavy calls wait.
@@ -120,8 +132,16 @@ impl Api {
         &self.0.nonces
     }
 
-    /// Every method under every name.
+    /// Every method that is served, under every name.
     pub fn methods(&self) -> Methods {
+        let mut methods = self.namespaces.select(&self.all_methods());
+        let modules = modules(&methods);
+        methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
+        methods
+    }
+
+    /// Every method that there is, served or not.
+    fn all_methods(&self) -> Methods {
         let mut methods = eth::methods(self);
         for more in [
             net::methods(self),
@@ -130,11 +150,11 @@ impl Api {
             evm::methods(self),
             anvil::methods(self),
             build::methods(self),
+            debug::methods(self),
+            trace::methods(self),
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }
-        let modules = modules(&methods);
-        methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
         methods
     }
 }

@@ -1,7 +1,7 @@
 //! On which port, with which layers around the methods, are requests served?
 
 use super::{
-    Api, RpcContext, RpcLimits,
+    Api, RpcContext, RpcLimits, UnknownNamespace,
     health::HealthLayer,
     middleware::{Front, Rules},
 };
@@ -41,6 +41,9 @@ pub enum ServeError {
         /// What is wrong with it.
         reason: InvalidHeaderValue,
     },
+    /// A namespace that does not exist.
+    #[error(transparent)]
+    Namespace(#[from] UnknownNamespace),
 }
 
 /// Serves HTTP and WebSocket on one port until the handle is stopped. Returns the address, whose
@@ -51,6 +54,7 @@ pub async fn serve(
     settings: &ServerSettings,
 ) -> Result<(SocketAddr, ServerHandle), ServeError> {
     let context: &RpcContext = api;
+    context.namespaces.check(&api.all_methods())?;
     let methods = api.methods();
     let rules = Arc::new(Rules {
         methods: methods.clone(),

@@ -3,14 +3,17 @@
 mod batches;
 mod blocks;
 mod calls;
+mod debug;
 mod methods;
 mod sends;
 mod server;
 mod shapes;
 mod simulations;
 mod state;
+mod trace;
+mod traces;
 
-use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits};
+use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings, FlushLimits},
     dev::{
@@ -54,12 +57,19 @@ impl TestNode {
     }
 
     fn with(mode: Mode, limits: RpcLimits) -> Self {
-        let accounts = DevAccounts::from_mnemonic(DEFAULT_MNEMONIC, 2, DEFAULT_DERIVATION_PATH);
-        let accounts = Arc::new(accounts.unwrap());
+        Self::build(mode, limits, spec(&accounts().addresses()))
+    }
+
+    /// Any chain; blocks on arrival.
+    fn over(spec: ChainSpec) -> Self {
+        Self::build(Mode::Instant, RpcLimits::default(), spec)
+    }
+
+    fn build(mode: Mode, limits: RpcLimits, spec: ChainSpec) -> Self {
+        let accounts = Arc::new(accounts());
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage::open(dir.path(), Durability::Ephemeral).unwrap();
-        let spec = Arc::new(spec(&accounts.addresses()));
-        let (chain, _opened) = Chain::open(storage, spec, chain_settings()).unwrap();
+        let (chain, _opened) = Chain::open(storage, Arc::new(spec), chain_settings()).unwrap();
         let pool = Arc::new(Pool::new(Limits::default()));
         let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(mode));
         let handle = sealer.handle();
@@ -73,7 +83,9 @@ impl TestNode {
             dev: Arc::new(dev),
             limits,
             fees: FeePolicy::default(),
+            namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
+            verbosity: Verbosity::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }
@@ -136,6 +148,10 @@ impl Drop for TestNode {
     }
 }
 
+fn accounts() -> DevAccounts {
+    DevAccounts::from_mnemonic(DEFAULT_MNEMONIC, 2, DEFAULT_DERIVATION_PATH).unwrap()
+}
+
 fn spec(accounts: &[Address]) -> ChainSpec {
     let genesis = DevGenesis {
         chain_id: 31337,
@@ -156,6 +172,7 @@ fn chain_settings() -> ChainSettings {
         flush: FlushLimits::default(),
         trie_nodes: 10_000,
         slots_in_an_epoch: 0,
+        verify_seals: false,
     }
 }
 

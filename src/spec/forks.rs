@@ -128,6 +128,8 @@ impl FromStr for Fork {
         let plain = name.to_ascii_lowercase().replace(['_', '-', ' '], "");
         let fork = match plain.as_str() {
             "latest" => Some(Self::LATEST),
+            "eip150" => Some(Self::Tangerine),
+            "eip158" | "eip155" => Some(Self::SpuriousDragon),
             "merge" => Some(Self::Paris),
             "daofork" => Some(Self::Dao),
             "tangerinewhistle" => Some(Self::Tangerine),

@@ -2,11 +2,13 @@
 
 mod edit;
 mod overlay;
+mod range;
 mod trie;
 mod view;
 
 pub use edit::edits_to_changes;
 pub use overlay::Overlay;
+pub use range::{Keyed, next_key};
 pub use trie::{
     AccountProof, Removals, SlotProof, StateTrie, StorageIds, TrieError, full_root, prove_at,
     rewind,

@@ -60,6 +60,11 @@ impl Overlay {
         self.layers.retain(|layer| layer.last > number);
     }
 
+    /// The layers' changes, the oldest first.
+    pub(super) fn changes(&self) -> impl Iterator<Item = &StateChanges> {
+        self.layers.iter().map(|layer| &*layer.changes)
+    }
+
     /// The account, if one of the layers changed it; inner `None` = it does not exist.
     pub fn account(&self, address: Address) -> Option<Option<Account>> {
         let change = |layer: &Layer| layer.changes.accounts.get(&address).map(|it| it.account);

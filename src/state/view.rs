@@ -17,12 +17,12 @@ use std::{
 /// transaction, so it should not be kept for long.
 #[derive(Debug)]
 pub struct StateView {
-    number: u64,
-    overlay: Overlay,
-    reader: StateReader,
+    pub(super) number: u64,
+    pub(super) overlay: Overlay,
+    pub(super) reader: StateReader,
     storage: Storage,
     blocks: OnceCell<BlocksReader>,
-    storage_ids: RefCell<AddressMap<StorageId>>,
+    pub(super) storage_ids: RefCell<AddressMap<StorageId>>,
     hashes: Arc<BTreeMap<u64, B256>>,
 }
 

@@ -51,7 +51,10 @@ impl BlocksReader {
         while let Some((key, ())) = row {
             let (number, hash) = key.split_at_checked(8).ok_or_else(damaged)?;
             let number = super::environment::be_u64(SIDE_BLOCKS, number)?;
-            found.push(BlockNumHash::new(number, B256::try_from(hash).map_err(|_| damaged())?));
+            found.push(BlockNumHash::new(
+                number,
+                B256::try_from(hash).map_err(|_length| damaged())?,
+            ));
             row = cursor.next()?;
         }
         Ok(found)

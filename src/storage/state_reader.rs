@@ -212,6 +212,16 @@ impl StateReader {
         Ok(Some((Nibbles::from_nibbles(&key[8..]), value.into_owned())))
     }
 
+    /// The keys that blocks above `after`, up to `to`, wrote.
+    pub fn changed_between(&self, after: u64, to: u64) -> Result<ChangedKeys, StorageError> {
+        let mut changed = ChangedKeys::default();
+        for number in after.saturating_add(1)..=to {
+            let row = self.tx.get(CHANGES, &number.to_be_bytes())?;
+            row.map_or(Ok(()), |row| decode_changes(&row, &mut changed))?;
+        }
+        Ok(changed)
+    }
+
     /// The keys that blocks above `at` wrote.
     pub fn changed_since(&self, at: u64) -> Result<ChangedKeys, StorageError> {
         let mut changed = ChangedKeys::default();

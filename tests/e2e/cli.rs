@@ -40,7 +40,7 @@ fn a_wrong_flag_ends_with_an_explanation() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("--block-time"), "it names the one that was meant: {said}");
     Launch::new(&["--block-time", "0"]).is_refused(&["block-time"]);
-    Launch::new(&["--hardfork", "berlin"]).is_refused(&["berlin", "london"]);
+    Launch::new(&["--hardfork", "berln"]).is_refused(&["berln", "frontier"]);
     Launch::new(&["--mixed-mining"]).is_refused(&["mixed-mining", "block-time"]);
     Launch::new(&["--ephemeral"]).is_refused(&["ephemeral", "datadir"]);
 }

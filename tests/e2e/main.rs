@@ -17,6 +17,7 @@ mod foundry;
 mod foundry_reads;
 mod full_disk;
 mod harness;
+mod import;
 mod main_order;
 mod readme;
 mod reverts;

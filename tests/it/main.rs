@@ -7,17 +7,23 @@
 //! | `wallet` | no claim: keys and signed transactions |
 //! | `world` | no claim: what a state is, as simple as it can be said, and what a transaction does to it |
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
+//! | `import` | blocks from outside are checked, and the heaviest branch is the chain |
+//! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
 //! | `snapshots` | a snapshot brings back everything that a developer set |
+//! | `trace` | traces of known contracts read as geth writes them |
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod code;
 mod history;
+mod import;
+mod maker;
 mod node;
 mod recovery;
 mod sealing;
 mod snapshots;
+mod trace;
 mod wallet;
 mod world;

@@ -1,6 +1,7 @@
 //! A chain in a temporary directory with its threads: start, stop, kill, reopen.
 
 use crate::wallet::{CHAIN_ID, key};
+use alloy_genesis::EthashConfig;
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
     chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened},
@@ -9,7 +10,7 @@ use mainspring::{
     pool::{Limits, Order, Pool},
     primitives::Transaction,
     sealer::{BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
-    spec::{ChainSpec, Fork, dev::DevGenesis},
+    spec::{ChainSpec, Fork, MINIMUM_DIFFICULTY, dev::DevGenesis},
     storage::{Durability, Storage},
 };
 #[cfg(feature = "failpoints")]
@@ -40,6 +41,8 @@ pub(crate) struct Setup {
     pub(crate) trie_nodes: usize,
     pub(crate) mode: Mode,
     pub(crate) durability: Durability,
+    /// Do blocks have a difficulty? Then nobody here seals, and blocks come from outside.
+    pub(crate) work: bool,
 }
 
 impl Default for Setup {
@@ -55,6 +58,7 @@ impl Default for Setup {
             trie_nodes: 100_000,
             mode: Mode::Manual,
             durability: Durability::Synced,
+            work: false,
         }
     }
 }
@@ -74,15 +78,22 @@ impl Setup {
     }
 
     pub(crate) fn spec(&self) -> Arc<ChainSpec> {
-        Arc::new(ChainSpec::from_genesis(self.genesis().genesis()).unwrap())
+        let mut genesis = self.genesis().genesis();
+        if self.work {
+            genesis.difficulty = U256::from(MINIMUM_DIFFICULTY);
+            genesis.config.ethash = Some(EthashConfig {});
+            genesis.config.terminal_total_difficulty = Some(U256::MAX);
+        }
+        Arc::new(ChainSpec::from_genesis(genesis).unwrap())
     }
 
-    fn chain_settings(&self) -> ChainSettings {
+    pub(crate) fn chain_settings(&self) -> ChainSettings {
         ChainSettings {
             evm: EvmSettings { code_size_limit: self.code_size_limit, ..Default::default() },
             flush: self.flush,
             trie_nodes: self.trie_nodes,
             slots_in_an_epoch: 0,
+            verify_seals: false,
         }
     }
 

@@ -4,13 +4,15 @@ mod accounts;
 mod blocks;
 mod calls;
 mod estimates;
+mod forks;
+mod roots;
 mod transactions;
 
 use super::{Applied, ApplyError, BlockExecutor, BlockTemplate, EvmSettings, Executed};
 use crate::{
     primitives::{Account, AccountChange, StateChanges, Transaction},
     spec::{ChainSpec, Fork, dev::DevGenesis},
-    state::{Overlay, StateView},
+    state::{Overlay, StateTrie, StateView, StorageIds},
     storage::{Durability, Storage},
 };
 use alloy_consensus::{Header, Signed, TxEip1559, TxEnvelope, TxLegacy};
@@ -58,7 +60,10 @@ impl Scene {
             accounts: vec![(ALICE, ether(10_000))],
             create2_deployer: true,
         };
-        let spec = ChainSpec::from_genesis(genesis.genesis()).unwrap();
+        Self::of(ChainSpec::from_genesis(genesis.genesis()).unwrap())
+    }
+
+    fn of(spec: ChainSpec) -> Self {
         let dir = tempfile::tempdir().unwrap();
         Self {
             state: spec.genesis_changes(),
@@ -90,6 +95,14 @@ impl Scene {
         let change = self.state.accounts.get_mut(&address).unwrap();
         change.storage.insert(U256::from(slot), U256::from(value));
         self
+    }
+
+    /// The trie of the state, which learns its storage roots, and the next storage id.
+    fn trie(&mut self) -> (StateTrie, u64) {
+        let (mut trie, mut ids) = (StateTrie::empty(), StorageIds::new(1));
+        let reader = self.storage.state.reader().unwrap();
+        trie.apply(&mut self.state, self.head.number + 1, &reader, &mut ids).unwrap();
+        (trie, ids.next())
     }
 
     fn view(&self) -> StateView {

@@ -145,7 +145,7 @@ pub(super) fn failure_text(result: CallResult) -> Option<String> {
 
 /// Where a call happens: the state of a block, and that block around it. For `pending` it is the
 /// block that would be made now.
-fn setting(
+pub(in crate::rpc) fn setting(
     node: &RpcContext,
     block: BlockId,
     mut overrides: Overrides,

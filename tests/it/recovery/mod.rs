@@ -7,8 +7,8 @@ use crate::{
     node::{Setup, TestChain},
     wallet::{CHAIN_ID, FEE_CAP, key, sign_tx, transfer},
 };
-use alloy_consensus::TxEip1559;
-use alloy_primitives::{Address, B256, U256, bytes};
+use alloy_consensus::{Eip658Value, TxEip1559, TxLegacy};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
 use mainspring::{
     chain::{ChainError, FlushLimits},
     primitives::Edit,
@@ -72,6 +72,46 @@ fn blocks_above_the_written_state_are_executed_again() {
     assert_eq!(seen(&node), before);
     assert_eq!(node.account(BOB), (9, U256::from(504)));
     check_rows(&node);
+}
+
+#[test]
+fn a_chain_of_any_fork_comes_back_with_its_receipts() {
+    for fork in Fork::ALL {
+        let mut node = TestChain::start(Setup { fork, ..quiet() });
+        for nonce in 0..3 {
+            // A signature from before EIP-155: valid on every fork.
+            let tx = |to| TxLegacy {
+                chain_id: None,
+                nonce,
+                gas_price: FEE_CAP,
+                gas_limit: 300_000,
+                to,
+                value: U256::from(1),
+                input: Bytes::new(),
+            };
+            node.send(sign_tx(&key(0), tx(BOB.into()))).unwrap();
+            node.send(sign_tx(&key(1), tx(TxKind::Create))).unwrap();
+            node.mine().unwrap();
+        }
+        let receipts = |node: &TestChain| {
+            let of = |number| node.chain.receipts(number).unwrap().unwrap();
+            (1..=3).map(of).collect::<Vec<_>>()
+        };
+        let before = (seen(&node), receipts(&node));
+        assert_eq!(node.reopen_after_crash().executed, 3, "{fork}");
+        assert_eq!((seen(&node), receipts(&node)), before, "{fork}");
+        check_rows(&node);
+        // Nothing follows the last transaction on these forks, so its root is the block's.
+        let root = node.chain.head().state_root;
+        let expected = match fork < Fork::Byzantium {
+            true => Eip658Value::PostState(root),
+            false => Eip658Value::Eip658(true),
+        };
+        assert_eq!(before.1[2][1].status, expected, "{fork}");
+        let block = node.chain.block(3).unwrap().unwrap();
+        let hash = block.body.transactions[1].hash();
+        assert_eq!(node.chain.output_of(&block, hash).unwrap(), Some(Bytes::new()), "{fork}");
+    }
 }
 
 #[test]

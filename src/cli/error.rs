@@ -1,0 +1,99 @@
+//! Why a command did not do what it was asked for.
+
+use crate::{
+    chain::{ByHand, ChainError},
+    config::ConfigError,
+    node::{ImportFailure, NodeError},
+};
+use std::{io, path::PathBuf};
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The node did not start, or stopped by itself.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The values of the start could not be written.
+    #[error("cannot write --config-out {path}")]
+    ConfigOut {
+        /// Of the file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Standard output is closed.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    /// The process cannot hear signals.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+    /// A file cannot be read.
+    #[error("cannot open {path}")]
+    Open {
+        /// Of the file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// Of the file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file was not imported to its end.
+    #[error("{path}: {source}")]
+    Import {
+        /// Of the file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<ImportFailure>,
+    },
+    /// Blocks that the chain does not have.
+    #[error("cannot export blocks {from} to {to}: the chain has blocks {first} to {head}")]
+    Range {
+        /// First block wanted.
+        from: u64,
+        /// Last block wanted.
+        to: u64,
+        /// First block there is.
+        first: u64,
+        /// Last block there is.
+        head: u64,
+    },
+    /// A block that should be there.
+    #[error("block {number} is missing; restore a backup")]
+    Missing {
+        /// Its height.
+        number: u64,
+    },
+    /// A block that nobody else could execute.
+    #[error(
+        "stopped before block {number}: {reason}, so no other node can execute it; blocks {from} \
+         to {} were written", number.saturating_sub(1)
+    )]
+    ByHand {
+        /// Its height.
+        number: u64,
+        /// What a developer did.
+        reason: ByHand,
+        /// First block that was written.
+        from: u64,
+    },
+}
+
+impl CliError {
+    /// The chain failed.
+    pub(super) fn chain(error: ChainError) -> Self {
+        Self::Node(error.into())
+    }
+}

@@ -1,0 +1,99 @@
+//! `mainspring node`: serves a stored chain until it is asked to stop.
+
+use super::{CliError, logging, signals};
+use crate::{
+    config::{Config, Role, Settings},
+    node::{self, NodeHandle},
+};
+use clap::Args;
+use std::{
+    io::{self, Write},
+    net::IpAddr,
+    path::PathBuf,
+};
+
+/// What `mainspring node` takes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct NodeArgs {
+    /// Directory of the chain's database
+    #[arg(long, env = "MAINSPRING_DATADIR", value_name = "DIR")]
+    datadir: PathBuf,
+    /// Port for HTTP and WebSocket
+    #[arg(short, long, env = "MAINSPRING_PORT", visible_alias = "http.port", alias = "ws.port")]
+    #[arg(value_name = "PORT")]
+    port: Option<u16>,
+    /// Addresses to listen on
+    #[arg(long, env = "MAINSPRING_HOST", visible_alias = "http.addr", alias = "ws.addr")]
+    #[arg(value_name = "IP", value_delimiter = ',')]
+    host: Option<Vec<IpAddr>>,
+    /// Origin of web pages that may call the node [default: *]
+    #[arg(long, env = "MAINSPRING_ALLOW_ORIGIN", visible_alias = "http.corsdomain")]
+    #[arg(value_name = "ORIGIN")]
+    allow_origin: Option<String>,
+    /// Namespaces to serve, as in eth,net,web3 [default: all but testing]
+    #[arg(long = "http.api", env = "MAINSPRING_HTTP_API", alias = "ws.api")]
+    #[arg(value_name = "NAMESPACE", value_delimiter = ',')]
+    http_api: Option<Vec<String>>,
+    /// Make no blocks
+    #[arg(long, env = "MAINSPRING_NO_SEAL")]
+    no_seal: bool,
+    /// Verify proof of work also on a chain that has merged
+    #[arg(long, env = "MAINSPRING_VERIFY_SEAL")]
+    verify_seal: bool,
+    /// File with limits, in the form of `mainspring dev`'s settings file
+    #[arg(long, env = "MAINSPRING_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print nothing but errors
+    #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent")]
+    quiet: bool,
+    /// Print logs as JSON, a line each
+    #[arg(long, env = "MAINSPRING_JSON_LOGS", alias = "json")]
+    json_logs: bool,
+}
+
+/// Starts the node, tells what it serves, and waits for ctrl-c, SIGTERM or the node's own end.
+pub(super) async fn run(args: NodeArgs) -> Result<(), CliError> {
+    let config = config(args)?;
+    let verbosity = logging::init(&config.output);
+    let stop = signals::stop_requested();
+    let node = node::start(config.clone(), verbosity).await?;
+    if !config.output.quiet {
+        announce(&config, &node).map_err(CliError::Output)?;
+    }
+    tokio::select! {
+        requested = stop => requested.map_err(CliError::Signals)?,
+        () = node.ended() => {}
+    }
+    node.shutdown().await.map_err(CliError::from)
+}
+
+fn config(args: NodeArgs) -> Result<Config, CliError> {
+    let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let settings = Settings {
+        datadir: Some(args.datadir),
+        port: args.port,
+        host: args.host,
+        allow_origin: args.allow_origin,
+        quiet: args.quiet,
+        json_logs: args.json_logs,
+        ..Settings::default()
+    };
+    let mut config = Config::from_settings(settings.over(file)?)?;
+    config.role = Role::Stored { seals: !args.no_seal, verify_seals: args.verify_seal };
+    config.server.namespaces = args.http_api;
+    Ok(config)
+}
+
+fn announce(config: &Config, node: &NodeHandle) -> io::Result<()> {
+    let head = node.chain().head();
+    let mut out = io::stdout().lock();
+    writeln!(out, "mainspring {}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "Directory:    {}", config.data.dir.display())?;
+    writeln!(out, "Chain id:     {}", node.chain_id())?;
+    writeln!(out, "Genesis hash: {}", node.genesis_hash())?;
+    writeln!(out, "Head:         block {} {}", head.number, head.seal())?;
+    for address in node.addresses() {
+        writeln!(out, "Listening on {address}")?;
+    }
+    out.flush()
+}

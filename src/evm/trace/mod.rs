@@ -1,0 +1,44 @@
+//! What happened inside? Blocks and calls executed again under a tracer's eyes, with results in
+//! geth's form.
+//!
+//! | file | question |
+//! |---|---|
+//! | `parity`, `parity_calls` | what happened, in the form of the `trace_` methods? |
+//! | `replay` | how is a stored block executed again, once, with an inspector where one is wanted? |
+//! | `run` | traces of transactions that were sealed, and of calls |
+//! | `options` | what shall be traced, and how? |
+//! | `tracer` | the one inspector: from revm's hooks to what geth's tracers see |
+//! | `limit` | how long, and how much? |
+//! | `fault` | why did a frame fail, in geth's words? |
+//! | `struct_logs` | every instruction |
+//! | `frames`, `calls`, `flat` | the tree of calls, as a tree and as a list |
+//! | `prestate` | what must be known of the state, and what changed |
+//! | `selectors` | which functions were called? |
+//! | `script` | tracers in JavaScript |
+
+mod calls;
+mod error;
+mod fault;
+mod flat;
+mod frames;
+mod limit;
+mod options;
+mod parity;
+mod parity_calls;
+mod prestate;
+pub(in crate::evm) mod replay;
+mod run;
+mod script;
+mod selectors;
+mod struct_logs;
+mod tracer;
+
+pub use error::TraceError;
+pub use options::{CallTraceOptions, TraceOptions};
+pub use parity::{ParityError, TraceKinds, flat_traces, full_traces, opcode_gas, reward_traces};
+pub use parity_calls::{full_calls, full_raw};
+pub use replay::Replay;
+pub use run::{
+    CallBase, CallBundle, TraceLimits, TracedTransaction, trace_block, trace_call, trace_calls,
+    trace_transaction,
+};

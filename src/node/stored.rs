@@ -1,0 +1,73 @@
+//! A stored chain that nobody serves: what `init`, `import` and `export` work on.
+
+use super::{NodeError, chain_settings, directory::Directory, read_genesis, thread};
+use crate::{
+    chain::{Chain, Opened},
+    config::Config,
+    spec::ChainSpec,
+};
+use std::{path::Path, sync::Arc, thread::JoinHandle};
+
+/// A chain in a data directory, with its background writer.
+#[derive(Debug)]
+pub struct StoredChain {
+    chain: Arc<Chain>,
+    opened: Opened,
+    writer: JoinHandle<()>,
+    _directory: Directory,
+}
+
+impl StoredChain {
+    /// Makes the chain of a genesis file in geth's format, or opens it if it is there.
+    ///
+    /// # Errors
+    /// When another chain, or the same genesis block with other rules, lies there.
+    pub fn init(dir: &Path, genesis: &Path) -> Result<Self, NodeError> {
+        let spec = ChainSpec::from_genesis(read_genesis(genesis)?)?;
+        let directory = Directory::at(dir)?;
+        if let Some(stored) = directory.genesis()? {
+            let stored = ChainSpec::from_genesis(stored)?;
+            // Other blocks are told by their hash, when the chain is opened.
+            if stored != spec && stored.genesis.alloc == spec.genesis.alloc {
+                return Err(NodeError::OtherRules { dir: dir.into() });
+            }
+        }
+        Self::start(directory, spec, false)
+    }
+
+    /// Opens the chain in a directory.
+    ///
+    /// # Errors
+    /// [`NodeError::NoChain`] where there is none.
+    pub fn open(dir: &Path, verify_seals: bool) -> Result<Self, NodeError> {
+        let directory = Directory::existing(dir)?;
+        let stored = directory.genesis()?.ok_or(NodeError::NoGenesis)?;
+        Self::start(directory, ChainSpec::from_genesis(stored)?, verify_seals)
+    }
+
+    fn start(directory: Directory, spec: ChainSpec, verify_seals: bool) -> Result<Self, NodeError> {
+        let mut settings = chain_settings(&Config::default(), &spec);
+        settings.verify_seals = verify_seals;
+        let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
+        let writing = chain.clone();
+        let writer = thread("state writer", move || writing.run_state_writer())?;
+        Ok(Self { chain, opened, writer, _directory: directory })
+    }
+
+    /// The chain.
+    pub const fn chain(&self) -> &Arc<Chain> {
+        &self.chain
+    }
+
+    /// What opening the chain found.
+    pub const fn opened(&self) -> Opened {
+        self.opened
+    }
+
+    /// Writes everything and ends.
+    pub fn close(self) -> Result<(), NodeError> {
+        self.chain.stop();
+        self.writer.join().map_err(|_panicked| NodeError::ThreadFailed("state writer"))?;
+        Ok(self.chain.flush_state()?)
+    }
+}

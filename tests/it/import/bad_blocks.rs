@@ -1,0 +1,111 @@
+//! A bad block is refused by the rule's name and changes nothing, on disk or in memory.
+
+use super::{BOB, head, paying, start, work};
+use crate::{
+    maker::SLOW,
+    node::TestChain,
+    wallet::{key, transfer},
+};
+use alloy_consensus::Header;
+use alloy_primitives::{B256, Bloom, U256};
+use mainspring::{
+    chain::{ImportError, Imported},
+    primitives::{Block, BlockNumHash, Body},
+};
+
+/// Everything that could change.
+fn seen(node: &TestChain) -> (B256, U256, Vec<BlockNumHash>, U256) {
+    let number = node.chain.head().number;
+    let total = node.chain.total_difficulty(number).unwrap();
+    (head(node), total, node.chain.side_blocks().unwrap(), node.account(BOB).1)
+}
+
+fn changed(block: &Block, change: impl FnOnce(&mut Header, &mut Body)) -> Block {
+    let mut header = block.header.inner().clone();
+    let mut body = block.body.as_ref().clone();
+    change(&mut header, &mut body);
+    Block::new(header, body)
+}
+
+#[test]
+fn every_bad_block_is_named_by_its_rule_and_changes_nothing_wherever_it_comes() {
+    let (mut node, mut maker) = start(work());
+    let genesis = maker.genesis();
+    let trunk = paying(&mut maker, genesis, 4, SLOW, 1);
+    let side = paying(&mut maker, trunk[0].hash(), 2, SLOW, 2);
+    for block in trunk[..3].iter().chain(&side[..1]) {
+        node.chain.import(block).unwrap();
+    }
+    type Change = fn(&mut Header, &mut Body);
+    let changes: [(&str, Change); 10] = [
+        ("InvalidNumber", |header, _| header.number += 1),
+        ("InvalidTimestamp", |header, _| header.timestamp -= 10),
+        ("InvalidDifficulty", |header, _| header.difficulty += U256::from(1)),
+        ("InvalidGasLimit", |header, _| header.gas_limit += header.gas_limit / 1024),
+        ("InvalidGasUsed", |header, _| header.gas_used += 1),
+        ("InvalidRoot", |header, _| header.receipts_root = B256::repeat_byte(1)),
+        ("InvalidRoot", |_, body| body.transactions.clear()),
+        ("InvalidLogsBloom", |header, _| header.logs_bloom = Bloom::repeat_byte(1)),
+        ("InvalidStateRoot", |header, _| header.state_root = B256::repeat_byte(1)),
+        ("InvalidBaseFee", |header, _| header.base_fee_per_gas = Some(7)),
+    ];
+    let before = seen(&node);
+    for (rule, change) in changes {
+        for right in [&trunk[3], &side[1]] {
+            let bad = changed(right, change);
+            let refused = node.chain.import(&bad).unwrap_err();
+            if rule == "InvalidNumber" {
+                // Its parent is not at the height below.
+                assert!(matches!(refused, ImportError::UnknownParent { .. }), "{refused}");
+            } else {
+                assert_eq!(refused.rule(), Some(rule), "{refused}");
+                assert!(refused.to_string().contains(&bad.hash().to_string()), "{refused}");
+            }
+            assert_eq!(seen(&node), before, "{rule}");
+        }
+    }
+    node.reopen_after_crash();
+    assert_eq!(seen(&node), before);
+    assert_eq!(node.chain.import(&side[1]).unwrap(), Imported::Side);
+    assert_eq!(node.chain.import(&trunk[3]).unwrap(), Imported::Extended);
+}
+
+#[test]
+fn a_transaction_that_its_sender_cannot_send_makes_the_block_bad() {
+    let (node, mut maker) = start(work());
+    let genesis = maker.genesis();
+    let right = paying(&mut maker, genesis, 1, SLOW, 1).remove(0);
+    let wrong = changed(&right, |header, body| {
+        body.transactions = vec![transfer(&key(1), 5, BOB, 1)];
+        let envelopes: Vec<_> = body.transactions.iter().map(|tx| tx.envelope()).collect();
+        header.transactions_root = alloy_consensus::proofs::calculate_transaction_root(&envelopes);
+    });
+    let refused = node.chain.import(&wrong).unwrap_err();
+    assert_eq!(refused.rule(), Some("InvalidTransaction"), "{refused}");
+    assert!(refused.to_string().contains("nonce"), "{refused}");
+    assert_eq!(head(&node), genesis);
+    node.chain.import(&right).unwrap();
+}
+
+#[test]
+fn a_bad_block_in_a_bulk_import_leaves_what_came_before() {
+    let (node, mut maker) = start(work());
+    let genesis = maker.genesis();
+    let blocks = paying(&mut maker, genesis, 6, SLOW, 1);
+    let bad = changed(&blocks[3], |header, _| header.state_root = B256::ZERO);
+    let mut import = node.chain.importing();
+    for block in &blocks[..3] {
+        import.add(block).unwrap();
+    }
+    let refused = import.add(&bad).unwrap_err();
+    assert_eq!(refused.rule(), Some("InvalidStateRoot"));
+    assert_eq!(head(&node), blocks[2].hash(), "committed before the error was told");
+    let orphan = import.add(&blocks[4]).unwrap_err();
+    assert!(matches!(orphan, ImportError::UnknownParent { .. }), "{orphan}");
+    for block in &blocks[3..] {
+        assert_eq!(import.add(block).unwrap(), Imported::Extended);
+    }
+    import.commit().unwrap();
+    drop(import);
+    assert_eq!(node.account(BOB).1, U256::from(6));
+}

@@ -1,0 +1,156 @@
+//! Blocks made on any parent, for others to import: executed by appending, never by importing.
+
+use crate::node::{COINBASE, Setup};
+use alloy_consensus::{Header, proofs::calculate_ommers_root};
+use alloy_primitives::{B256, Bytes};
+use mainspring::{
+    chain::{Chain, ExecutedBlock},
+    evm::{self, BlockTemplate, EvmSettings},
+    primitives::{Block, Body, Transaction},
+    spec::next_difficulty,
+    storage::{Durability, Storage},
+};
+use std::{collections::HashMap, sync::Arc};
+
+/// Seconds between blocks that keep the least difficulty.
+pub(crate) const SLOW: u64 = 10;
+/// Seconds between blocks that raise it.
+pub(crate) const FAST: u64 = 1;
+
+/// A block that is wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) transactions: Vec<Transaction>,
+    pub(crate) ommers: Vec<Header>,
+    /// After the parent.
+    pub(crate) seconds: u64,
+    /// Tells apart blocks that are the same otherwise.
+    pub(crate) tag: u8,
+}
+
+impl Wanted {
+    pub(crate) fn empty(seconds: u64, tag: u8) -> Self {
+        Self { transactions: Vec::new(), ommers: Vec::new(), seconds, tag }
+    }
+
+    pub(crate) fn with(transactions: Vec<Transaction>, seconds: u64, tag: u8) -> Self {
+        Self { transactions, ..Self::empty(seconds, tag) }
+    }
+}
+
+/// A chain of its own that is taken back and forth.
+#[derive(Debug)]
+pub(crate) struct Maker {
+    chain: Arc<Chain>,
+    made: HashMap<B256, Block>,
+    _dir: tempfile::TempDir,
+}
+
+impl Maker {
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Storage::open(dir.path(), Durability::Ephemeral).unwrap();
+        let mut settings = setup.chain_settings();
+        settings.flush.blocks = usize::MAX;
+        settings.flush.gas = u64::MAX;
+        settings.flush.bytes = usize::MAX;
+        let (chain, _) = Chain::open(storage, setup.spec(), settings).unwrap();
+        Self { chain, made: HashMap::new(), _dir: dir }
+    }
+
+    pub(crate) fn genesis(&self) -> B256 {
+        self.chain.header(0).unwrap().unwrap().seal()
+    }
+
+    /// A chain of empty blocks.
+    pub(crate) fn run(&mut self, parent: B256, count: usize, seconds: u64, tag: u8) -> Vec<Block> {
+        let mut parent = parent;
+        let mut next = || {
+            let block = self.make(parent, Wanted::empty(seconds, tag));
+            parent = block.hash();
+            block
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    /// A valid block on this parent.
+    pub(crate) fn make(&mut self, parent: B256, wanted: Wanted) -> Block {
+        self.go_to(parent);
+        let header = self.draft(&wanted);
+        let body = Body {
+            transactions: wanted.transactions,
+            ommers: wanted.ommers,
+            withdrawals: header.withdrawals_root.map(|_| Default::default()),
+        };
+        let block = self.append(header, body, true);
+        self.made.insert(block.hash(), block.clone());
+        block
+    }
+
+    /// What is known of a header on the head before its block is executed.
+    fn draft(&self, wanted: &Wanted) -> Header {
+        let (spec, parent) = (self.chain.spec(), self.chain.head());
+        let timestamp = parent.timestamp + wanted.seconds;
+        let number = parent.number + 1;
+        let difficulty = next_difficulty(spec, parent.inner(), timestamp);
+        let fork = spec.fork_of(number, timestamp, difficulty);
+        use mainspring::spec::Fork;
+        Header {
+            parent_hash: parent.seal(),
+            ommers_hash: calculate_ommers_root(&wanted.ommers),
+            beneficiary: COINBASE,
+            difficulty,
+            number,
+            gas_limit: parent.gas_limit,
+            timestamp,
+            extra_data: Bytes::from(vec![wanted.tag]),
+            base_fee_per_gas: spec.next_base_fee(parent.inner()),
+            withdrawals_root: (fork >= Fork::Shanghai).then_some(B256::ZERO),
+            excess_blob_gas: spec.next_excess_blob_gas(parent.inner(), timestamp),
+            parent_beacon_block_root: (fork >= Fork::Cancun).then_some(B256::ZERO),
+            ..Default::default()
+        }
+    }
+
+    /// Executes a block on the head and appends it; a new one gets its header from the outcome.
+    fn append(&self, header: Header, body: Body, is_new: bool) -> Block {
+        let (spec, settings) = (self.chain.spec(), EvmSettings::default());
+        let fork = spec.fork_of(header.number, header.timestamp, header.difficulty);
+        let draft = Block::new(header, body);
+        let (view, trie) = self.chain.build_context().unwrap().split();
+        let roots = trie.for_receipts(fork);
+        let executed = evm::execute(spec, &settings, view, Default::default(), &draft, roots);
+        let mut executed = executed.unwrap();
+        let (root, step) = trie.root(&mut executed.changes).unwrap();
+        let template = BlockTemplate::from_block(spec, &draft);
+        let header = evm::assemble(&template, &draft.body, &executed, root);
+        let header = if is_new {
+            // The field says something else than what the opcode answers before the merge.
+            Header { mix_hash: B256::ZERO, ..header }
+        } else {
+            draft.header.inner().clone()
+        };
+        let block = Block::new(header, draft.body.as_ref().clone());
+        let receipts = Arc::new(executed.receipts);
+        let changes = executed.changes;
+        self.chain.append(ExecutedBlock { block: block.clone(), receipts, changes, step }).unwrap();
+        block
+    }
+
+    /// Makes a block that was made here the head again.
+    fn go_to(&self, hash: B256) {
+        let mut missing = Vec::new();
+        let mut at = hash;
+        let is_canonical = |hash| self.chain.header_by_hash(hash).unwrap().is_some();
+        while !is_canonical(at) {
+            let block = &self.made[&at];
+            missing.push(block.clone());
+            at = block.header.parent_hash;
+        }
+        let number = self.chain.header_by_hash(at).unwrap().unwrap().number;
+        self.chain.unwind(number, 0).unwrap();
+        for block in missing.into_iter().rev() {
+            self.append(block.header.inner().clone(), block.body.as_ref().clone(), false);
+        }
+    }
+}
