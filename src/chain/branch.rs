@@ -164,7 +164,7 @@ fn is_canonical(
 
 /// The trie of a canonical block and the next storage id: from memory where the rows below are not
 /// newer, else the trie of the rows taken back.
-fn trie_at(
+pub(super) fn trie_at(
     number: u64,
     visible: &Visible,
     reader: &StateReader,
