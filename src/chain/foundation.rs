@@ -1,13 +1,9 @@
 //! What does a simulation stand on? Any canonical block, its state and its trie.
 
-use super::{Chain, ChainError, visible::Visible};
+use super::{Chain, ChainError, branch::trie_at, visible::Visible};
 use crate::{
-    evm::simulate::Foundation,
-    primitives::SealedHeader,
-    state::{StateTrie, TrieError, rewind},
-    storage::StateReader,
+    evm::simulate::Foundation, primitives::SealedHeader, state::TrieError, storage::StateReader,
 };
-use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use std::sync::Arc;
 
 /// Most accounts and slots that may have been written since a block that a simulation stands on:
@@ -27,12 +23,8 @@ impl Chain {
             // Without a header the chain went back since: the number may mean another block now.
             let Some(header) = self.header_below(number, &visible, &below)? else { continue };
             let is_head = number == visible.number();
-            let written = below.head()?.map_or(number, |written| written.number);
-            let trie = match visible.recent(number) {
-                _ if is_head => visible.trie.clone(),
-                Some(recent) if written <= number => recent.trie.clone(),
-                _ => rewound(&below, number)?,
-            };
+            check_distance(number, &visible, &below)?;
+            let (trie, next_storage_id) = trie_at(number, &visible, &below)?;
             let (expected, computed) = (header.state_root, trie.root());
             if expected != computed {
                 return Err(TrieError::RootMismatch { block: number, expected, computed }.into());
@@ -43,7 +35,7 @@ impl Chain {
                 view: self.view(number, visible.overlay_at(number), below),
                 edits,
                 trie,
-                next_storage_id: visible.next_storage_id,
+                next_storage_id,
             });
         }
     }
@@ -67,11 +59,14 @@ impl Chain {
     }
 }
 
-fn rewound(below: &StateReader, number: u64) -> Result<StateTrie, ChainError> {
+/// Refuses a block whose trie is neither in memory nor near enough.
+fn check_distance(number: u64, visible: &Visible, below: &StateReader) -> Result<(), ChainError> {
+    if visible.recent(number).is_some() || number == visible.number() {
+        return Ok(());
+    }
     let changed = below.changed_count_since(number)?;
     if changed > MOST_REWOUND {
         return Err(ChainError::TooFarBack { number, changed, limit: MOST_REWOUND });
     }
-    let head_root = below.head_root()?.unwrap_or(EMPTY_ROOT_HASH);
-    Ok(rewind(below, head_root, number)?.trie)
+    Ok(())
 }

@@ -193,16 +193,10 @@ impl Setting {
         let of_block = overrides.block.unwrap_or_default();
         let template = BlockTemplate::from_header(spec, header);
         let template = overrides::template(template, &of_block);
-        let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
-        let mut env = block_env(spec, settings, fork, &template);
-        env.cfg_env.disable_nonce_check = true;
-        env.cfg_env.disable_eip3607 = true;
-        env.cfg_env.disable_block_gas_limit = true;
-        env.cfg_env.tx_gas_limit_cap = Some(u64::MAX);
+        let (mut env, fork) = call_env(spec, settings, &template);
         let mut state = state(rules(fork));
         overrides::block(&of_block, &mut env.block_env, &mut state);
-        let built_in = Precompiles::new(PrecompileSpecId::from_spec_id(rules(fork)));
-        let mut precompiles = PrecompilesMap::from_static(built_in);
+        let mut precompiles = built_in(fork);
         if let Some(of_accounts) = overrides.state {
             overrides::accounts(of_accounts, &mut state, &mut precompiles)?;
         }
@@ -214,6 +208,27 @@ impl Setting {
     pub(super) fn transaction(&mut self, request: CallRequest) -> Result<TxEnv, CallError> {
         arguments::transaction(request, self.gas_cap, &mut self.env.block_env, &self.env.cfg_env)
     }
+}
+
+/// The precompiles of a fork.
+pub(super) fn built_in(fork: Fork) -> PrecompilesMap {
+    let precompiles = Precompiles::new(PrecompileSpecId::from_spec_id(rules(fork)));
+    PrecompilesMap::from_static(precompiles)
+}
+
+/// The environment of a call in a block, with the checks off that only a real transaction must pass.
+pub(super) fn call_env(
+    spec: &ChainSpec,
+    settings: &EvmSettings,
+    template: &BlockTemplate,
+) -> (EvmEnv, Fork) {
+    let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
+    let mut env = block_env(spec, settings, fork, template);
+    env.cfg_env.disable_nonce_check = true;
+    env.cfg_env.disable_eip3607 = true;
+    env.cfg_env.disable_block_gas_limit = true;
+    env.cfg_env.tx_gas_limit_cap = Some(u64::MAX);
+    (env, fork)
 }
 
 /// Runs one transaction after the other over the same state and keeps nothing.

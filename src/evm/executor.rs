@@ -31,7 +31,6 @@ use revm::{
     },
     inspector::{Inspector, NoOpInspector},
 };
-
 /// A block in the making. An inspector `I` other than the default sees every instruction of its
 /// transactions; the calls of the protocol itself are not inspected.
 pub struct BlockExecutor<I = NoOpInspector> {
@@ -254,7 +253,7 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
     }
 
     /// Like [`BlockExecutor::finish`], and gives the view of the parent's state back.
-    pub(super) fn finish_over(mut self) -> Result<(Executed, StateView), EvmError> {
+    pub fn finish_over(mut self) -> Result<(Executed, StateView), EvmError> {
         self.credit_withdrawals()?;
         let requests = self.collect_requests()?;
         let (changes, view) = self.evm.into_db().into_parts();

@@ -1,17 +1,18 @@
 //! What does a caller read when something goes wrong? The one place that gives codes and data.
 
+use super::build::PayloadError;
 use crate::{
     chain::ChainError,
     dev::{DevError, accounts::AccountsError},
     evm::{
-        CallError, InvalidTx, revert_message,
+        ApplyError, CallError, EvmError, InvalidTx, revert_message,
         simulate::SimulationError,
         trace::{ParityError, TraceError},
     },
     pool::PoolError,
     primitives::{BlockDecodeError, DecodeError},
     sealer::SealError,
-    state::StateError,
+    state::{StateError, TrieError},
 };
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, Bytes, hex};
@@ -19,9 +20,12 @@ use jsonrpsee::types::{
     ErrorObjectOwned,
     error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE},
 };
+use std::time::Duration;
 
 /// Code of an execution that reverted; `data` is what it returned, in hex.
 pub const REVERTED: i32 = 3;
+/// Code of `eth_sendRawTransactionSync` when time ran out; `data` is the transaction's hash.
+pub const NOT_MINED_IN_TIME: i32 = 4;
 /// Code of everything that the request's meaning, not its form, is to blame for.
 pub const SERVER_ERROR: i32 = -32000;
 
@@ -151,6 +155,9 @@ pub enum RpcError {
     /// More storage slots in one proof than allowed.
     #[error("too many slots (max {0})")]
     TooManySlots(usize),
+    /// A request for slots that names none.
+    #[error("empty request")]
+    NoSlots,
     /// More blocks to mine at once than allowed.
     #[error("too many blocks to mine at once: {asked} (max {limit})")]
     TooManyBlocks {
@@ -241,6 +248,25 @@ pub enum RpcError {
     /// The pool turned the transaction away.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// A transaction that was handed in is not in a block yet.
+    #[error("the transaction was added to the pool but was not mined within {waited:?}")]
+    NotMinedInTime {
+        /// Its hash.
+        hash: B256,
+        /// How long the caller waited.
+        waited: Duration,
+    },
+    /// A block to build that cannot be.
+    #[error("{0}")]
+    Payload(PayloadError),
+    /// A transaction that was to be in a block is not valid there.
+    #[error("failed to apply transaction {index}: {reason}")]
+    NotApplied {
+        /// Its position.
+        index: usize,
+        /// Why.
+        reason: ApplyError,
+    },
     /// The transaction was not sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -250,6 +276,12 @@ pub enum RpcError {
     /// The state could not answer.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The trie could not answer.
+    #[error(transparent)]
+    Trie(#[from] TrieError),
+    /// Execution itself failed.
+    #[error(transparent)]
+    Evm(#[from] EvmError),
     /// A development method was refused.
     #[error(transparent)]
     Dev(#[from] DevError),
@@ -271,11 +303,14 @@ impl RpcError {
     pub fn code(&self) -> i32 {
         match self {
             Self::Reverted(_) => REVERTED,
+            Self::NotMinedInTime { .. } => NOT_MINED_IN_TIME,
             Self::InvalidBlockRange
             | Self::LogRange { .. }
             | Self::TooManyLogs { .. }
             | Self::TooManyLogsInBlock { .. }
             | Self::TooManySlots(_)
+            | Self::NoSlots
+            | Self::Payload(_)
             | Self::DumpTooLarge(_)
             | Self::TraceRange { .. }
             | Self::TooManyTraces { .. }
@@ -295,6 +330,7 @@ impl RpcError {
     pub fn data(&self) -> Option<String> {
         match self {
             Self::Reverted(output) => Some(hex::encode_prefixed(output)),
+            Self::NotMinedInTime { hash, .. } => Some(hash.to_string()),
             _ => None,
         }
     }

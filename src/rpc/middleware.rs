@@ -6,7 +6,10 @@ use jsonrpsee::{
     core::middleware::{
         Batch, BatchEntry, BatchEntryErr, Notification, Request, ResponseFuture, RpcServiceT,
     },
-    types::{ErrorObject, Id, error::INVALID_REQUEST_CODE},
+    types::{
+        ErrorObject, ErrorObjectOwned, Id,
+        error::{INVALID_PARAMS_CODE, INVALID_REQUEST_CODE},
+    },
 };
 use std::{
     future::{Future, poll_fn},
@@ -75,7 +78,9 @@ where
             no_notifications()
         } else {
             tracing::info!(target: "rpc", "{method}");
-            return ResponseFuture::future(self.inner.call(request));
+            let id = request.id.clone();
+            let answer = self.inner.call(request);
+            return ResponseFuture::future(async move { in_words(id, answer.await) });
         };
         tracing::info!(target: "rpc", "refused: {}", error.message());
         ResponseFuture::ready(MethodResponse::error(request.id, error))
@@ -151,6 +156,29 @@ fn refusal(requests: usize, limit: usize) -> Option<ErrorObject<'static>> {
     Some(ErrorObject::owned(INVALID_REQUEST_CODE, text, None::<()>))
 }
 
+/// Says in the message what jsonrpsee says in the data about parameters that cannot be read: that is
+/// where geth's clients look for it, and geth's errors of this kind have no data.
+fn in_words(id: Id<'_>, answer: MethodResponse) -> MethodResponse {
+    #[derive(serde::Deserialize)]
+    struct Failed {
+        error: ErrorObjectOwned,
+    }
+    if answer.as_error_code() != Some(INVALID_PARAMS_CODE) {
+        return answer;
+    }
+    let failed = serde_json::from_str::<Failed>(answer.as_ref());
+    let reason = failed.ok().and_then(|failed| {
+        let reason = serde_json::from_str::<String>(failed.error.data()?.get()).ok()?;
+        Some(format!("invalid argument: {reason}"))
+    });
+    match reason {
+        Some(text) => {
+            MethodResponse::error(id, ErrorObject::owned(INVALID_PARAMS_CODE, text, None::<()>))
+        }
+        None => answer,
+    }
+}
+
 /// A name that somebody made up, fit for a line of the log: no control characters, not endless.
 fn legible(method: &str) -> String {
     method.chars().filter(|letter| !letter.is_control()).take(LEGIBLE).collect()
@@ -201,6 +229,22 @@ mod tests {
         assert_eq!(text(2), None);
         assert_eq!(text(3).as_deref(), Some("batch too large: 3 requests, 2 allowed"));
         assert_eq!(refusal(0, 2).map(|error| error.code()), Some(-32600));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_parameter_is_in_the_message() {
+        let data = Some("expected hex at line 1 column 4");
+        let error = ErrorObject::owned(INVALID_PARAMS_CODE, "Invalid params", data);
+        let answer = in_words(Id::Number(7), MethodResponse::error(Id::Number(7), error));
+        let text = "invalid argument: expected hex at line 1 column 4";
+        let wanted = serde_json::json!({
+            "jsonrpc": "2.0", "id": 7, "error": { "code": -32602, "message": text }
+        });
+        let shown: serde_json::Value = serde_json::from_str(answer.as_ref()).unwrap();
+        assert_eq!(shown, wanted);
+        let ours = ErrorObject::owned(INVALID_PARAMS_CODE, "too many slots", None::<()>);
+        let answer = in_words(Id::Number(7), MethodResponse::error(Id::Number(7), ours));
+        assert!(answer.as_ref().contains("too many slots"));
     }
 
     #[test]

@@ -9,12 +9,14 @@
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
+//! | `build` | `testing_*`: which block would be made of this? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
 //! | `verbosity` | how much does the log say? |
-//! | `eth`, `net`, `web3`, `evm`, `anvil`, `debug`, `trace` | one documented trait a namespace or a part of it |
+//! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil`, `debug`, `trace` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
+pub mod build;
 mod convert;
 pub mod debug;
 pub mod error;
@@ -31,6 +33,7 @@ mod server;
 #[cfg(test)]
 mod testing;
 pub mod trace;
+pub mod txpool;
 mod verbosity;
 pub mod web3;
 
@@ -143,8 +146,10 @@ impl Api {
         for more in [
             net::methods(self),
             web3::methods(self),
+            txpool::methods(self),
             evm::methods(self),
             anvil::methods(self),
+            build::methods(self),
             debug::methods(self),
             trace::methods(self),
         ] {

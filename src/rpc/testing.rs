@@ -4,6 +4,7 @@ mod batches;
 mod blocks;
 mod calls;
 mod debug;
+mod methods;
 mod sends;
 mod server;
 mod shapes;

@@ -7,6 +7,7 @@ pub mod dev;
 mod difficulty;
 mod error;
 mod fees;
+mod fork_id;
 mod forks;
 mod gas;
 mod genesis;
@@ -14,6 +15,7 @@ mod header;
 mod invalid;
 pub mod main_contract;
 mod ommers;
+pub mod precompiles;
 mod transaction;
 
 pub use body::check_body;

@@ -23,6 +23,7 @@ mod readme;
 mod reverts;
 mod soak;
 mod tools;
+mod vectors;
 mod wallet;
 mod websocket;
 mod wire;

@@ -3,6 +3,7 @@
 use super::{
     SimulatedBlock, SimulatedCall, SimulationError,
     call::{self, Defaults},
+    check::check,
     events::Events,
     overrides,
     plan::PlannedBlock,
@@ -138,6 +139,9 @@ impl Simulation<'_> {
         let mut executor = BlockExecutor::begin_inspected(
             spec, settings, view, changes, template, inspector, true,
         )?;
+        if executor.fork.has_roots_in_receipts() {
+            executor = executor.with_roots(self.trie.clone(), self.ids.next());
+        }
         let cfg = &mut executor.evm.ctx_mut().cfg;
         cfg.disable_nonce_check = !self.validates;
         cfg.disable_eip3607 = true;
@@ -168,6 +172,8 @@ impl Simulation<'_> {
             has_base_fee: executor.template.base_fee.is_some(),
         };
         let transaction = call::transaction(request, defaults)?;
+        check(&transaction, &account, executor.template.base_fee, self.validates)
+            .map_err(|source| SimulationError::Invalid { source, gas })?;
         let outcome =
             self.run(executor, &transaction, account.nonce).map_err(|error| match error {
                 CallError::Invalid(

@@ -6,12 +6,14 @@
 //! | `plan` | which blocks is that, with the gaps between them filled? |
 //! | `overrides` | what does a block pretend about accounts? |
 //! | `call` | which transaction is a call? |
+//! | `check` | may the call be made? |
 //! | `events` | which events and transfers of ether did a call make? |
 //! | `block` | what does one block of the plan do? |
 //! | `error` | why is it not simulated? |
 
 mod block;
 mod call;
+mod check;
 mod error;
 mod events;
 mod overrides;

@@ -253,3 +253,15 @@ fn an_access_list_of_a_failing_call_says_why() {
     assert_eq!(list(to(CONTRACT)).error.as_deref(), Some("execution reverted"));
     assert!(list(to(CONTRACT)).access_list.0.is_empty());
 }
+
+#[test]
+fn the_list_of_precompiles_is_the_machines() {
+    use crate::{evm::call::built_in, spec::precompiles::PRECOMPILES};
+    for fork in Fork::ALL {
+        let mut machine: Vec<Address> = built_in(fork).addresses().copied().collect();
+        machine.sort_unstable();
+        let listed = PRECOMPILES.iter().filter(|each| each.since <= fork);
+        let listed: Vec<Address> = listed.map(|each| each.address()).collect();
+        assert_eq!(machine, listed, "{fork}");
+    }
+}

@@ -134,6 +134,15 @@ fn access_list(
     })
 }
 
+/// Why a call failed, in words; nothing if it did not.
+pub(super) fn failure_text(result: CallResult) -> Option<String> {
+    match result {
+        CallResult::Success { .. } => None,
+        CallResult::Revert { output } => Some(evm::revert_message(&output)),
+        CallResult::Halt { reason } => Some(reason),
+    }
+}
+
 /// Where a call happens: the state of a block, and that block around it. For `pending` it is the
 /// block that would be made now.
 pub(in crate::rpc) fn setting(

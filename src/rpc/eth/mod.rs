@@ -8,7 +8,8 @@
 //! | `transactions` | where is a transaction, and what came of it? |
 //! | `logs`, `log_search` | which events match? |
 //! | `fees`, `fee_history` | what does gas cost? |
-//! | `call` | what would happen if? |
+//! | `config` | which rules hold now and next? |
+//! | `call`, `call_many` | what would happen if? |
 //! | `simulate` | what would whole blocks do? |
 //! | `send`, `fill`, `nonces` | how does a transaction get in? |
 //! | `sign` | what does a key of the node sign? |
@@ -16,6 +17,8 @@
 
 pub mod blocks;
 pub mod call;
+pub mod call_many;
+pub mod config;
 mod fee_history;
 pub mod fees;
 mod fill;
@@ -43,6 +46,8 @@ pub(super) fn methods(api: &Api) -> Methods {
         logs::methods(api),
         fees::methods(api),
         call::methods(api),
+        call_many::methods(api),
+        config::methods(api),
         send::methods(api),
         sign::methods(api),
         simulate::methods(api),

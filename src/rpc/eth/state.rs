@@ -7,7 +7,7 @@ use crate::{
         params::{At, Word, word},
         resolve,
     },
-    state::{AccountProof, StateView},
+    state::{AccountProof, StateError, StateView},
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_primitives::{Address, B256, Bytes, U64, U256};
@@ -15,6 +15,7 @@ use alloy_rpc_types::{
     Account as RpcAccount, AccountInfo, EIP1186AccountProofResponse, EIP1186StorageProof,
 };
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
+use std::collections::BTreeMap;
 
 /// Accounts, at every block since genesis; the newest if none is named.
 #[rpc(server, namespace = "eth")]
@@ -30,6 +31,14 @@ pub trait State {
     /// One storage slot.
     #[method(name = "getStorageAt")]
     fn storage_at(&self, address: Address, slot: Word, block: Option<At>) -> Answer<B256>;
+
+    /// Storage slots of several accounts, all of one block.
+    #[method(name = "getStorageValues")]
+    async fn storage_values(
+        &self,
+        slots: BTreeMap<Address, Vec<Word>>,
+        block: Option<At>,
+    ) -> Answer<BTreeMap<Address, Vec<B256>>>;
 
     /// Nonce of the next transaction; at `pending`, after all that wait in the pool.
     #[method(name = "getTransactionCount")]
@@ -67,6 +76,30 @@ impl StateServer for Api {
 
     fn storage_at(&self, address: Address, slot: Word, block: Option<At>) -> Answer<B256> {
         Ok(view(self, block)?.storage(address, word(slot))?.into())
+    }
+
+    async fn storage_values(
+        &self,
+        slots: BTreeMap<Address, Vec<Word>>,
+        block: Option<At>,
+    ) -> Answer<BTreeMap<Address, Vec<B256>>> {
+        let (asked, limit) = (slots.values().map(Vec::len).sum::<usize>(), self.limits.proof_slots);
+        if asked == 0 {
+            return Err(RpcError::NoSlots);
+        }
+        if asked > limit {
+            return Err(RpcError::TooManySlots(limit));
+        }
+        self.blocking(move |node| {
+            let view = view(node, block)?;
+            let read = |(address, slots): (Address, Vec<Word>)| {
+                let values = slots.into_iter().map(|slot| view.storage(address, word(slot)));
+                let values: Result<Vec<U256>, StateError> = values.collect();
+                Ok((address, values?.into_iter().map(B256::from).collect()))
+            };
+            slots.into_iter().map(read).collect()
+        })
+        .await
     }
 
     fn transaction_count(&self, address: Address, block: Option<At>) -> Answer<U64> {

@@ -74,11 +74,16 @@ impl TransactionsServer for Api {
     }
 
     fn receipt(&self, hash: B256) -> Answer<Option<TransactionReceipt>> {
-        let Some((block, index)) = mined(self, hash)? else { return Ok(None) };
-        let receipts = resolve::receipts(&self.chain, &block)?;
-        let spec = self.chain.spec();
-        Ok(receipts.and_then(|receipts| convert::receipt(spec, &block, &receipts, index)))
+        receipt_of(self, hash)
     }
+}
+
+/// What a mined transaction did.
+pub(super) fn receipt_of(node: &RpcContext, hash: B256) -> Answer<Option<TransactionReceipt>> {
+    let Some((block, index)) = mined(node, hash)? else { return Ok(None) };
+    let receipts = resolve::receipts(&node.chain, &block)?;
+    let spec = node.chain.spec();
+    Ok(receipts.and_then(|receipts| convert::receipt(spec, &block, &receipts, index)))
 }
 
 /// The block that holds the transaction, and where.

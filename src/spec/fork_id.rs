@@ -1,0 +1,85 @@
+//! Which forks by time does a chain have, and what names its rules at a time?
+
+use super::ChainSpec;
+use alloy_eips::eip2124::ForkHash;
+use alloy_primitives::B256;
+use std::collections::BTreeSet;
+
+impl ChainSpec {
+    /// Times at which rules or blob limits change, oldest first.
+    pub fn fork_times(&self) -> Vec<u64> {
+        let config = &self.genesis.config;
+        let times = [
+            config.shanghai_time,
+            config.cancun_time,
+            config.prague_time,
+            config.osaka_time,
+            config.bpo1_time,
+            config.bpo2_time,
+            config.bpo3_time,
+            config.bpo4_time,
+            config.bpo5_time,
+        ];
+        times.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The fork hash at `timestamp`, all forks by number passed: a checksum over the genesis hash and
+    /// what the chain forked at ([EIP-2124](https://eips.ethereum.org/EIPS/eip-2124),
+    /// [EIP-6122](https://eips.ethereum.org/EIPS/eip-6122)).
+    pub fn fork_hash(&self, genesis: B256, timestamp: u64) -> [u8; 4] {
+        let config = &self.genesis.config;
+        let numbers = [
+            config.homestead_block,
+            config.dao_fork_block,
+            config.eip150_block,
+            config.eip155_block,
+            config.eip158_block,
+            config.byzantium_block,
+            config.constantinople_block,
+            config.petersburg_block,
+            config.istanbul_block,
+            config.muir_glacier_block,
+            config.berlin_block,
+            config.london_block,
+            config.arrow_glacier_block,
+            config.gray_glacier_block,
+            config.merge_netsplit_block,
+        ];
+        let numbers: BTreeSet<u64> = numbers.into_iter().flatten().filter(|at| *at > 0).collect();
+        let from_genesis = self.genesis.timestamp;
+        let times = self.fork_times().into_iter();
+        let times = times.filter(|at| *at > from_genesis && *at <= timestamp);
+        numbers.into_iter().chain(times).fold(ForkHash::from(genesis), |hash, at| hash + at).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::{b256, hex};
+    use serde_json::json;
+
+    #[test]
+    fn mainnet_has_the_hashes_that_the_proposals_list() {
+        let genesis = json!({
+            "config": {
+                "chainId": 1, "homesteadBlock": 1150000, "daoForkBlock": 1920000,
+                "daoForkSupport": true, "eip150Block": 2463000, "eip155Block": 2675000,
+                "eip158Block": 2675000, "byzantiumBlock": 4370000,
+                "constantinopleBlock": 7280000, "petersburgBlock": 7280000,
+                "istanbulBlock": 9069000, "muirGlacierBlock": 9200000, "berlinBlock": 12244000,
+                "londonBlock": 12965000, "arrowGlacierBlock": 13773000,
+                "grayGlacierBlock": 15050000, "shanghaiTime": 1681338455,
+                "cancunTime": 1710338135, "terminalTotalDifficulty": "0xc70d808a128d7380000"
+            },
+            "gasLimit": "0x1388", "difficulty": "0x400000000", "alloc": {}
+        });
+        let spec = ChainSpec::from_genesis(serde_json::from_value(genesis).unwrap()).unwrap();
+        let hash = b256!("0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3");
+        let at = |time| hex::encode(spec.fork_hash(hash, time));
+        assert_eq!(at(1_681_338_454), "f0afd0e3");
+        assert_eq!(at(1_681_338_455), "dce96c2d");
+        assert_eq!(at(1_710_338_135), "9f3d2254");
+        assert_eq!(spec.fork_times(), [1_681_338_455, 1_710_338_135]);
+    }
+}
