@@ -38,7 +38,7 @@ pub enum ChainError {
     UnknownPreimage(B256),
     /// A block whose trie would take too much memory to bring back.
     #[error(
-        "block {number} is too far back to simulate on: {changed} accounts and slots were written \
+        "block {number} is too far back: {changed} accounts and slots were written \
          since (max {limit})"
     )]
     TooFarBack {

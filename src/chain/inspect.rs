@@ -1,6 +1,6 @@
 //! What did a block, a part of it, or a run of blocks change? For `debug_*`.
 
-use super::{Chain, ChainError, branch::trie_at};
+use super::{Chain, ChainError};
 use crate::{
     evm::{BlockExecutor, BlockTemplate, trace::Replay},
     primitives::{Account, Block},
@@ -34,15 +34,11 @@ impl Chain {
     /// The state root after each transaction of a canonical block; none for genesis.
     pub fn intermediate_roots(&self, block: &Block) -> Result<Vec<B256>, ChainError> {
         let Some(replay) = self.replay_of(block.clone())? else { return Ok(Vec::new()) };
-        let parent = block.number() - 1;
-        // The trie and the rows it is resolved from must be of one snapshot.
-        let (visible, [below]) = self.visible_readers()?;
-        let (trie, next_storage_id) = trie_at(parent, &visible, &below)?;
-        let view = self.view(parent, visible.overlay_at(parent), below);
+        let below = self.foundation(block.number() - 1)?;
         let template = BlockTemplate::from_block(&self.spec, block);
         let evm = &self.settings.evm;
-        let executor = BlockExecutor::begin(&self.spec, evm, view, replay.edits, &template)?;
-        let mut executor = executor.with_roots(trie, next_storage_id);
+        let executor = BlockExecutor::begin(&self.spec, evm, below.view, replay.edits, &template)?;
+        let mut executor = executor.with_roots(below.trie, below.next_storage_id);
         for transaction in &block.body.transactions {
             executor.apply(transaction)?;
         }

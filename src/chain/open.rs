@@ -69,6 +69,8 @@ impl Chain {
         settings: ChainSettings,
         genesis: Arc<SealedHeader>,
     ) -> Result<Self, ChainError> {
+        let evm = settings.evm.clone().on(spec.mode);
+        let settings = ChainSettings { evm, ..settings };
         let visible = Visible {
             flushed: BlockNumHash::new(genesis.number, genesis.seal()),
             header: genesis,

@@ -153,6 +153,38 @@ mod tests {
     }
 
     #[test]
+    fn the_level_changes_while_the_node_runs() {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let builder = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_env_filter(EnvFilter::new("info"))
+            .event_format(Lines { colour: false })
+            .with_filter_reloading();
+        let handle = builder.reload_handle();
+        let verbosity = verbosity(true, move |filter| handle.reload(filter).is_ok());
+        tracing::subscriber::with_default(builder.finish(), || {
+            for (level, at) in [(3, "news"), (1, "errors"), (4, "debugging"), (0, "nothing")] {
+                assert!(verbosity.set(level));
+                tracing::error!(target: "rpc", "error at {at}");
+                tracing::info!(target: "rpc", "info at {at}");
+                tracing::debug!(target: "sealer", "debug at {at}");
+            }
+        });
+        let text = String::from_utf8(sink.0.lock().clone()).expect("a log is text");
+        let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+        let wanted = [
+            "ERROR error at news",
+            "info at news",
+            "ERROR error at errors",
+            "ERROR error at debugging",
+            "info at debugging",
+            "DEBUG debug at debugging",
+        ];
+        assert_eq!(lines, wanted);
+    }
+
+    #[test]
     fn everything_else_has_its_level_and_fields() {
         let text = printed(|| {
             tracing::warn!(target: "sealer", reason = "full", count = 2, "transaction dropped");

@@ -144,7 +144,9 @@ impl BlockState {
 
     /// Lays changes over the state as if the block had made them.
     pub(super) fn lay(&mut self, changes: StateChanges) -> Result<(), ReadError> {
-        self.codes.extend(changes.codes.into_iter().map(|(hash, code)| (hash, bytecode(code))));
+        let rules = self.rules;
+        let codes = changes.codes.into_iter().map(|(hash, code)| (hash, bytecode(code, rules)));
+        self.codes.extend(codes);
         for (address, change) in changes.accounts {
             let entry = load(&self.view, &mut self.accounts, address)?;
             if change.wiped {
@@ -297,7 +299,7 @@ impl BlockState {
             return KECCAK_EMPTY;
         }
         let hash = keccak256(&code);
-        self.codes.insert(hash, bytecode(code));
+        self.codes.insert(hash, bytecode(code, self.rules));
         hash
     }
 }
@@ -334,8 +336,12 @@ fn set_slot(
     Ok(())
 }
 
-/// Code in revm's form. What looks like a delegation (EIP-7702) but is none is plain code.
-fn bytecode(code: Bytes) -> Bytecode {
+/// Code in revm's form. What looks like a delegation is plain code before Prague, when anyone could
+/// deploy such bytes (EIP-7702 has it so since), and so is what only begins like one.
+fn bytecode(code: Bytes, rules: SpecId) -> Bytecode {
+    if !rules.is_enabled_in(SpecId::PRAGUE) {
+        return Bytecode::new_legacy(code);
+    }
     Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_malformed| Bytecode::new_legacy(code))
 }
 
@@ -356,7 +362,10 @@ impl Database for BlockState {
     fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, ReadError> {
         match self.codes.entry(hash) {
             hash_map::Entry::Occupied(known) => Ok(known.get().clone()),
-            hash_map::Entry::Vacant(new) => Ok(new.insert(bytecode(self.view.code(hash)?)).clone()),
+            hash_map::Entry::Vacant(new) => {
+                let code = bytecode(self.view.code(hash)?, self.rules);
+                Ok(new.insert(code).clone())
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::machine::net_metered;
 use crate::{
     primitives::Block,
-    spec::{ChainSpec, Fork},
+    spec::{ChainSpec, Fork, Mode},
 };
 use alloy_consensus::Header;
 use alloy_eips::eip4895::Withdrawals;
@@ -56,6 +56,17 @@ impl EvmSettings {
             transaction_gas_cap: true,
             memory_limit: u64::from(u32::MAX),
             ..Self::default()
+        }
+    }
+
+    /// These limits as far as a chain of this mode lets a node choose: a block of proof of work, or of
+    /// a chain that merged, was made by others, under the protocol's limits.
+    pub fn on(self, mode: Mode) -> Self {
+        match mode {
+            Mode::Pow | Mode::Merged => {
+                Self { call_gas_cap: self.call_gas_cap, ..Self::consensus() }
+            }
+            Mode::Dev | Mode::Poa | Mode::Bft => self,
         }
     }
 }

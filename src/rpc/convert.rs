@@ -195,3 +195,38 @@ pub(super) fn logs(
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{primitives::Body, spec::dev::DevGenesis};
+    use alloy_consensus::{Eip658Value, Header, TxLegacy, TxType};
+
+    #[test]
+    fn a_receipt_shows_a_root_before_byzantium_and_a_status_since() {
+        let genesis = DevGenesis {
+            chain_id: 1,
+            timestamp: 0,
+            number: 0,
+            gas_limit: 30_000_000,
+            base_fee: 0,
+            fork: crate::spec::Fork::Frontier,
+            accounts: Vec::new(),
+            create2_deployer: false,
+        };
+        let spec = ChainSpec::from_genesis(genesis.genesis()).unwrap();
+        let tx = Transaction::impersonate(TxLegacy::default().into(), Address::repeat_byte(1));
+        let body = Body { transactions: vec![tx], ..Default::default() };
+        let block = Block::new(Header::default(), body);
+        let shown = |status| {
+            let receipt =
+                Receipt { tx_type: TxType::Legacy, status, cumulative_gas_used: 0, logs: vec![] };
+            serde_json::to_value(super::receipt(&spec, &block, &[receipt], 0)).unwrap()
+        };
+        let root = B256::repeat_byte(7);
+        let old = shown(Eip658Value::PostState(root));
+        assert_eq!((old.get("status"), &old["root"]), (None, &serde_json::json!(root)));
+        let new = shown(Eip658Value::Eip658(true));
+        assert_eq!((new.get("root"), &new["status"]), (None, &serde_json::json!("0x1")));
+    }
+}

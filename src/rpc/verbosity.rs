@@ -16,7 +16,7 @@ impl Verbosity {
     }
 
     /// Sets geth's level; false if the log cannot be changed.
-    pub(super) fn set(&self, level: u64) -> bool {
+    pub fn set(&self, level: u64) -> bool {
         self.0.as_ref().is_some_and(|change| change(filter(level)))
     }
 }

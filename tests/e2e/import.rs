@@ -169,7 +169,7 @@ fn a_damaged_file_is_refused_where_the_damage_is_and_what_came_before_stays() {
     let root = text(&head, "stateRoot").trim_start_matches("0x");
     let root: Vec<u8> = alloy_primitives::hex::decode(root).unwrap();
     let at = whole.windows(32).position(|window| window == root).unwrap();
-    let mut bad = whole.clone();
+    let mut bad = whole;
     bad[at] ^= 1;
     fs::write(place.path("bad.rlp"), bad).unwrap();
     place.run("import --datadir two bad.rlp").failed(&[

@@ -24,6 +24,7 @@ mod reverts;
 mod rpc_compat;
 mod soak;
 mod tools;
+mod vectors;
 mod wallet;
 mod websocket;
 mod wire;

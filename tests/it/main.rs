@@ -6,7 +6,9 @@
 //! | `code` | no claim: the few contracts that the tests deploy, in bytes |
 //! | `wallet` | no claim: keys and signed transactions |
 //! | `world` | no claim: what a state is, as simple as it can be said, and what a transaction does to it |
+//! | `genesis_files` | genesis files of other clients give the chain that they give there |
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
+//! | `inspect` | pages of the state and states inside blocks do not depend on what is written yet |
 //! | `import` | blocks from outside are checked, and the heaviest branch is the chain |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
@@ -17,8 +19,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod code;
+mod genesis_files;
 mod history;
 mod import;
+mod inspect;
 mod maker;
 mod node;
 mod recovery;

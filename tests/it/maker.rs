@@ -6,7 +6,7 @@ use alloy_primitives::{B256, Bytes};
 use mainspring::{
     chain::{Chain, ExecutedBlock},
     evm::{self, BlockTemplate, EvmSettings},
-    primitives::{Block, Body, Transaction},
+    primitives::{Block, Body, Receipt, Transaction},
     spec::next_difficulty,
     storage::{Durability, Storage},
 };
@@ -60,6 +60,11 @@ impl Maker {
 
     pub(crate) fn genesis(&self) -> B256 {
         self.chain.header(0).unwrap().unwrap().seal()
+    }
+
+    /// The receipts of the block that was made last.
+    pub(crate) fn receipts(&self) -> Arc<Vec<Receipt>> {
+        self.chain.receipts(self.chain.head().number).unwrap().unwrap()
     }
 
     /// A chain of empty blocks.

@@ -43,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) durability: Durability,
     /// Do blocks have a difficulty? Then nobody here seals, and blocks come from outside.
     pub(crate) work: bool,
+    /// Is their work proven? It is little.
+    pub(crate) proof: bool,
 }
 
 impl Default for Setup {
@@ -59,6 +61,7 @@ impl Default for Setup {
             mode: Mode::Manual,
             durability: Durability::Synced,
             work: false,
+            proof: false,
         }
     }
 }
@@ -83,6 +86,12 @@ impl Setup {
             genesis.difficulty = U256::from(MINIMUM_DIFFICULTY);
             genesis.config.ethash = Some(EthashConfig {});
             genesis.config.terminal_total_difficulty = Some(U256::MAX);
+        }
+        if self.proof {
+            genesis.difficulty = U256::from(2);
+            genesis.config.ethash = Some(EthashConfig {});
+            let rules = serde_json::json!({"minimumDifficulty": "0x2"});
+            genesis.config.extra_fields.insert("mainspring".to_owned(), rules);
         }
         Arc::new(ChainSpec::from_genesis(genesis).unwrap())
     }

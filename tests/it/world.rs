@@ -186,6 +186,11 @@ impl World {
         success
     }
 
+    /// Pays for the work of a block.
+    pub(crate) fn reward(&mut self, miner: Address, wei: U256) {
+        self.at(miner).balance += wei;
+    }
+
     fn call(&mut self, sent: &Sent, to: Address) -> bool {
         self.at(sent.sender).balance -= sent.value;
         self.at(to).balance += sent.value;

@@ -2,7 +2,10 @@
 
 use super::super::execute;
 use super::*;
-use crate::primitives::{Block, Body};
+use crate::{
+    primitives::{Block, Body},
+    spec::Mode,
+};
 use alloy_consensus::constants::KECCAK_EMPTY;
 use alloy_evm::eth::dao_fork::{DAO_HARDFORK_ACCOUNTS, DAO_HARDFORK_BENEFICIARY};
 use serde_json::json;
@@ -277,4 +280,30 @@ fn blocks_of_others_run_under_the_protocols_limits() {
     assert!(!runs(&scene));
     scene.settings = EvmSettings::consensus();
     assert!(runs(&scene));
+}
+
+#[test]
+fn only_a_chain_whose_blocks_are_made_here_may_have_its_own_limits() {
+    let own = EvmSettings { code_size_limit: Some(100), call_gas_cap: 7, ..Default::default() };
+    for mode in [Mode::Dev, Mode::Poa, Mode::Bft] {
+        assert_eq!(own.clone().on(mode), own);
+    }
+    for mode in [Mode::Pow, Mode::Merged] {
+        let expected = EvmSettings { call_gas_cap: 7, ..EvmSettings::consensus() };
+        assert_eq!(own.clone().on(mode), expected);
+    }
+}
+
+#[test]
+fn code_that_looks_like_a_delegation_is_one_only_since_prague() {
+    let delegation = [&[0xef, 0x01, 0x00][..], BOB.as_slice()].concat();
+    let runs = |fork| {
+        let scene = Scene::at(fork).with(CONTRACT, delegation.clone(), 0);
+        let scene = scene.with(BOB, [0x00], 0);
+        let tx = TxLegacy { gas_price: GWEI * 2, gas_limit: 100_000, ..TxLegacy::default() };
+        scene.run(&signed(TxLegacy { to: CONTRACT.into(), ..tx }, ALICE)).0.success
+    };
+    assert!(!runs(Fork::Berlin));
+    assert!(!runs(Fork::Cancun));
+    assert!(runs(Fork::Prague));
 }

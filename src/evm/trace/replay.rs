@@ -83,8 +83,8 @@ where
         false,
     )?
     .without_receipts();
+    let mut logs = 0;
     for (index, tx) in block.body.transactions.iter().enumerate() {
-        let logs = executor.receipts.iter().map(|receipt| receipt.logs.len()).sum();
         let is_told = match turn(index, tx, logs)? {
             Turn::Stop => break,
             Turn::Pass => None,
@@ -102,7 +102,8 @@ where
             let inspector = is_inspected.then(|| std::mem::take(inspector));
             done(Replayed { index, tx, inspector, outcome: &outcome, state, env: &env })?;
         }
-        executor.take(tx, outcome).map_err(|error| blame(index, tx, error))?;
+        let applied = executor.take(tx, outcome).map_err(|error| blame(index, tx, error))?;
+        logs += applied.logs;
     }
     let (state, _env) = executor.evm.finish();
     Ok(state)

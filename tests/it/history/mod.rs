@@ -1,5 +1,6 @@
 //! Whatever happens, every block since genesis answers as the simple model does.
 
+mod branches;
 mod steps;
 
 use crate::{
@@ -42,6 +43,12 @@ fn seeds() -> std::ops::Range<u64> {
 
 #[test]
 fn every_block_answers_as_the_model_whatever_happened_since() {
+    each_seed(|seed| Run::new(seed).go());
+}
+
+/// Runs a test for every seed, on two threads.
+fn each_seed(run: impl Fn(u64) + Sync) {
+    let run = &run;
     let (seeds, next) = (seeds(), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -51,7 +58,7 @@ fn every_block_answers_as_the_model_whatever_happened_since() {
                     if seed >= seeds.end {
                         break;
                     }
-                    if let Err(cause) = catch_unwind(AssertUnwindSafe(|| Run::new(seed).go())) {
+                    if let Err(cause) = catch_unwind(AssertUnwindSafe(|| run(seed))) {
                         next.store(seeds.end, Ordering::Relaxed);
                         eprintln!("seed {seed} fails: run it alone with MAINSPRING_SEED={seed}");
                         resume_unwind(cause);
@@ -80,6 +87,12 @@ impl Run {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let forks = [Fork::London, Fork::Shanghai, Fork::Cancun, Fork::Osaka, Fork::Osaka];
+        let fork = *forks.choose(&mut rng).unwrap();
+        Self::start(rng, Setup { fork, ..Setup::default() })
+    }
+
+    /// With limits that the seed chooses.
+    fn start(mut rng: StdRng, setup: Setup) -> Self {
         let tiny = FlushLimits {
             blocks: rng.random_range(1..4),
             bytes: 1 << rng.random_range(8..14),
@@ -87,12 +100,11 @@ impl Run {
             age: Duration::from_millis(20),
         };
         let setup = Setup {
-            fork: *forks.choose(&mut rng).unwrap(),
             keys: KEYS,
             flush: if rng.random_bool(0.5) { tiny } else { FlushLimits::default() },
             trie_nodes: if rng.random_bool(0.6) { rng.random_range(8..64) } else { 100_000 },
             durability: Durability::Ephemeral,
-            ..Setup::default()
+            ..setup
         };
         let node = TestChain::start(setup);
         let world = World::genesis(&node.setup.genesis().genesis());

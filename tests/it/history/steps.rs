@@ -59,7 +59,7 @@ impl Run {
         self.blocks.push((block.hash(), world));
     }
 
-    fn transaction(&mut self, from: u64, nonce: u64) -> (Transaction, Sent) {
+    pub(super) fn transaction(&mut self, from: u64, nonce: u64) -> (Transaction, Sent) {
         let key_ = key(from);
         let sender = key_.address();
         let value = U256::from(self.rng.random_range(0..3) * self.rng.random_range(0..1000));

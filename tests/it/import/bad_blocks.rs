@@ -3,14 +3,16 @@
 use super::{BOB, head, paying, start, work};
 use crate::{
     maker::SLOW,
-    node::TestChain,
+    node::{Setup, TestChain},
     wallet::{key, transfer},
 };
 use alloy_consensus::Header;
-use alloy_primitives::{B256, Bloom, U256};
+use alloy_primitives::{B64, B256, Bloom, U256};
 use mainspring::{
     chain::{ImportError, Imported},
+    consensus::ethash::{Cache, seal_hash},
     primitives::{Block, BlockNumHash, Body},
+    spec::Fork,
 };
 
 /// Everything that could change.
@@ -108,4 +110,32 @@ fn a_bad_block_in_a_bulk_import_leaves_what_came_before() {
     import.commit().unwrap();
     drop(import);
     assert_eq!(node.account(BOB).1, U256::from(6));
+}
+
+#[test]
+fn a_seal_proves_the_work_of_the_blocks_own_header_or_the_block_is_refused() {
+    let setup = Setup { proof: true, fork: Fork::London, ..Setup::default() };
+    let (node, mut maker) = start(setup);
+    let genesis = maker.genesis();
+    let draft = maker.run(genesis, 1, SLOW, 1).remove(0);
+    let cache = Cache::new(0);
+    let limit = U256::MAX / draft.header.difficulty;
+    let seal = |header: &Header| {
+        let hash = seal_hash(header);
+        let found = (0u64..).map(B64::from).find_map(|nonce| {
+            let work = cache.hashimoto(hash, nonce);
+            (U256::from_be_bytes(work.result.0) <= limit).then_some((nonce, work.mix_hash))
+        });
+        found.unwrap()
+    };
+    let (nonce, mix_hash) = seal(draft.header.inner());
+    let sealed = changed(&draft, |header, _| (header.nonce, header.mix_hash) = (nonce, mix_hash));
+    let other = changed(&sealed, |header, _| header.extra_data = vec![9].into());
+    let flipped = changed(&sealed, |header, _| header.mix_hash.0[31] ^= 1);
+    for bad in [&draft, &other, &flipped] {
+        let refused = node.chain.import(bad).unwrap_err();
+        assert_eq!(refused.rule(), Some("InvalidSeal"), "{refused}");
+    }
+    assert!(!node.chain.leaves_seal_unverified(&sealed.header));
+    assert_eq!(node.chain.import(&sealed).unwrap(), Imported::Extended);
 }

@@ -58,7 +58,7 @@ fn paying(maker: &mut Maker, parent: B256, count: u64, seconds: u64, tag: u8) ->
         parent = block.hash();
         block
     };
-    (0..count).map(|nonce| next(nonce)).collect()
+    (0..count).map(&mut next).collect()
 }
 
 fn check_rows(node: &TestChain) {
@@ -174,7 +174,7 @@ fn a_side_branch_below_the_written_state_is_executed_on_its_own_past() {
             parent = block.hash();
             block
         };
-        (1..=count).map(|nonce| next(nonce)).collect::<Vec<_>>()
+        (1..=count).map(&mut next).collect::<Vec<_>>()
     };
     let (one, other) = (branch(1, 4), branch(2, 5));
     import_all(&node, &one);

@@ -6,12 +6,13 @@ use crate::{
     node::{Running, Setup, TestChain},
     wallet::{CHAIN_ID, FEE_CAP, TIP, delegate, key, sign_tx, transfer},
 };
-use alloy_consensus::TxEip1559;
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_consensus::{TxEip1559, TxLegacy};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
 use contracts::{CREATOR, Edits, FAILER, HEIR, MORTAL, PROXY, installed};
 use mainspring::{
     evm::trace::{TraceError, TraceLimits, TraceOptions, trace_block, trace_transaction},
     primitives::Transaction,
+    spec::Fork,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -172,6 +173,29 @@ fn a_block_is_traced_with_what_was_edited_before_it() {
     let ops: Vec<_> = one["structLogs"].as_array().unwrap().iter().map(|log| &log["op"]).collect();
     assert_eq!(ops, ["PUSH1", "PUSH0", "MSTORE", "PUSH1", "PUSH0", "RETURN"]);
     assert_eq!(by_hash(&transactions[0])["structLogs"], json!([]));
+}
+
+#[test]
+fn blocks_before_byzantium_are_traced_without_their_state_roots() {
+    let node = TestChain::start(Setup { fork: Fork::Homestead, ..Setup::default() });
+    node.chain.edit(vec![Edits::code(PROXY, bytes!("600160015500"))]).unwrap();
+    let old = |nonce, to| {
+        let tx = TxLegacy {
+            chain_id: None,
+            nonce,
+            gas_price: FEE_CAP,
+            gas_limit: 100_000,
+            to: TxKind::Call(to),
+            ..Default::default()
+        };
+        sign_tx(&key(0), tx)
+    };
+    let transactions = [old(0, HEIR), old(1, PROXY)];
+    mine(&node, &transactions);
+    let logs = trace(&node, transactions[1].hash(), json!({})).unwrap();
+    assert_eq!(logs["gas"], 21_000 + 3 + 3 + 20_000);
+    let all = traces(&node, 1, json!({ "tracer": "callTracer" })).unwrap();
+    assert_eq!(all[1]["result"]["to"], json!(PROXY));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod genesis;
 mod rlp;
 mod transaction;
 mod trie;
+mod wide;
 
 use super::suite::Case;
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
@@ -118,9 +119,6 @@ enum VectorError {
     /// Invalid RLP was taken.
     #[error("taken, but it is invalid RLP")]
     RlpTaken,
-    /// The seal of a header does not hold.
-    #[error(transparent)]
-    Seal(#[from] crate::consensus::SealError),
 }
 
 /// The cases of a file.

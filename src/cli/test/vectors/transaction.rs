@@ -1,14 +1,14 @@
 //! TransactionTests: is a transaction valid on each fork, and what are its hash, sender and
 //! intrinsic gas?
 
-use super::{VectorError, bytes, number, same_hash, same_number};
+use super::{VectorError, bytes, number, same_hash, same_number, wide};
 use crate::{
     primitives::Transaction,
     spec::{Fork, TransactionError, check_caps, check_transaction, intrinsic_gas},
 };
 use alloy_consensus::{TxEnvelope, crypto::RecoveryError, transaction::SignerRecoverable};
 use alloy_eips::{Decodable2718, eip2718::Eip2718Error};
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, U256};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -43,8 +43,19 @@ pub(super) enum Refusal {
     TrailingBytes(usize),
     #[error(transparent)]
     Signature(#[from] RecoveryError),
+    #[error(
+        "tip {first}, fee {last}, gas limit {gas_limit}: the tip is above the fee, or it overflows"
+    )]
+    Fees { first: U256, last: U256, gas_limit: u64 },
     #[error(transparent)]
     Rule(#[from] TransactionError),
+}
+
+/// What a valid transaction gives.
+struct Valid {
+    hash: B256,
+    sender: Address,
+    intrinsic_gas: u64,
 }
 
 /// Checks the transaction on every fork that the case lists.
@@ -62,9 +73,9 @@ pub(super) fn check(case: TransactionCase) -> Result<(), VectorError> {
 fn compare(
     fork: String,
     expected: Expected,
-    found: Result<(Transaction, u64), Refusal>,
+    found: Result<Valid, Refusal>,
 ) -> Result<(), VectorError> {
-    let (tx, gas) = match (found, expected.exception) {
+    let valid = match (found, expected.exception) {
         (Ok(_), Some(exception)) => return Err(VectorError::Taken { fork, exception }),
         (Err(_), Some(_)) => return Ok(()),
         (Err(source), None) => return Err(VectorError::Refused { fork, source }),
@@ -75,28 +86,34 @@ fn compare(
     else {
         return Err(VectorError::NoResult);
     };
-    same_hash("hash", tx.hash(), hash)?;
-    same_number("intrinsicGas", gas, number(&expected_gas)?)?;
-    if tx.sender() == sender {
+    same_hash("hash", valid.hash, hash)?;
+    same_number("intrinsicGas", U256::from(valid.intrinsic_gas), number(&expected_gas)?)?;
+    if valid.sender == sender {
         Ok(())
     } else {
-        Err(VectorError::Sender { fork, computed: tx.sender(), expected: sender })
+        Err(VectorError::Sender { fork, computed: valid.sender, expected: sender })
     }
 }
 
-/// Decodes strictly and checks all that needs no state. Answers the intrinsic gas too.
-fn validate(text: &str, fork: Fork) -> Result<(Transaction, u64), Refusal> {
+/// Decodes strictly and checks all that needs no state.
+fn validate(text: &str, fork: Fork) -> Result<Valid, Refusal> {
     let raw = bytes("txbytes", text).map_err(|_not_hex| Refusal::Hex)?;
-    let mut rest = raw.as_slice();
+    let (tx, hash) = match decode(&raw) {
+        Ok(tx) => (tx.clone(), tx.hash()),
+        Err(refusal) => wide::decode(&raw).unwrap_or(Err(refusal))?,
+    };
+    check_transaction(fork, CHAIN_ID, &tx)?;
+    check_caps(fork, &tx)?;
+    Ok(Valid { hash, sender: tx.sender(), intrinsic_gas: intrinsic_gas(&tx, fork) })
+}
+
+/// Decodes as for a block: whether a high `s` is allowed is a rule of the fork.
+fn decode(raw: &[u8]) -> Result<Transaction, Refusal> {
+    let mut rest = raw;
     let envelope = TxEnvelope::decode_2718(&mut rest)?;
     if !rest.is_empty() {
         return Err(Refusal::TrailingBytes(rest.len()));
     }
-    // Whether a high `s` is allowed is a rule of the fork.
     let sender = envelope.recover_signer_unchecked()?;
-    let tx = Transaction::new_unchecked(envelope, sender);
-    check_transaction(fork, CHAIN_ID, &tx)?;
-    check_caps(fork, &tx)?;
-    let gas = intrinsic_gas(&tx, fork);
-    Ok((tx, gas))
+    Ok(Transaction::new_unchecked(envelope, sender))
 }
