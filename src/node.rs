@@ -19,7 +19,7 @@ use crate::{
         accounts::{AccountsError, DevAccounts},
     },
     evm::EvmSettings,
-    pool::{Limits, Order, Pool, PoolError},
+    pool::{self, Limits, Order, Pool, PoolError},
     primitives::SealedHeader,
     rpc::{
         self, FeePolicy, Namespaces, Readiness, RpcContext, RpcLimits, ServeError, ServerSettings,
@@ -189,6 +189,10 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         ("sealer", thread("sealer", move || sealer.run())?),
         ("state writer", thread("state writer", move || writer.run_state_writer())?),
     ];
+    if config.role != Role::Development && chain.head().excess_blob_gas.is_some() {
+        // Nobody waits for its end. Development chains hardly see blobs and start in no time.
+        drop(thread("blob setup", pool::load_trusted_setup)?);
+    }
     let mut tasks = JoinSet::new();
     tasks.spawn(report::report(chain.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));

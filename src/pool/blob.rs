@@ -46,6 +46,12 @@ pub(super) fn check_shape(tx: &Transaction, rules: &Rules) -> Result<(), PoolErr
     Ok(())
 }
 
+/// Loads what proofs of blobs are checked with. It takes a second or more, which the first blob
+/// transaction waits for otherwise.
+pub fn load_trusted_setup() {
+    EnvKzgSettings::Default.get();
+}
+
 /// The dear half: every proof is checked against its blob and every commitment against its hash
 /// (milliseconds a blob, and the trusted setup is loaded the first time).
 pub(super) fn check_proofs(tx: &Transaction) -> Result<(), PoolError> {

@@ -19,6 +19,7 @@ mod tests;
 
 pub use admit::{Rules, SenderState, check};
 pub use best::{Best, Order};
+pub use blob::load_trusted_setup;
 pub use error::PoolError;
 pub use journal::JournalChanges;
 

@@ -21,6 +21,7 @@ mod import;
 mod main_order;
 mod readme;
 mod reverts;
+mod rpc_compat;
 mod soak;
 mod tools;
 mod vectors;

@@ -210,6 +210,7 @@ async fn a_built_block_is_the_one_that_would_be_mined_and_stays_outside_the_chai
     assert_eq!(node.ask("testing_buildBlockV1", build(json!([]))).await, empty);
     assert_eq!(node.ask("testing_buildBlockV1", build(Value::Null)).await, built);
 
+    assert!(node.api.methods().method("testing_buildBlockV1").is_none(), "it has to be named");
     let twice = node.refusal("testing_buildBlockV1", build(json!([raw, raw]))).await;
     assert!(twice.1.starts_with("failed to apply transaction 1: nonce too low"), "{}", twice.1);
     let early = json!([head["hash"], attributes(time), []]);

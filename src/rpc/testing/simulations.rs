@@ -98,7 +98,9 @@ async fn a_simulation_on_an_old_block_is_what_it_was_when_the_block_was_new() {
         node.send(set(value)).await;
         node.send(json!({ "from": ALICE, "to": format!("0x{value:040x}"), "value": "0x1" })).await;
     }
-    assert_eq!(node.ask("eth_simulateV1", params("0x2")).await, then);
+    assert_eq!(node.ask("eth_simulateV1", params("0x2")).await, then, "from memory");
+    node.chain.flush_state().unwrap();
+    assert_eq!(node.ask("eth_simulateV1", params("0x2")).await, then, "taken back from the rows");
     assert_ne!(node.ask("eth_simulateV1", params("latest")).await, then);
 }
 
