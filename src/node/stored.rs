@@ -23,7 +23,7 @@ impl StoredChain {
     /// # Errors
     /// When another chain, or the same genesis block with other rules, lies there.
     pub fn init(dir: &Path, genesis: &Path) -> Result<Self, NodeError> {
-        let spec = ChainSpec::from_genesis(read_genesis(genesis)?)?;
+        let spec = ChainSpec::of_others(read_genesis(genesis)?)?;
         let directory = Directory::at(dir)?;
         if let Some(stored) = directory.genesis()? {
             let stored = ChainSpec::from_genesis(stored)?;

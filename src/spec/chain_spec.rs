@@ -154,6 +154,24 @@ impl ChainSpec {
         }
     }
 
+    /// The rules of a chain that other clients make. Where its genesis names no mode and has a terminal
+    /// total difficulty, also one of zero, every rule for merged chains counts: nobody is a developer
+    /// there.
+    pub fn of_others(mut genesis: Genesis) -> Result<Self, SpecError> {
+        let names_mode = mainspring_config(&genesis)?.mode.is_some();
+        if !names_mode
+            && genesis.config.clique.is_none()
+            && genesis.config.terminal_total_difficulty.is_some()
+        {
+            let section = genesis.config.extra_fields.entry("mainspring".to_owned());
+            let section = section.or_insert_with(|| serde_json::json!({}));
+            if let Some(section) = section.as_object_mut() {
+                section.insert("mode".to_owned(), serde_json::json!(Mode::Merged));
+            }
+        }
+        Self::from_genesis(genesis)
+    }
+
     fn check_genesis(&self) -> Result<(), SpecError> {
         if self.difficulty.minimum.is_zero() {
             return Err(SpecError::MinimumDifficulty);
@@ -223,6 +241,25 @@ mod tests {
         assert_eq!(spec.next_base_fee(&parent), Some(0));
         assert_eq!(spec.next_excess_blob_gas(&parent, 9), None);
         assert_eq!(spec.next_excess_blob_gas(&parent, 10), Some(0));
+    }
+
+    #[test]
+    fn a_merged_chain_of_others_has_no_developer() {
+        let read = |config| {
+            let genesis = json!({
+                "config": config, "gasLimit": "0x1c9c380", "difficulty": "0x0", "alloc": {}
+            });
+            let genesis: Genesis = serde_json::from_value(genesis).unwrap();
+            let others = ChainSpec::of_others(genesis.clone()).unwrap().mode;
+            (ChainSpec::from_genesis(genesis).unwrap().mode, others)
+        };
+        let merged = json!({"chainId": 1, "terminalTotalDifficulty": 0});
+        assert_eq!(read(merged), (Mode::Dev, Mode::Merged));
+        let ours = json!({
+            "chainId": 1, "terminalTotalDifficulty": 0, "mainspring": {"mode": "dev"}
+        });
+        assert_eq!(read(ours), (Mode::Dev, Mode::Dev));
+        assert_eq!(read(json!({"chainId": 1, "ethash": {}})), (Mode::Pow, Mode::Pow));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The genesis of a development chain.
 
 use super::{
-    Fork,
+    Fork, Mode,
     contracts::{
         CREATE2_DEPLOYER_ADDRESS, CREATE2_DEPLOYER_CODE, MULTICALL3_ADDRESS, system_contracts,
     },
@@ -77,6 +77,9 @@ impl DevGenesis {
             ..Default::default()
         };
         config.blob_schedule = self.blob_schedule();
+        // Said, so that the chain is known for one of these wherever it is imported.
+        let section = serde_json::json!({ "mode": Mode::Dev });
+        config.extra_fields.insert("mainspring".to_owned(), section);
         config
     }
 

@@ -26,6 +26,22 @@ pub(crate) fn heavy() -> MutexGuard<'static, ()> {
     HEAVY.lock()
 }
 
+/// A folder of the published fixtures, which `MAINSPRING_FIXTURES` names; `None`, said loudly, where
+/// it is not on this machine.
+pub(crate) fn fixtures(part: &str) -> Option<PathBuf> {
+    let named = std::env::var_os("MAINSPRING_FIXTURES").map(PathBuf::from);
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
+    let folder = named.unwrap_or_else(beside).join(part);
+    if folder.exists() {
+        return Some(folder);
+    }
+    eprintln!(
+        "SKIPPED: no fixtures at {}; name their folder in MAINSPRING_FIXTURES",
+        folder.display()
+    );
+    None
+}
+
 /// How a node is to be started.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {

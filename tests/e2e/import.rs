@@ -1,8 +1,7 @@
 //! init, import, export, node: a chain goes from one directory into another and is the same there.
 
 use crate::{
-    harness::{BINARY, Launch, Node},
-    tools::root,
+    harness::{BINARY, Launch, Node, fixtures},
     wallet::{Wallet, fresh},
 };
 use alloy_primitives::U256;
@@ -10,7 +9,7 @@ use mainspring::spec::{Fork, dev::DevGenesis};
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -276,7 +275,7 @@ fn a_node_serves_an_old_chain_with_the_namespaces_that_are_named() {
 
 #[test]
 fn a_merged_chain_is_served_with_no_seal_only() {
-    let Some(fixtures) = rpc_compat() else { return };
+    let Some(fixtures) = fixtures("rpc-compat") else { return };
     let place = Place::new();
     let launch = Launch::new(&["node"]);
     let data = launch.data_dir().display().to_string();
@@ -291,17 +290,6 @@ fn a_merged_chain_is_served_with_no_seal_only() {
     let node = launch.with_flags(&["node", "--no-seal"]).start();
     assert_eq!(node.client().block_number(), 54);
     assert_eq!(node.client().get("eth_syncing", json!([])), false);
-}
-
-/// The chain of the published conversations, where the fixtures are.
-fn rpc_compat() -> Option<PathBuf> {
-    let folder = std::env::var_os("MAINSPRING_FIXTURES").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| root().join("../shared/fixtures")).join("rpc-compat");
-    if !Path::new(&folder).exists() {
-        eprintln!("SKIPPED: no fixtures at {}; name them in MAINSPRING_FIXTURES", folder.display());
-        return None;
-    }
-    Some(folder)
 }
 
 #[cfg(feature = "failpoints")]

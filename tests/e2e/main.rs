@@ -8,6 +8,7 @@
 mod automine;
 mod bad_input;
 mod bad_transactions;
+mod blockchain_tests;
 mod cli;
 mod crash;
 mod crash_witness;

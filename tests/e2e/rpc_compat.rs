@@ -2,14 +2,9 @@
 //!
 //! They are found through `MAINSPRING_FIXTURES` (by default `../shared/fixtures` beside the project).
 
-use crate::harness::{BINARY, Launch, Node};
+use crate::harness::{BINARY, Launch, Node, fixtures};
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 /// One conversation: requests, and the answers that they must get.
 struct Conversation {
@@ -17,12 +12,6 @@ struct Conversation {
     /// Only the shape of the answer counts.
     shape_only: bool,
     turns: Vec<(Value, Value)>,
-}
-
-fn fixtures() -> PathBuf {
-    let given = std::env::var_os("MAINSPRING_FIXTURES").map(PathBuf::from);
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
-    given.unwrap_or_else(beside).join("rpc-compat")
 }
 
 /// All conversations below a folder, in the order of their names.
@@ -118,14 +107,7 @@ fn run(home: &Path, arguments: &[&str]) {
 
 #[test]
 fn recorded_conversations_are_answered_as_other_clients_answer_them() {
-    let root = fixtures();
-    if !root.is_dir() {
-        eprintln!(
-            "SKIPPED: no recorded conversations at {}; set MAINSPRING_FIXTURES",
-            root.display()
-        );
-        return;
-    }
+    let Some(root) = fixtures("rpc-compat") else { return };
     let path = |name: &str| root.join(name).canonicalize().unwrap().display().to_string();
     let api = "eth,net,web3,debug,txpool,testing";
     let launch = Launch::new(&["node", "--http.api", api, "--no-seal"]);

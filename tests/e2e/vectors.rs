@@ -1,25 +1,9 @@
 //! `mainspring test vectors`: the published vectors pass, and a damaged copy of each kind fails.
 
-use crate::harness::BINARY;
+use crate::harness::{BINARY, fixtures};
 use serde_json::{Value, json};
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
-
-/// The published vectors; `None`, said loudly, where they are not on this machine.
-fn vectors() -> Option<PathBuf> {
-    let fixtures = env::var_os("MAINSPRING_FIXTURES").map(PathBuf::from);
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
-    let folder = fixtures.unwrap_or_else(beside).join("vectors");
-    if !folder.is_dir() {
-        eprintln!("SKIPPED: no vectors in {}; set MAINSPRING_FIXTURES", folder.display());
-        return None;
-    }
-    Some(folder)
-}
 
 /// Exit code, all lines, and the last one.
 fn run(arguments: &[&str], path: &Path) -> (Option<i32>, Vec<String>, String) {
@@ -33,7 +17,7 @@ fn run(arguments: &[&str], path: &Path) -> (Option<i32>, Vec<String>, String) {
 
 #[test]
 fn all_published_vectors_pass() {
-    let Some(folder) = vectors() else { return };
+    let Some(folder) = fixtures("vectors") else { return };
     let (code, lines, last) = run(&[], &folder);
     let failed: Vec<_> = lines.iter().filter(|line| line.starts_with("FAIL")).collect();
     assert!(failed.is_empty(), "{failed:#?}");
@@ -44,7 +28,7 @@ fn all_published_vectors_pass() {
 
 #[test]
 fn a_damaged_copy_of_each_kind_fails() {
-    let Some(folder) = vectors() else { return };
+    let Some(folder) = fixtures("vectors") else { return };
     let damages: [(&str, &str, Value); 9] = [
         ("RLPTests/rlptest.json", "/shortstring/out", json!("0x83646f68")),
         ("RLPTests/RandomRLPTests/example.json", "/listsoflists2/in", json!("INVALID")),
