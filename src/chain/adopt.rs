@@ -3,7 +3,7 @@
 use super::{Branch, Chain, ChainError, ChainEvent, visible::Visible};
 use crate::{
     primitives::{BlockNumHash, Transaction},
-    storage::{BlocksBatch, SideBlock, StorageError, StoredBlock},
+    storage::{BlocksBatch, SideBlock, StoredBlock},
 };
 use alloy_primitives::B256;
 use std::sync::Arc;
@@ -96,15 +96,13 @@ impl Chain {
         visible: &Visible,
         branch: &Branch,
     ) -> Result<Visible, ChainError> {
-        fail::fail_point!("reorganise-after-blocks", |_| Err(StorageError::Failpoint(
-            "reorganise-after-blocks"
-        )
-        .into()));
+        fail::fail_point!("reorganise-after-blocks", |_| Err(
+            crate::storage::StorageError::Failpoint("reorganise-after-blocks").into()
+        ));
         let base = self.head_back_at(visible, branch.base.number)?;
-        fail::fail_point!("reorganise-before-swap", |_| Err(StorageError::Failpoint(
-            "reorganise-before-swap"
-        )
-        .into()));
+        fail::fail_point!("reorganise-before-swap", |_| Err(
+            crate::storage::StorageError::Failpoint("reorganise-before-swap").into()
+        ));
         Ok(self.with_branch(&base, branch))
     }
 

@@ -85,6 +85,8 @@ impl Setup {
         if self.work {
             genesis.difficulty = U256::from(MINIMUM_DIFFICULTY);
             genesis.config.ethash = Some(EthashConfig {});
+            // No development chain: the rest of the config says what it is.
+            genesis.config.extra_fields.remove("mainspring");
             genesis.config.terminal_total_difficulty = Some(U256::MAX);
         }
         if self.proof {
