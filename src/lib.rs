@@ -5,13 +5,13 @@
 //!
 //! | floor | module | what it answers |
 //! |---|---|---|
-//! | 1 | [`primitives`] | words everyone uses: blocks, transactions with their sender, state changes |
-//! | 2 | [`spec`] | chain rules that need no state: forks, genesis, fees |
+//! | 1 | [`primitives`] | words everyone uses: blocks, files of blocks, transactions with their sender, state changes |
+//! | 2 | [`spec`] | chain rules that need no state: forks, genesis, fees, headers, bodies, ommers |
 //! | 3 | [`consensus`] | who may seal, is a seal valid, which head wins, what a block earns |
 //! | 3 | [`storage`] | MDBX: tables, readers, writers |
-//! | 4 | [`state`] | accounts and slots at a block: views, overlays, the trie |
-//! | 5 | [`evm`] | runs code: block executor, call, estimate, access list |
-//! | 6 | [`chain`] | the canonical chain and its only writer |
+//! | 4 | [`state`] | accounts and slots at a block: views, pages, overlays, the trie |
+//! | 5 | [`evm`] | runs code: block executor, call, estimate, access list, simulation, trace |
+//! | 6 | [`chain`] | the canonical chain and its only writer: append, import, reorganisation |
 //! | 7 | [`pool`] | which transactions wait, in which order |
 //! | 8 | [`sealer`] | makes our own blocks: when, and of what |
 //! | 9 | [`dev`] | what only a development chain may do |

@@ -1,4 +1,11 @@
 //! Wiring: the only file that knows every part, starts every thread and task, and stops them.
+//!
+//! | file | question |
+//! |---|---|
+//! | `directory` | where does the data live, and does it belong to this chain? |
+//! | `stored` | what do commands work on while nobody serves the chain? |
+//! | `import` | how do blocks come from a file into a chain? |
+//! | `report` | what does the log say of the chain? |
 
 mod directory;
 mod import;

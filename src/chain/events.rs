@@ -9,11 +9,12 @@ pub(super) const CAPACITY: usize = 1024;
 /// What happened to the chain.
 #[derive(Clone, Debug)]
 pub enum ChainEvent {
-    /// A block was appended and is visible.
+    /// A block became canonical and is visible. After an [`Self::Unwound`] the blocks of the branch that
+    /// won follow one by one; the head is the last of them already.
     NewHead(StoredBlock),
     /// The chain went back to block `to`; `removed` were canonical, in ascending order.
     Unwound {
-        /// The head now.
+        /// The newest block that stayed; the head, unless a branch follows.
         to: u64,
         /// The blocks that are gone.
         removed: Arc<Vec<StoredBlock>>,

@@ -1,4 +1,5 @@
-//! What does a simulation stand on? Any canonical block, its state and its trie.
+//! What does a block stand on that is executed and never appended? Any canonical block, its state and
+//! its trie.
 
 use super::{Chain, ChainError, branch::trie_at, visible::Visible};
 use crate::{
@@ -6,7 +7,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Most accounts and slots that may have been written since a block that a simulation stands on:
+/// Most accounts and slots that may have been written since a block that such a block stands on:
 /// each is taken back in memory.
 const MOST_REWOUND: u64 = 4_000_000;
 

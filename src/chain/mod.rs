@@ -2,6 +2,20 @@
 //!
 //! What a reader sees is one immutable [`visible::Visible`] that is swapped when a block is durable: no
 //! reader ever sees half a block. Writers take [`Chain::writer`] one after the other.
+//!
+//! | file | question |
+//! |---|---|
+//! | `open` | what is in the directory, and what has to be done again? |
+//! | `visible`, `query` | what does a reader see? |
+//! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
+//! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
+//! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
+//! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
+//! | `unwind` | how does an older block become the head? |
+//! | `flush` | when are blocks written into the state? |
+//! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
+//! | `bad_blocks` | which blocks were refused? |
+//! | `clock`, `events` | what time is it, and what is new? |
 
 mod adopt;
 mod append;

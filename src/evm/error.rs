@@ -66,7 +66,7 @@ pub enum EvmError {
         /// Length of its data.
         bytes: usize,
     },
-    /// revm refused the environment or a precompile broke.
+    /// revm refused the environment, a precompile broke, or a tracer's limit stopped the machine.
     #[error("the virtual machine stopped: {0}")]
     Machine(String),
     /// A transaction of a stored or received block is not valid there.

@@ -31,6 +31,7 @@ use revm::{
     },
     inspector::{Inspector, NoOpInspector},
 };
+
 /// A block in the making. An inspector `I` other than the default sees every instruction of its
 /// transactions; the calls of the protocol itself are not inspected.
 pub struct BlockExecutor<I = NoOpInspector> {

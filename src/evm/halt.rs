@@ -10,8 +10,8 @@ use revm::{
 /// Most words on the stack.
 const STACK_LIMIT: usize = 1024;
 
-/// Remembers the last instruction, which is the one that halted the transaction. Only switched on
-/// to run a halted transaction again.
+/// Remembers the last instruction, which is the one that halted the transaction. Where nothing else
+/// is inspected it is switched on only to run a halted transaction again.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct HaltProbe {
     opcode: u8,

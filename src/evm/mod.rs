@@ -1,9 +1,22 @@
-//! Runs code: blocks, calls, gas estimates, access lists. The only user of revm.
+//! Runs code: blocks, calls, gas estimates, access lists, simulations, traces. The only user of revm.
 //!
 //! A block: [`BlockExecutor::begin`] lays edits over the parent's state and makes the opening system
 //! calls, [`BlockExecutor::apply`] runs one transaction, [`BlockExecutor::finish`] credits
 //! withdrawals and collects requests. [`execute`] is the same for a block that exists, [`check`]
 //! compares its header with the outcome, [`assemble`] makes the header of a new one.
+//!
+//! | file | question |
+//! |---|---|
+//! | `executor`, `requests`, `dao` | what does a block do, and what does the protocol do around it? |
+//! | `header` | which header does an executed block have? |
+//! | `block_state`, `roots` | what has the block changed so far, and which root is that? |
+//! | `machine`, `env` | which machine runs it, under which limits, in which block? |
+//! | `call`, `arguments`, `overrides` | what would a transaction do, over a state that is pretended? |
+//! | `call_many` | what would calls do, one after the other? |
+//! | `estimate`, `access_list` | which gas limit is enough, and what is touched? |
+//! | [`simulate`] | what would whole blocks do? |
+//! | [`trace`] | what happened inside? |
+//! | `halt`, `revert`, `invalid`, `error` | why did it not work, in geth's words? |
 
 mod access_list;
 mod arguments;

@@ -10,7 +10,7 @@ use alloy_genesis::Genesis;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// The data directory of a running node.
+/// A data directory that is open, for a node or for a command.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) storage: Storage,

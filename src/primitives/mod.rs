@@ -1,4 +1,5 @@
-//! Words everyone uses: blocks, transactions with their sender, receipts, state changes.
+//! Words everyone uses: blocks, files of blocks, transactions with their sender, receipts, state
+//! changes.
 
 mod account;
 mod block;

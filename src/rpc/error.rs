@@ -41,7 +41,7 @@ pub enum RpcError {
     /// A block has that hash, but it is not on the canonical chain.
     #[error("hash is not currently canonical")]
     NotCanonical,
-    /// No block has that hash or number (logs, receipts).
+    /// No block has that hash or number (logs, receipts, calls inside a block).
     #[error("unknown block")]
     UnknownBlock,
     /// No block has that number or hash (`debug_*`, `trace_*`).
@@ -95,10 +95,10 @@ pub enum RpcError {
     /// The log's level belongs to another program.
     #[error("the level of the log cannot be changed here")]
     FixedLog,
-    /// The first block of a log search comes after the last.
+    /// The first block of a search comes after the last.
     #[error("invalid block range params")]
     InvalidBlockRange,
-    /// A log search over too many blocks.
+    /// A log search, or a comparison of states, over too many blocks.
     #[error(
         "exceed maximum block range: {asked} blocks asked for, {limit} allowed; ask for {limit} blocks or fewer at a time"
     )]
@@ -152,7 +152,7 @@ pub enum RpcError {
     /// More percentiles than are answered.
     #[error("invalid reward percentile: over the query limit {0}")]
     TooManyPercentiles(usize),
-    /// More storage slots in one proof than allowed.
+    /// More storage slots in one request than allowed.
     #[error("too many slots (max {0})")]
     TooManySlots(usize),
     /// A request for slots that names none.

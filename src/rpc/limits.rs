@@ -1,7 +1,7 @@
 //! How much may one request, connection or answer cost, and which fees do we advise?
 
-/// Bounds that keep the node alive whatever it is asked. Every field is a setting of the node. The
-/// gas, and with it the time, of a call is bounded by [`crate::evm::EvmSettings`].
+/// Bounds that keep the node alive whatever it is asked. The gas, and with it the time, of a call is
+/// bounded by [`crate::evm::EvmSettings`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RpcLimits {
     /// Longest request body or WebSocket message, in bytes.
@@ -16,15 +16,15 @@ pub struct RpcLimits {
     pub subscriptions: u32,
     /// Messages kept for a slow WebSocket client before it is made to wait.
     pub buffered_messages: u32,
-    /// Calls, estimates, proofs and log searches that run at the same time; more wait in line.
+    /// Calls, estimates, proofs, searches and traces that run at the same time; more wait in line.
     pub heavy_calls: usize,
-    /// Most blocks one `eth_getLogs` may search.
+    /// Most blocks one `eth_getLogs` may search, or one `debug_getModifiedAccountsBy*` may compare.
     pub log_range: u64,
     /// Most logs one `eth_getLogs` may answer.
     pub logs: usize,
     /// Most blocks `eth_feeHistory` looks at; asking for more gets this many, as in geth.
     pub fee_history_blocks: u64,
-    /// Most storage slots in one `eth_getProof`.
+    /// Most storage slots in one `eth_getProof` or `eth_getStorageValues`.
     pub proof_slots: usize,
     /// Most storage slots in one page of `debug_accountRange` or `debug_storageRangeAt`.
     pub dump_slots: usize,

@@ -1,4 +1,14 @@
 //! Chain rules that need no state: forks, genesis, fees, what makes a block valid.
+//!
+//! | file | question |
+//! |---|---|
+//! | `chain_spec`, `forks` | which rules apply at a block? |
+//! | `fork_id` | what names a chain's rules at a time? |
+//! | `genesis`, `dev` | what is block zero, and what is it on a development chain? |
+//! | `contracts`, `main_contract`, `precompiles` | which contracts does everyone know? |
+//! | `fees`, `difficulty`, `gas` | what must be paid, proven, and brought along? |
+//! | `header`, `body`, `ommers`, `transaction` | is a part of a block valid? |
+//! | `invalid`, `error` | why is it not, or why is there no chain? |
 
 mod body;
 mod chain_spec;

@@ -15,6 +15,7 @@
 //! | `prestate` | what must be known of the state, and what changed |
 //! | `selectors` | which functions were called? |
 //! | `script` | tracers in JavaScript |
+//! | `error` | why was something not traced? |
 
 mod calls;
 mod error;
