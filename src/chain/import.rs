@@ -208,12 +208,10 @@ impl Import<'_> {
         }
         chain.check(block, &parent)?;
         let mut branch = chain.branch_to(&parent, &mut self.side)?;
-        if branch.bytes > MAX_BRANCH_BYTES {
-            let (bytes, max) = (branch.bytes, MAX_BRANCH_BYTES);
-            return Err(ImportError::BranchTooLarge { block: at, bytes, max });
-        }
-        chain.check_ommers(block, &branch)?;
-        match chain.execute_on_fresh(&mut branch, block) {
+        let done = check_size(block, &branch)
+            .and_then(|()| chain.check_ommers(block, &branch))
+            .and_then(|()| chain.execute_on_fresh(&mut branch, block));
+        match done {
             Ok(recent) => branch.push(recent),
             // The branch below is as good as it was.
             Err(error) => {
@@ -246,11 +244,31 @@ impl Import<'_> {
     }
 }
 
+fn check_size(block: &Block, branch: &Branch) -> Result<(), ImportError> {
+    let (bytes, max) = (branch.bytes, MAX_BRANCH_BYTES);
+    if bytes > max {
+        return Err(ImportError::BranchTooLarge { block: block.num_hash(), bytes, max });
+    }
+    Ok(())
+}
+
 const fn is_full(branch: &Branch) -> bool {
     branch.blocks.len() >= BATCH_BLOCKS || branch.bytes >= BATCH_BYTES || branch.gas >= BATCH_GAS
 }
 
 impl Chain {
+    /// Would header, seal and body of this block be accepted on the parent that it names? Says nothing
+    /// of its execution. A canonical block always would.
+    pub fn check_rules(&self, block: &Block) -> Result<(), ImportError> {
+        let at = block.num_hash();
+        if self.header(at.number)?.is_some_and(|header| header.seal() == at.hash) {
+            return Ok(());
+        }
+        let unknown = ImportError::UnknownParent { block: at, parent: block.header.parent_hash };
+        let parent = self.parent_of(&block.header)?.ok_or(unknown)?;
+        self.check(block, &parent)
+    }
+
     /// What can be said of a block before its parent's state is known: header, body, seals.
     fn check(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
         let header = block.header.inner();

@@ -10,7 +10,8 @@ use std::{collections::VecDeque, sync::Arc};
 const REMEMBERED: usize = 4;
 /// Memory that a branch may take, in bytes.
 pub(super) const MAX_BRANCH_BYTES: usize = 512 << 20;
-/// Memory that all remembered branches may take, in bytes.
+/// Memory that all remembered branches may take, in bytes; the last used may take more, up to
+/// [`MAX_BRANCH_BYTES`].
 const MAX_BYTES: usize = 128 << 20;
 
 /// Executed side branches, the last used first.
@@ -32,7 +33,8 @@ impl SideBranches {
     pub(super) fn remember(&mut self, branch: Branch) {
         self.branches.push_front(branch);
         self.branches.truncate(REMEMBERED);
-        while self.branches.iter().map(|branch| branch.bytes).sum::<usize>() > MAX_BYTES {
+        let bytes = |branches: &VecDeque<Branch>| branches.iter().map(|it| it.bytes).sum::<usize>();
+        while self.branches.len() > 1 && bytes(&self.branches) > MAX_BYTES {
             self.branches.pop_back();
         }
     }

@@ -46,10 +46,12 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), CliError> {
     let mut out = BufWriter::new(out);
     let written = write_blocks(chain, from, to, &mut out, &args.file);
     // Also after an error: what was written is whole blocks.
-    out.flush().map_err(failed)?;
+    let flushed = out.flush();
     drop(out);
-    stored.close()?;
+    let closed = stored.close();
     let count = written?;
+    flushed.map_err(failed)?;
+    closed?;
     if !to_stdout {
         writeln!(
             io::stdout(),

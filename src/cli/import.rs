@@ -61,7 +61,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), CliError> {
     let mut tally = Tally::default();
     let done = args.files.iter().try_for_each(|path| import_file(&stored, path, &mut tally));
     let head = stored.chain().head();
-    stored.close()?;
+    let closed = stored.close();
     let mut out = io::stdout().lock();
     let told = writeln!(
         out,
@@ -82,6 +82,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), CliError> {
     .and_then(|()| writeln!(out, "State root: {}", head.state_root))
     .and_then(|()| out.flush());
     done?;
+    closed?;
     told.map_err(CliError::Output)
 }
 

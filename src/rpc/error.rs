@@ -2,7 +2,7 @@
 
 use super::build::PayloadError;
 use crate::{
-    chain::ChainError,
+    chain::{ChainError, ImportError},
     dev::{DevError, accounts::AccountsError},
     evm::{
         ApplyError, CallError, EvmError, InvalidTx, revert_message,
@@ -62,6 +62,9 @@ pub enum RpcError {
     /// Raw bytes that are no block.
     #[error(transparent)]
     DecodeBlock(#[from] BlockDecodeError),
+    /// A block that breaks a rule.
+    #[error(transparent)]
+    InvalidBlock(Box<ImportError>),
     /// A place in a block where no transaction is.
     #[error("transaction index {index} out of range for block {block}")]
     TransactionIndex {

@@ -233,6 +233,16 @@ fn mainnets_seals_hold_and_fail_with_any_bit_flipped() {
     }
 }
 
+/// Of mainnet's block 300,005 only what its seal covers is known here, not its header.
+#[test]
+fn the_seal_of_mainnets_block_300005_holds() {
+    assert_eq!((cache_bytes(10), dataset_bytes(10)), (18_087_488, 1_157_627_776));
+    let hash = b256!("0x783b5c2bc6f879509cd69009cb28fecf004d63833d7e444109b7ab9e327ac866");
+    let work = Cache::new(epoch_of(300_005)).hashimoto(hash, b64!("0x1e1fcbeeb527930b"));
+    let mix_hash = b256!("0xd1e82d611846e4b162ad3ba0f129611c3a67f2c3aeda19ad862765cf64b383f6");
+    assert_eq!(work.mix_hash, mix_hash);
+}
+
 #[test]
 fn too_little_work_fails_even_with_the_right_mix_hash() {
     let (mut header, _hash) = mainnet_headers()[0].clone();

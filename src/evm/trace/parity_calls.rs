@@ -7,18 +7,14 @@ use super::{
 use crate::{
     evm::{
         BlockState, CallError, CallRequest, EvmError, EvmSettings, InvalidTx, Overrides, arguments,
-        call::Setting, error::split,
+        call::Setting, error::split, machine::machine,
     },
     primitives::Transaction,
     spec::ChainSpec,
     state::StateView,
 };
 use alloy_consensus::Header;
-use alloy_evm::{
-    Evm, ToTxEnv,
-    eth::{EthEvm, EthEvmBuilder},
-    precompiles::PrecompilesMap,
-};
+use alloy_evm::{Evm, ToTxEnv, eth::EthEvm, precompiles::PrecompilesMap};
 use alloy_rpc_types::trace::parity::TraceResults;
 use revm::context::TxEnv;
 use revm_inspectors::tracing::{TracingInspector, TracingInspectorConfig};
@@ -84,9 +80,9 @@ struct Machine {
 
 impl Machine {
     fn new(setting: Setting) -> Self {
-        let builder = EthEvmBuilder::new(setting.state, setting.env);
+        let Setting { state, env, fork, precompiles, .. } = setting;
         let inspector = TracingInspector::new(TracingInspectorConfig::none());
-        Self { evm: builder.precompiles(setting.precompiles).activate_inspector(inspector).build() }
+        Self { evm: machine(state, env, fork, Some(precompiles), inspector, true) }
     }
 
     /// What a transaction did, and its gas.

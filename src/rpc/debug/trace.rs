@@ -108,7 +108,13 @@ impl TraceServer for Api {
         block: Bytes,
         options: Option<TraceOptions>,
     ) -> Answer<Vec<TracedTransaction>> {
-        self.blocking(move |node| traced(node, Block::decode(&block)?, options)).await
+        self.blocking(move |node| {
+            let block = Block::decode(&block)?;
+            let checked = node.chain.check_rules(&block);
+            checked.map_err(|error| RpcError::InvalidBlock(Box::new(error)))?;
+            traced(node, block, options)
+        })
+        .await
     }
 
     async fn trace_call(
