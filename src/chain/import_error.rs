@@ -130,7 +130,7 @@ impl ImportError {
         match error {
             EvmError::State(error) => Self::Chain(error.into()),
             EvmError::Trie(error) => Self::Chain(error.into()),
-            EvmError::NoTrie { .. } => Self::Chain(error.into()),
+            EvmError::NoTrie { .. } | EvmError::Machine(_) => Self::Chain(error.into()),
             error => Self::invalid(block, error),
         }
     }

@@ -238,7 +238,7 @@ pub enum RpcError {
         limit: usize,
     },
     /// A list of more calls than may be traced at once.
-    #[error("{asked} calls to trace, {limit} allowed")]
+    #[error("{asked} calls in one request, {limit} allowed")]
     TooManyCalls {
         /// Calls asked for.
         asked: usize,
@@ -455,7 +455,7 @@ mod tests {
             r#"trace_filter finds more than 5 traces; narrow it, or page with "after" and "count""#,
         );
         let calls = RpcError::TooManyCalls { asked: 9, limit: 8 };
-        reads(calls, -32602, "9 calls to trace, 8 allowed");
+        reads(calls, -32602, "9 calls in one request, 8 allowed");
         let steps = ParityError::Steps { limit: 7 };
         reads(
             steps.into(),

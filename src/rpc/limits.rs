@@ -32,7 +32,7 @@ pub struct RpcLimits {
     pub trace_range: u64,
     /// Most traces one `trace_filter` may answer.
     pub traces: usize,
-    /// Most calls in one `trace_callMany`.
+    /// Most calls in one `trace_callMany`, `debug_traceCallMany` or `eth_callMany`.
     pub traced_calls: usize,
     /// Most blocks one `evm_mine` or `anvil_mine` may make.
     pub mined_blocks: u64,

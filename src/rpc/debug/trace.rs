@@ -184,6 +184,11 @@ fn calls(
     context: StateContext,
     options: Option<CallTraceOptions>,
 ) -> Answer<Vec<Vec<Box<RawValue>>>> {
+    let (asked, limit) =
+        (bundles.iter().map(|it| it.transactions.len()).sum(), node.limits.traced_calls);
+    if asked > limit {
+        return Err(RpcError::TooManyCalls { asked, limit });
+    }
     let block = context.block_number.unwrap_or(At::LATEST.0);
     let index = context.transaction_index.and_then(|index| index.index());
     let (header, base) = base(node, block, index)?;

@@ -36,6 +36,11 @@ impl CallManyServer for Api {
         state_context: Option<StateContext>,
         state_overrides: Option<StateOverride>,
     ) -> Answer<Vec<Vec<EthCallResponse>>> {
+        let (asked, limit) =
+            (bundles.iter().map(|it| it.transactions.len()).sum(), self.limits.traced_calls);
+        if asked > limit {
+            return Err(RpcError::TooManyCalls { asked, limit });
+        }
         self.blocking(move |node| {
             let context = state_context.unwrap_or_default();
             let block = context.block_number.unwrap_or(At::LATEST.0);
@@ -60,6 +65,9 @@ fn setting(
     let header = resolve::canonical(&node.chain, block)?;
     let found = node.chain.block(header.number)?.filter(|found| found.hash() == header.seal());
     let found = found.ok_or(RpcError::UnknownBlock)?;
+    if index > found.body.transactions.len() {
+        return Err(RpcError::TransactionIndex { index, block: found.hash() });
+    }
     Ok((header, node.chain.state_within(&found, index)?))
 }
 
