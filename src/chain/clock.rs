@@ -35,7 +35,7 @@ impl Clock {
     pub fn next_timestamp(&self, parent: u64) -> u64 {
         let state = *self.state.lock();
         let now = wall_seconds().saturating_add_signed(state.offset);
-        state.next.unwrap_or(now).max(parent + 1)
+        state.next.unwrap_or(now).max(parent.saturating_add(1))
     }
 
     /// A block with this timestamp was appended: an exact time that it used up is over, and time

@@ -12,6 +12,9 @@ use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, U256};
 use serde::{Deserialize, Serialize};
 
+/// Most that a genesis may say of its number and its timestamp: far from where adding overflows.
+const MAX_GENESIS: u64 = i64::MAX as u64;
+
 /// Who makes the blocks of a chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -179,6 +182,12 @@ impl ChainSpec {
         if let Some(fee) = self.genesis.base_fee_per_gas {
             u64::try_from(fee).map_err(|_too_large| SpecError::BaseFee(fee))?;
         }
+        let (number, timestamp) = (self.genesis.number.unwrap_or(0), self.genesis.timestamp);
+        for (field, value) in [("number", number), ("timestamp", timestamp)] {
+            if value > MAX_GENESIS {
+                return Err(SpecError::NoRoom { field, value, max: MAX_GENESIS });
+            }
+        }
         let mut supply = U256::ZERO;
         for (address, account) in &self.genesis.alloc {
             supply = supply.checked_add(account.balance).ok_or(SpecError::Supply(*address))?;
@@ -260,6 +269,19 @@ mod tests {
         });
         assert_eq!(read(ours), (Mode::Dev, Mode::Dev));
         assert_eq!(read(json!({"chainId": 1, "ethash": {}})), (Mode::Pow, Mode::Pow));
+    }
+
+    #[test]
+    fn a_genesis_leaves_room_for_blocks() {
+        for field in ["number", "timestamp"] {
+            let mut genesis = json!({
+                "config": {"chainId": 1}, "gasLimit": "0x1388", "difficulty": "0x0", "alloc": {}
+            });
+            genesis[field] = json!("0xffffffffffffffff");
+            let error = ChainSpec::from_genesis(serde_json::from_value(genesis).unwrap());
+            let text = error.unwrap_err().to_string();
+            assert!(text.starts_with(&format!("{field} {} of the genesis", u64::MAX)), "{text}");
+        }
     }
 
     #[test]

@@ -42,6 +42,16 @@ pub enum SpecError {
     /// Work of difficulty zero is no work.
     #[error("config.mainspring.minimumDifficulty: 0, at least 1")]
     MinimumDifficulty,
+    /// A genesis after which hardly a block fits.
+    #[error("{field} {value} of the genesis is above {max}: no room for blocks after it")]
+    NoRoom {
+        /// Which field.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+        /// The most it may be.
+        max: u64,
+    },
     /// All balances together must stay below 2^256.
     #[error("the sum of all balances overflows at {0}")]
     Supply(Address),

@@ -16,6 +16,14 @@ pub enum TraceError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// A `muxTracer` of too many.
+    #[error("{have} tracers in one request, {limit} allowed")]
+    TooManyTracers {
+        /// Asked for.
+        have: usize,
+        /// The most.
+        limit: usize,
+    },
     /// The `timeout` is no duration in Go's syntax.
     #[error("time: invalid duration \"{0}\"")]
     Duration(String),
@@ -59,6 +67,12 @@ pub enum TraceError {
 impl TraceError {
     /// Is the form of the request to blame?
     pub const fn is_bad_request(&self) -> bool {
-        matches!(self, Self::UnknownTracer(_) | Self::Config { .. } | Self::Duration(_))
+        matches!(
+            self,
+            Self::UnknownTracer(_)
+                | Self::Config { .. }
+                | Self::TooManyTracers { .. }
+                | Self::Duration(_)
+        )
     }
 }

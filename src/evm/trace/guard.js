@@ -5,6 +5,10 @@
   delete globalThis.Proxy;
   delete Array.prototype.flat;
   delete Array.prototype.flatMap;
+  // Lists in lists become text through functions, whose depth the runtime bounds.
+  var join = Array.prototype.join;
+  Array.prototype.join = function (separator) { return join.call(this, separator); };
+  Array.prototype.toString = function () { return this.join(); };
   var refused = function () { throw new TypeError("code from text is not run in a tracer"); };
   [function () {}, function* () {}, async function () {}, async function* () {}].forEach(function (one) {
     Object.defineProperty(Object.getPrototypeOf(one), "constructor", { value: refused });
@@ -71,6 +75,9 @@
       if (error !== null) return "!" + error;
       var value;
       try { value = encode(tracer.result(context, db)); } catch (thrown) { return "!" + thrown + inside("result"); }
+      // What leaves is text already.
+      delete Object.prototype.toJSON;
+      delete String.prototype.toJSON;
       return value === undefined ? "null" : value;
     };
   }

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// How long one transaction may be traced if the caller does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Most tracers of one request, those inside a `muxTracer` counted: each has its own memory.
+const MAX_TRACERS: usize = 32;
+
 /// Options of a trace. Fields that are not here are ignored, as in geth.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -93,7 +96,15 @@ impl TraceOptions {
     pub(super) fn wanted(&self) -> Result<Wanted, TraceError> {
         match self.tracer.as_deref() {
             None | Some("") => Ok(Wanted::StructLogs(self.logs.clone())),
-            Some(name) => Wanted::named(name, self.tracer_config.clone()),
+            Some(name) => {
+                let wanted = Wanted::named(name, self.tracer_config.clone())?;
+                let (have, limit) = (wanted.count(), MAX_TRACERS);
+                if have > limit {
+                    Err(TraceError::TooManyTracers { have, limit })
+                } else {
+                    Ok(wanted)
+                }
+            }
         }
     }
 
@@ -126,6 +137,14 @@ impl Wanted {
             }
             code => Self::Script { code: code.to_owned(), config: config.unwrap_or(Value::Null) },
         })
+    }
+
+    /// How many tracers that is, those inside a `muxTracer` counted.
+    fn count(&self) -> usize {
+        match self {
+            Self::Mux(parts) => 1 + parts.iter().map(|(_, part)| part.count()).sum::<usize>(),
+            _ => 1,
+        }
     }
 
     /// Does it need to see what happens inside a transaction?
@@ -223,6 +242,16 @@ mod tests {
         assert!(matches!(options("").wanted(), Ok(Wanted::StructLogs(_))));
         assert!(options("{result: function() {}}").wanted().unwrap().has_script());
         assert!(!options("noopTracer").wanted().unwrap().is_watching());
+    }
+
+    #[test]
+    fn a_mux_of_too_many_tracers_is_refused() {
+        let parts: serde_json::Map<String, Value> =
+            (0..MAX_TRACERS).map(|part| (format!("{{ n: {part} }}"), Value::Null)).collect();
+        let options = json!({ "tracer": "muxTracer", "tracerConfig": parts });
+        let options: TraceOptions = serde_json::from_value(options).unwrap();
+        let error = options.wanted().unwrap_err().to_string();
+        assert_eq!(error, "33 tracers in one request, 32 allowed");
     }
 
     #[test]

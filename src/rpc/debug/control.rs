@@ -1,6 +1,7 @@
 //! What may an operator change while the node runs?
 
-use crate::rpc::{Answer, Api, RpcError, params::Number};
+use crate::rpc::{Answer, Api, RpcError, params::Number, resolve};
+use alloy_eips::BlockNumberOrTag;
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 
 /// Changes of the node itself.
@@ -9,7 +10,7 @@ pub trait Control {
     /// Makes an older block the head again. What came after it is gone; transactions that wait go on
     /// waiting.
     #[method(name = "setHead")]
-    async fn set_head(&self, number: Number) -> Answer<()>;
+    async fn set_head(&self, block: BlockNumberOrTag) -> Answer<()>;
 
     /// Drops every transaction that waits.
     #[method(name = "clearTxpool")]
@@ -22,9 +23,8 @@ pub trait Control {
 
 #[async_trait]
 impl ControlServer for Api {
-    async fn set_head(&self, number: Number) -> Answer<()> {
-        let number = number.try_into().map_err(|_overflow| RpcError::TooLarge("block number"))?;
-        self.blocking(move |node| Ok(node.dev.set_head(number)?)).await
+    async fn set_head(&self, block: BlockNumberOrTag) -> Answer<()> {
+        self.blocking(move |node| Ok(node.dev.set_head(resolve::number(&node.chain, block))?)).await
     }
 
     async fn clear_txpool(&self) -> Answer<()> {

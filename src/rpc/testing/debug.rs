@@ -237,6 +237,10 @@ async fn the_head_can_be_set_back_and_no_further_than_genesis() {
     assert_eq!(node.ask("debug_setHead", json!(["0x1"])).await, Value::Null);
     assert_eq!(node.ask("eth_blockNumber", json!([])).await, "0x1");
     assert_eq!(node.ask("eth_getBalance", json!([STRANGER])).await, "0x1");
+    for no_number in ["0x", "", "1"] {
+        let (code, _) = node.refusal("debug_setHead", json!([no_number])).await;
+        assert_eq!(code, -32602, "{no_number:?}");
+    }
     let beyond = node.refusal("debug_setHead", json!(["0x9"])).await;
     assert_eq!(beyond, (-32000, "block 9 is unknown: the head is block 1".to_owned()));
     node.send(json!({ "from": ALICE, "to": STRANGER, "value": "0x1" })).await;
@@ -289,7 +293,7 @@ async fn a_refused_block_is_shown() {
     assert_eq!(node.ask("debug_getBadBlocks", json!([])).await, json!([]));
     node.send(json!({ "from": ALICE, "to": BOB, "value": "0x1" })).await;
     let good = node.chain.block(1).unwrap().unwrap();
-    node.ask("debug_setHead", json!([0])).await;
+    node.ask("debug_setHead", json!(["0x0"])).await;
     let mut header = good.header.inner().clone();
     header.gas_used += 1;
     let bad = crate::primitives::Block::new(header, (*good.body).clone());

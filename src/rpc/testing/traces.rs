@@ -128,6 +128,9 @@ async fn scripts_trace_and_their_faults_are_told() {
     let nested = "{fault: function() {}, result: function() { var a = []; \
                   for (var i = 0; i < 150000; i++) a = [a]; return a }}";
     assert_eq!(broken(nested).await.0, -32000, "a list in a list in a list");
+    let as_text = "{fault: function() {}, result: function() { var a = []; \
+        for (var i = 0; i < 99000; i++) a = [a]; return \"\" + a }}";
+    assert_eq!(broken(as_text).await.0, -32000, "the same as text");
     let deep = "(".repeat(60_000);
     assert!(broken(&deep).await.1.contains("nests more than"));
     for chain in ["!", "a=>", "if(1)", "1?1:", "-~"] {
