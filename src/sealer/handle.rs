@@ -109,7 +109,7 @@ impl SealerHandle {
         let hash = transaction.hash();
         let added = shared.pool.add(transaction, &sender, &rules)?;
         drop(admission);
-        Ok(shared.arrived(hash, added))
+        shared.arrived(hash, added)
     }
 
     /// Makes one block now, whatever the mode.
@@ -165,10 +165,22 @@ impl SealerHandle {
 
 impl Shared {
     /// Wakes the sealer for a new transaction; answers what its sender waits for.
-    fn arrived(&self, hash: B256, added: Added) -> Option<oneshot::Receiver<Waited>> {
+    ///
+    /// # Errors
+    /// [`SealError::Stopped`] once the node ends: the pool may have been written for the last time.
+    fn arrived(
+        &self,
+        hash: B256,
+        added: Added,
+    ) -> Result<Option<oneshot::Receiver<Waited>>, SealError> {
         let mut state = self.state.lock();
-        if !added.pending || !added.pays || !state.mode.on_arrival() || state.stop {
-            return None;
+        if state.stop {
+            drop(state);
+            self.pool.remove(hash);
+            return Err(SealError::Stopped);
+        }
+        if !added.pending || !added.pays || !state.mode.on_arrival() {
+            return Ok(None);
         }
         state.arrived = true;
         let waiter = if self.settings.answer_at_once || !self.pool.contains(hash) {
@@ -182,7 +194,7 @@ impl Shared {
         };
         drop(state);
         self.wake.notify_all();
-        waiter
+        Ok(waiter)
     }
 
     /// What the pool may admit on this head.
