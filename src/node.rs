@@ -129,6 +129,14 @@ pub enum NodeError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// The genesis file lacks what every genesis has.
+    #[error("{path} is not a genesis file in geth's format: it has no {field}")]
+    GenesisField {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        field: &'static str,
+    },
     /// The stored genesis cannot be read back.
     #[error("the stored genesis is damaged: {0}; restore a backup, or start over with --fresh")]
     StoredGenesis(serde_json::Error),
@@ -363,8 +371,15 @@ fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError>
 fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
     let text = std::fs::read(path)
         .map_err(|source| NodeError::GenesisFile { path: path.into(), source })?;
-    serde_json::from_slice(&text)
-        .map_err(|source| NodeError::GenesisFormat { path: path.into(), source })
+    let format = |source| NodeError::GenesisFormat { path: path.into(), source };
+    let genesis: serde_json::Value = serde_json::from_slice(&text).map_err(format)?;
+    // Without these, geth takes a file for no genesis either; a chain would come of anything else.
+    for field in ["config", "gasLimit", "difficulty", "alloc"] {
+        if genesis.get(field).is_none() {
+            return Err(NodeError::GenesisField { path: path.into(), field });
+        }
+    }
+    serde_json::from_value(genesis).map_err(format)
 }
 
 fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGenesis {

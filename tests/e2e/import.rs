@@ -292,6 +292,16 @@ fn a_merged_chain_is_served_with_no_seal_only() {
     assert_eq!(node.client().get("eth_syncing", json!([])), false);
 }
 
+#[test]
+fn a_file_that_is_no_genesis_makes_no_chain() {
+    let place = Place::new();
+    fs::write(place.path("empty.json"), "{}").unwrap();
+    let said = place.run("init --datadir one --genesis empty.json");
+    assert_eq!(said.code, Some(1));
+    assert!(said.error.contains("it has no config"), "{}", said.error);
+    assert!(!place.path("one").exists());
+}
+
 #[cfg(feature = "failpoints")]
 #[test]
 fn an_import_that_was_killed_goes_on_where_it_was() {
