@@ -4,9 +4,9 @@ use super::{
     BlockTemplate, EvmError, EvmSettings, InvalidTx, Overrides, arguments,
     block_state::BlockState,
     env::{block_env, rules},
-    error::{ReadError, split},
+    error::ReadError,
     halt::HaltProbe,
-    machine::machine,
+    machine::{machine, transact},
     overrides,
 };
 use crate::{
@@ -248,14 +248,7 @@ impl Machine {
 
     /// Runs a transaction.
     pub(super) fn transact(&mut self, tx: TxEnv) -> Result<ExecutionResult, CallError> {
-        match self.evm.transact_raw(tx) {
-            Ok(outcome) => Ok(outcome.result),
-            Err(error) => {
-                let invalid = split(error)?;
-                let context = self.evm.ctx();
-                Err(InvalidTx::new(&invalid, &context.tx, &context.block, &context.cfg).into())
-            }
-        }
+        transact(&mut self.evm, tx).map(|outcome| outcome.result)
     }
 
     /// Runs a transaction and adds to its access list what it touches.

@@ -1,12 +1,11 @@
 //! `eth_callMany`: what would these calls do, one after the other?
 
 use super::{
-    BlockTemplate, CallError, CallRequest, CallResult, EvmSettings, InvalidTx, arguments,
+    BlockTemplate, CallError, CallRequest, CallResult, EvmSettings, arguments,
     block_state::BlockState,
     call::{Setting, built_in, call_env},
-    error::split,
     halt::HaltProbe,
-    machine::machine,
+    machine::{machine, transact},
     overrides::{self, Overrides},
     simulate::BLOCK_SECONDS,
 };
@@ -64,14 +63,7 @@ fn one(
     let mut block = block.clone();
     let tx: TxEnv = arguments::transaction(request, *gas_left, &mut block, &evm.ctx().cfg)?;
     evm.ctx_mut().block = block;
-    let outcome = match evm.transact_raw(tx) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            let invalid = split(error)?;
-            let context = evm.ctx();
-            return Err(InvalidTx::new(&invalid, &context.tx, &context.block, &context.cfg).into());
-        }
-    };
+    let outcome = transact::<_, CallError>(evm, tx)?;
     evm.db_mut().absorb(outcome.state)?;
     *gas_left = gas_left.saturating_sub(outcome.result.tx_gas_used());
     Ok(match outcome.result {

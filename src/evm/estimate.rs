@@ -4,9 +4,12 @@ use super::{
     CallError, CallRequest, EvmSettings, InvalidTx, Overrides,
     call::{CallResult, Machine, Setting, gas_of},
 };
-use crate::{spec::ChainSpec, state::StateView};
+use crate::{
+    spec::{ChainSpec, TRANSACTION_GAS_CAP},
+    state::StateView,
+};
 use alloy_consensus::Header;
-use alloy_eips::{eip4844::DATA_GAS_PER_BLOB, eip7825::MAX_TX_GAS_LIMIT_OSAKA};
+use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
 use alloy_primitives::U256;
 use revm::context::{TxEnv, result::ExecutionResult, result::HaltReason};
 
@@ -34,7 +37,7 @@ pub fn estimate_gas(
     let gas = request.gas.filter(|gas| *gas >= TRANSFER_GAS);
     let mut highest = gas.unwrap_or(setting.env.block_env.gas_limit).min(setting.gas_cap);
     if settings.transaction_gas_cap {
-        highest = highest.min(MAX_TX_GAS_LIMIT_OSAKA);
+        highest = highest.min(TRANSACTION_GAS_CAP);
     }
     let mut tx = setting.transaction(CallRequest { gas: None, ..request })?;
     let mut machine = Machine::new(setting);

@@ -6,8 +6,7 @@ use super::{
     block_state::BlockState,
     dao,
     env::{block_env, rules},
-    error::split,
-    machine::machine,
+    machine::{machine, transact},
     roots::Roots,
 };
 use crate::{
@@ -201,11 +200,7 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         self.check_room(tx)?;
         let tx_env: TxEnv = tx.recovered().to_tx_env();
         self.evm.ctx_mut().cfg.disable_eip3607 = tx.is_impersonated();
-        self.evm.transact_raw(tx_env).or_else(|error| {
-            let invalid = split(error)?;
-            let context = self.evm.ctx();
-            Err(InvalidTx::new(&invalid, &context.tx, &context.block, &context.cfg).into())
-        })
+        transact(&mut self.evm, tx_env)
     }
 
     /// Takes in what [`BlockExecutor::step`] answered: the transaction is part of the block now.

@@ -1,17 +1,18 @@
 //! Which virtual machine runs a block? revm's, with the rules that its list of forks leaves out:
 //! net gas metering of Constantinople (EIP-1283) and creations over storage (EIP-7610).
 
-use super::block_state::BlockState;
+use super::{EvmError, InvalidTx, block_state::BlockState, error::split};
 use crate::spec::Fork;
 use alloy_consensus::constants::KECCAK_EMPTY;
 use alloy_evm::{
-    EvmEnv,
+    Evm, EvmEnv,
     eth::{EthEvm, EthEvmBuilder, EthEvmContext},
     precompiles::PrecompilesMap,
 };
 use alloy_primitives::U256;
 use revm::{
     bytecode::opcode::{EXTCODEHASH, SSTORE},
+    context::{TxEnv, result::ResultAndState},
     context_interface::{
         cfg::{GasId, GasParams},
         host::{Host, LoadError},
@@ -54,6 +55,19 @@ pub(super) fn machine<I: Inspector<Context>>(
         table[usize::from(SSTORE)] = Instruction::new(net_metered_store);
     }
     EthEvm::new(inner, inspect)
+}
+
+/// Runs a transaction and takes nothing in. revm's refusal comes with the numbers of the transaction,
+/// the block and the limits that it was made under.
+pub(super) fn transact<I: Inspector<Context>, E: From<EvmError> + From<InvalidTx>>(
+    evm: &mut EthEvm<BlockState, I, PrecompilesMap>,
+    tx: TxEnv,
+) -> Result<ResultAndState, E> {
+    evm.transact_raw(tx).or_else(|error| {
+        let invalid = split(error)?;
+        let context = evm.ctx();
+        Err(InvalidTx::new(&invalid, &context.tx, &context.block, &context.cfg).into())
+    })
 }
 
 /// The prices of SSTORE under EIP-1283, in the place where revm keeps those of EIP-2200: the rules

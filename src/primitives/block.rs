@@ -120,21 +120,29 @@ impl Block {
 
     /// Length of the block's RLP in bytes, as `eth_getBlock*` reports it.
     pub fn rlp_length(&self) -> usize {
-        self.consensus().length()
+        self.body.rlp_length(&self.header)
     }
 
     /// The block's RLP, as peers and `debug_getRawBlock` exchange it.
     pub fn encode(&self) -> Vec<u8> {
-        alloy_rlp::encode(self.consensus())
+        alloy_rlp::encode(self.body.under(&self.header))
+    }
+}
+
+impl Body {
+    /// Length in bytes of the RLP of a block with this header and body.
+    pub fn rlp_length(&self, header: &Header) -> usize {
+        self.under(header).length()
     }
 
-    fn consensus(&self) -> alloy_consensus::Block<&alloy_consensus::TxEnvelope> {
+    /// The block of this header and body in the form that encodes.
+    fn under(&self, header: &Header) -> alloy_consensus::Block<&alloy_consensus::TxEnvelope> {
         alloy_consensus::Block {
-            header: self.header.inner().clone(),
+            header: header.clone(),
             body: alloy_consensus::BlockBody {
-                transactions: self.body.transactions.iter().map(|tx| tx.envelope()).collect(),
-                ommers: self.body.ommers.clone(),
-                withdrawals: self.body.withdrawals.clone(),
+                transactions: self.transactions.iter().map(|tx| tx.envelope()).collect(),
+                ommers: self.ommers.clone(),
+                withdrawals: self.withdrawals.clone(),
             },
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     evm::EvmSettings,
     pool::{Added, Pool, Rules, SenderState},
     primitives::Transaction,
-    spec::Fork,
+    spec::{Fork, TRANSACTION_GAS_CAP},
     state::StateView,
 };
 use alloy_eips::eip7702::constants::EIP7702_DELEGATION_DESIGNATOR;
@@ -14,9 +14,6 @@ use alloy_primitives::{Address, B256, U256, map::B256Map};
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::oneshot;
-
-/// EIP-7825's cap on the gas of one transaction.
-const TRANSACTION_GAS_CAP: u64 = 1 << 24;
 
 /// EIP-170's limit on a contract's code, in bytes.
 const MAX_CODE_SIZE: usize = 0x6000;

@@ -10,7 +10,6 @@ use alloy_consensus::{
     proofs::{calculate_ommers_root, calculate_transaction_root, calculate_withdrawals_root},
 };
 use alloy_eips::{eip4844::DATA_GAS_PER_BLOB, eip7840::BlobParams};
-use alloy_rlp::Encodable;
 
 /// Most bytes of a block's RLP ([EIP-7934](https://eips.ethereum.org/EIPS/eip-7934)): 10 MiB less
 /// what the beacon block around it needs.
@@ -40,24 +39,11 @@ fn check_size(spec: &ChainSpec, header: &Header, body: &Body, fork: Fork) -> Res
     if fork < Fork::Osaka || spec.mode == Mode::Dev {
         return Ok(());
     }
-    let bytes = encoded_length(header, body);
+    let bytes = body.rlp_length(header);
     if bytes > MAX_BLOCK_BYTES {
         return Err(BodyError::TooLong { bytes, max: MAX_BLOCK_BYTES });
     }
     Ok(())
-}
-
-/// Length of the block's RLP in bytes.
-fn encoded_length(header: &Header, body: &Body) -> usize {
-    let block = alloy_consensus::Block {
-        header: header.clone(),
-        body: alloy_consensus::BlockBody {
-            transactions: body.transactions.iter().map(|tx| tx.envelope()).collect::<Vec<_>>(),
-            ommers: body.ommers.clone(),
-            withdrawals: body.withdrawals.clone(),
-        },
-    };
-    block.length()
 }
 
 fn check_roots(header: &Header, body: &Body) -> Result<(), BodyError> {
@@ -288,7 +274,7 @@ mod tests {
             let input = Bytes::from(vec![0; bytes]);
             let typed = TxEip1559 { gas_limit: 1 << 24, input, ..call() };
             let (header, body) = block(vec![signed(typed, U256::ONE)], 0);
-            (encoded_length(&header, &body), check_size(&spec, &header, &body, Fork::Osaka))
+            (body.rlp_length(&header), check_size(&spec, &header, &body, Fork::Osaka))
         };
         let around = check(8_000_000).0 - 8_000_000;
         let (length, result) = check(MAX_BLOCK_BYTES - around);

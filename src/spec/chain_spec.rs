@@ -66,8 +66,8 @@ pub struct ChainSpec {
     pub fee_market: FeeMarket,
     /// Whose logs are deposit requests ([EIP-6110](https://eips.ethereum.org/EIPS/eip-6110)).
     pub deposit_contract: Address,
-    forks: Schedule,
-    blobs: BlobSchedule,
+    pub(super) forks: Schedule,
+    pub(super) blobs: BlobSchedule,
     difficulty: DifficultyRules,
 }
 

@@ -87,6 +87,11 @@ impl BlobSchedule {
         Ok(Self(schedule))
     }
 
+    /// Times from which limits hold, in seconds.
+    pub(super) fn times(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|(from, _)| *from)
+    }
+
     /// The limits at `timestamp`; before Cancun, Cancun's.
     pub(super) fn at(&self, timestamp: u64) -> BlobParams {
         let active = self.0.iter().rev().find(|(from, _)| *from <= timestamp);

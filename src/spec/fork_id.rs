@@ -8,19 +8,8 @@ use std::collections::BTreeSet;
 impl ChainSpec {
     /// Times at which rules or blob limits change, oldest first.
     pub fn fork_times(&self) -> Vec<u64> {
-        let config = &self.genesis.config;
-        let times = [
-            config.shanghai_time,
-            config.cancun_time,
-            config.prague_time,
-            config.osaka_time,
-            config.bpo1_time,
-            config.bpo2_time,
-            config.bpo3_time,
-            config.bpo4_time,
-            config.bpo5_time,
-        ];
-        times.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
+        let times: BTreeSet<_> = self.forks.times().chain(self.blobs.times()).collect();
+        times.into_iter().collect()
     }
 
     /// The fork hash at `timestamp`, all forks by number passed: a checksum over the genesis hash and

@@ -187,6 +187,11 @@ impl Schedule {
         self.by_number.iter().any(|(each, from)| *each == fork && *from <= number)
     }
 
+    /// Times at which forks begin, in seconds.
+    pub(super) fn times(&self) -> impl Iterator<Item = u64> {
+        self.by_time.iter().map(|(_, from)| *from)
+    }
+
     /// When a fork by time begins.
     pub(super) fn time_of(&self, fork: Fork) -> Option<u64> {
         self.by_time.iter().find(|(each, _)| *each == fork).map(|(_, from)| *from)

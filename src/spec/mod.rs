@@ -38,4 +38,4 @@ pub use gas::{floor_gas, intrinsic_gas};
 pub use header::check_header;
 pub use invalid::{BodyError, HeaderError, OmmerError, TransactionError};
 pub use ommers::{Ancestor, OMMER_ANCESTORS, check_ommers};
-pub use transaction::{check_caps, check_transaction};
+pub use transaction::{TRANSACTION_GAS_CAP, check_caps, check_transaction};

@@ -14,7 +14,7 @@ const MAX_INIT_CODE: usize = 49_152;
 
 /// Most gas that a transaction may ask for
 /// ([EIP-7825](https://eips.ethereum.org/EIPS/eip-7825)).
-const TRANSACTION_GAS_CAP: u64 = 1 << 24;
+pub const TRANSACTION_GAS_CAP: u64 = 1 << 24;
 
 /// Checks what a transaction alone decides in a block of this fork. What it may cost is left to
 /// execution, which knows the sender's balance: gas limit times price cannot overflow 256 bits.

@@ -11,12 +11,13 @@ use mainspring::{
     primitives::Transaction,
     sealer::{BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
     spec::{ChainSpec, Fork, MINIMUM_DIFFICULTY, dev::DevGenesis},
+    state::full_root,
     storage::{Durability, Storage},
 };
 #[cfg(feature = "failpoints")]
 use parking_lot::RwLockWriteGuard;
 use parking_lot::{RwLock, RwLockReadGuard};
-use std::{sync::Arc, thread::JoinHandle};
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 /// Who receives the tips.
 pub(crate) const COINBASE: Address = address!("00000000000000000000000000000000c01bace0");
@@ -67,6 +68,17 @@ impl Default for Setup {
 }
 
 impl Setup {
+    /// The state is written only when the test asks for it.
+    pub(crate) fn quiet(self) -> Self {
+        let flush = FlushLimits {
+            blocks: usize::MAX,
+            bytes: usize::MAX,
+            gas: u64::MAX,
+            age: Duration::from_secs(1 << 30),
+        };
+        Self { flush, writer: false, ..self }
+    }
+
     pub(crate) fn genesis(&self) -> DevGenesis {
         DevGenesis {
             chain_id: CHAIN_ID,
@@ -156,6 +168,14 @@ pub(crate) struct Running {
     pub(crate) sealer: SealerHandle,
     pub(crate) opened: Opened,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// The written rows alone give the root of the head.
+pub(crate) fn check_rows(node: &TestChain) {
+    node.chain.flush_state().unwrap();
+    let reader = node.storage.state.reader().unwrap();
+    let head = node.chain.head();
+    assert_eq!(full_root(&reader, head.number).unwrap(), head.state_root);
 }
 
 impl TestChain {

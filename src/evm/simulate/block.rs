@@ -12,7 +12,7 @@ use crate::{
     consensus::rewards,
     evm::{
         BlockExecutor, BlockTemplate, CallError, CallRequest, CallResult, EvmError, EvmSettings,
-        InvalidTx, assemble, error::split, halt::HaltProbe, overrides as call_overrides,
+        InvalidTx, assemble, halt::HaltProbe, machine::transact, overrides as call_overrides,
     },
     primitives::{Block, Body, SealedHeader, StateChanges, Transaction},
     spec::{ChainSpec, Fork},
@@ -212,17 +212,9 @@ impl Simulation<'_> {
         if blobs_are_free && !self.validates {
             set_blob_base_fee(executor, 0);
         }
-        let outcome = executor.evm.transact_raw(tx_env);
+        let outcome = transact::<_, CallError>(&mut executor.evm, tx_env);
         set_blob_base_fee(executor, blob_fee);
-        let mut outcome = match outcome {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                let invalid = split(error)?;
-                let context = executor.evm.ctx();
-                let invalid = InvalidTx::new(&invalid, &context.tx, &context.block, &context.cfg);
-                return Err(invalid.into());
-            }
-        };
+        let mut outcome = outcome?;
         // Without checks the highest nonce is followed by the first, as in geth.
         if nonce_before == u64::MAX
             && !tx.is_create()

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     evm::{
-        BlockState, CallError, CallRequest, EvmError, EvmSettings, InvalidTx, Overrides, arguments,
-        call::Setting, error::split, machine::machine,
+        BlockState, CallError, CallRequest, EvmError, EvmSettings, Overrides, arguments,
+        call::Setting,
+        machine::{machine, transact},
     },
     primitives::Transaction,
     spec::ChainSpec,
@@ -92,13 +93,7 @@ impl Machine {
         recorder: &mut Recorder<'_>,
     ) -> Result<(TraceResults, u64), ParityError> {
         *self.evm.inspector_mut() = TracingInspector::new(recorder.config());
-        let outcome = self.evm.transact_raw(tx).map_err(|error| match split(error) {
-            Err(error) => CallError::Evm(error),
-            Ok(invalid) => {
-                let context = self.evm.ctx();
-                InvalidTx::new(&invalid, &context.tx, &context.block, &context.cfg).into()
-            }
-        })?;
+        let outcome = transact::<_, CallError>(&mut self.evm, tx)?;
         let (state, inspector, _) = self.evm.components_mut();
         let inspector = std::mem::take(inspector);
         let results = recorder.results(inspector, &outcome, Shared::new(state))?;

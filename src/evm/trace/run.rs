@@ -10,8 +10,9 @@ use super::{
 };
 use crate::{
     evm::{
-        BlockState, CallRequest, EvmError, EvmSettings, InvalidTx, Overrides, call::Setting,
-        error::split, machine::machine,
+        BlockState, CallError, CallRequest, EvmError, EvmSettings, Overrides,
+        call::Setting,
+        machine::{machine, transact},
     },
     spec::ChainSpec,
     state::StateView,
@@ -256,11 +257,9 @@ impl Job {
         let Setting { state, env: own, fork, precompiles, gas_cap } = setting;
         let is_watching = self.wanted.is_watching();
         let mut evm = machine(state, own, fork, Some(precompiles), tracer, is_watching);
-        let outcome = evm.transact_raw(tx.clone()).or_else(|error| {
-            let invalid = split(error).map_err(|error| self.blame(error.into()))?;
-            let context = evm.ctx();
-            let invalid = InvalidTx::new(&invalid, &context.tx, &context.block, &context.cfg);
-            Err(TraceError::Call(invalid.into()))
+        let outcome = transact(&mut evm, tx.clone()).map_err(|error| match error {
+            CallError::Evm(error) => self.blame(error.into()),
+            invalid => TraceError::Call(invalid),
         })?;
         let around = evm.block().clone();
         let (state, tracer, moved) = evm.components_mut();

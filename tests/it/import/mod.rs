@@ -6,18 +6,16 @@ mod failpoints;
 
 use crate::{
     maker::{FAST, Maker, SLOW, Wanted},
-    node::{COINBASE, Setup, TestChain},
+    node::{COINBASE, Setup, TestChain, check_rows},
     wallet::{key, sign, transfer},
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes};
 use mainspring::{
-    chain::{ChainEvent, FlushLimits, ImportError, Imported},
+    chain::{ChainEvent, ImportError, Imported},
     primitives::{Block, Edit},
     spec::Fork,
-    state::full_root,
     storage::SIDE_DEPTH,
 };
-use std::time::Duration;
 
 const BOB: Address = Address::repeat_byte(0xb0);
 
@@ -25,15 +23,9 @@ fn work() -> Setup {
     Setup { work: true, fork: Fork::London, ..Setup::default() }
 }
 
-/// A chain whose state is written only when the test asks for it.
+/// A chain of work whose state is written only when the test asks for it.
 fn quiet() -> Setup {
-    let flush = FlushLimits {
-        blocks: usize::MAX,
-        bytes: usize::MAX,
-        gas: u64::MAX,
-        age: Duration::from_secs(1 << 30),
-    };
-    Setup { flush, writer: false, ..work() }
+    work().quiet()
 }
 
 fn start(setup: Setup) -> (TestChain, Maker) {
@@ -59,13 +51,6 @@ fn paying(maker: &mut Maker, parent: B256, count: u64, seconds: u64, tag: u8) ->
         block
     };
     (0..count).map(next).collect()
-}
-
-fn check_rows(node: &TestChain) {
-    node.chain.flush_state().unwrap();
-    let reader = node.storage.state.reader().unwrap();
-    let head = node.chain.head();
-    assert_eq!(full_root(&reader, head.number).unwrap(), head.state_root);
 }
 
 #[test]

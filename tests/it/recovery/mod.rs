@@ -4,7 +4,7 @@
 mod failpoints;
 
 use crate::{
-    node::{Setup, TestChain},
+    node::{Setup, TestChain, check_rows},
     wallet::{CHAIN_ID, FEE_CAP, key, sign_tx, transfer},
 };
 use alloy_consensus::{Eip658Value, TxEip1559, TxLegacy};
@@ -13,22 +13,14 @@ use mainspring::{
     chain::{ChainError, FlushLimits},
     primitives::Edit,
     spec::Fork,
-    state::full_root,
     storage::BlocksBatch,
 };
-use std::time::Duration;
 
 const BOB: Address = Address::repeat_byte(0xb0);
 
 /// A chain whose state is written only when the test asks for it.
 fn quiet() -> Setup {
-    let flush = FlushLimits {
-        blocks: usize::MAX,
-        bytes: usize::MAX,
-        gas: u64::MAX,
-        age: Duration::from_secs(1 << 30),
-    };
-    Setup { flush, writer: false, ..Setup::default() }
+    Setup::default().quiet()
 }
 
 /// Mines blocks of one transfer of one wei each to Bob.
@@ -49,13 +41,6 @@ fn seen(node: &TestChain) -> Vec<(B256, usize, U256)> {
         (header.seal(), receipts, bob.map_or(U256::ZERO, |bob| bob.balance))
     };
     (0..=node.chain.head().number).map(at).collect()
-}
-
-fn check_rows(node: &TestChain) {
-    node.chain.flush_state().unwrap();
-    let reader = node.storage.state.reader().unwrap();
-    let head = node.chain.head();
-    assert_eq!(full_root(&reader, head.number).unwrap(), head.state_root);
 }
 
 #[test]
