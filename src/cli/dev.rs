@@ -21,7 +21,7 @@ const SETTINGS_FILE: &str = "mainspring.toml";
 pub(super) async fn run(args: DevArgs, as_anvil: bool) -> Result<(), CliError> {
     let config = Config::from_settings(settings(args, as_anvil)?)?;
     let verbosity = logging::init(&config.output);
-    let stop = signals::stop_requested();
+    let stop = signals::stop_requested().map_err(CliError::Signals)?;
     let node = node::start(config.clone(), verbosity).await?;
     announce(&config, &node, as_anvil)?;
     tokio::select! {

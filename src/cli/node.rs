@@ -55,7 +55,7 @@ pub(super) struct NodeArgs {
 pub(super) async fn run(args: NodeArgs) -> Result<(), CliError> {
     let config = config(args)?;
     let verbosity = logging::init(&config.output);
-    let stop = signals::stop_requested();
+    let stop = signals::stop_requested().map_err(CliError::Signals)?;
     let node = node::start(config.clone(), verbosity).await?;
     if !config.output.quiet {
         announce(&config, &node).map_err(CliError::Output)?;

@@ -1,18 +1,24 @@
 //! When does the user or the system want the process to end?
 
-use std::io;
+use std::{future::Future, io};
 
-/// Waits for ctrl-c or, on Unix, SIGTERM.
-pub(super) async fn stop_requested() -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+/// Listens for ctrl-c and, on Unix, SIGTERM from now on, and not only from when the answer is awaited:
+/// a signal that comes while the node starts ends it cleanly too.
+#[cfg(unix)]
+pub(super) fn stop_requested() -> io::Result<impl Future<Output = io::Result<()>>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _interrupted = interrupt.recv() => Ok(()),
             _terminated = terminate.recv() => Ok(()),
         }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    })
+}
+
+/// Waits for ctrl-c.
+#[cfg(not(unix))]
+pub(super) fn stop_requested() -> io::Result<impl Future<Output = io::Result<()>>> {
+    Ok(tokio::signal::ctrl_c())
 }
