@@ -13,6 +13,7 @@
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
+//! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events` | what time is it, and what is new? |
@@ -31,6 +32,8 @@ mod foundation;
 mod import;
 mod import_error;
 mod inspect;
+mod log_index;
+mod log_search;
 mod open;
 mod query;
 mod side;
@@ -44,6 +47,7 @@ pub use events::ChainEvent;
 pub use flush::FlushLimits;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
+pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 

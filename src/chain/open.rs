@@ -107,6 +107,7 @@ impl Chain {
         if flushed < state_head {
             self.unwind_state(flushed)?;
         }
+        self.storage.state.check_log_index()?;
         self.visible.store(Arc::new(self.head_in_state(flushed)?));
         let missing = head.number - flushed;
         let limits = self.stored_limits()?;
@@ -245,6 +246,7 @@ impl Genesis {
             root: self.block.header.state_root,
             changes: &self.changes,
             transactions: Vec::new(),
+            receipts: &[],
         };
         Ok(storage.state.flush(&StateBatch {
             blocks: vec![block],

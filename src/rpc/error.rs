@@ -111,6 +111,29 @@ pub enum RpcError {
         /// Blocks allowed.
         limit: u64,
     },
+    /// A log search that has too many blocks to look into.
+    #[error(
+        "query looks into more than {limit} blocks; narrow the filter or ask for blocks {from} to {to}"
+    )]
+    LogWork {
+        /// Blocks allowed.
+        limit: u64,
+        /// First block of the search.
+        from: u64,
+        /// Last block that was reached.
+        to: u64,
+    },
+    /// A search for events of a block that does not exist yet.
+    #[error("pending logs are not supported")]
+    PendingLogs,
+    /// More addresses, or more topics at one place, than a search may name.
+    #[error("exceed max addresses or topics per search position: {given} given, {limit} allowed")]
+    TooManyTerms {
+        /// Addresses or topics given.
+        given: usize,
+        /// Addresses or topics allowed.
+        limit: usize,
+    },
     /// A log search that finds too much.
     #[error(
         "query returns more than {limit} logs; narrow the filter or ask for blocks {from} to {to}"
@@ -309,6 +332,7 @@ impl RpcError {
             Self::NotMinedInTime { .. } => NOT_MINED_IN_TIME,
             Self::InvalidBlockRange
             | Self::LogRange { .. }
+            | Self::LogWork { .. }
             | Self::TooManyLogs { .. }
             | Self::TooManyLogsInBlock { .. }
             | Self::TooManySlots(_)

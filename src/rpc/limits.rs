@@ -18,8 +18,10 @@ pub struct RpcLimits {
     pub buffered_messages: u32,
     /// Calls, estimates, proofs, searches and traces that run at the same time; more wait in line.
     pub heavy_calls: usize,
-    /// Most blocks one `eth_getLogs` may search, or one `debug_getModifiedAccountsBy*` may compare.
+    /// Most blocks one `eth_getLogs` may look into (those that the index rules out do not count), or one `debug_getModifiedAccountsBy*` may compare.
     pub log_range: u64,
+    /// Most addresses, and most topics at one place, that one search or filter may name.
+    pub log_terms: usize,
     /// Most logs one `eth_getLogs` may answer.
     pub logs: usize,
     /// Most blocks `eth_feeHistory` looks at; asking for more gets this many, as in geth.
@@ -49,6 +51,7 @@ impl Default for RpcLimits {
             buffered_messages: 1_024,
             heavy_calls: 16,
             log_range: 100_000,
+            log_terms: 1_000,
             logs: 20_000,
             fee_history_blocks: 1_024,
             proof_slots: 1_024,
