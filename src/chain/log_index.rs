@@ -19,7 +19,7 @@ const PROGRESS: Duration = Duration::from_secs(2);
 impl Chain {
     /// Adds blocks to the index until it has all that the state has. A failure is logged: searches
     /// work without, and the next start tries again.
-    pub(super) fn complete_log_index(&self) {
+    pub(crate) fn complete_log_index(&self) {
         let (mut said, mut added) = (Instant::now(), 0);
         while !self.flush.is_stopping() {
             match self.extend_log_index() {
@@ -45,9 +45,15 @@ impl Chain {
         }
     }
 
+    /// Leaves the data as a version wrote it that knew no index.
+    #[cfg(test)]
+    pub(crate) fn forget_log_index(&self) -> Result<(), ChainError> {
+        Ok(self.storage.state.forget_log_index()?)
+    }
+
     /// Adds the next blocks; answers the block reached and the newest in the state, or nothing if
     /// there are none to add.
-    pub(super) fn extend_log_index(&self) -> Result<Option<(u64, u64)>, ChainError> {
+    fn extend_log_index(&self) -> Result<Option<(u64, u64)>, ChainError> {
         // No block that is read here goes away.
         let _state_writer = self.state_writer.lock();
         let state = self.storage.state.reader()?;

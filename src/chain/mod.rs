@@ -16,7 +16,7 @@
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `bad_blocks` | which blocks were refused? |
-//! | `clock`, `events` | what time is it, and what is new? |
+//! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 
 mod adopt;
 mod append;
@@ -27,6 +27,7 @@ mod edits;
 mod error;
 mod events;
 mod flush;
+mod follow;
 mod fork_choice;
 mod foundation;
 mod import;
@@ -45,6 +46,7 @@ pub use clock::{Clock, ClockState, genesis_time};
 pub use error::ChainError;
 pub use events::ChainEvent;
 pub use flush::FlushLimits;
+pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
@@ -56,7 +58,7 @@ use arc_swap::ArcSwap;
 use branch::Branch;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use visible::Visible;
 
 /// What shapes a chain besides its genesis.
@@ -105,6 +107,8 @@ pub struct Chain {
     side: Mutex<side::SideBranches>,
     flush: flush::FlushSignal,
     events: broadcast::Sender<ChainEvent>,
+    /// That something happened.
+    changed: watch::Sender<()>,
     /// Refused by imports.
     bad_blocks: bad_blocks::BadBlocks,
 }

@@ -82,6 +82,7 @@ impl Chain {
             edits: Arc::default(),
             edit_changes: Arc::default(),
             next_storage_id: 1,
+            unwinds: Arc::default(),
         };
         Ok(Self {
             seals: SealPolicy::of(&spec, settings.verify_seals),
@@ -94,6 +95,7 @@ impl Chain {
             state_writer: Default::default(),
             side: Default::default(),
             flush: FlushSignal::default(),
+            changed: Default::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
             bad_blocks: Default::default(),
         })

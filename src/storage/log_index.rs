@@ -89,10 +89,13 @@ impl StateDb {
         if row.is_some_and(|row| row.get(..32) == Some(indexed.hash.as_slice())) {
             return Ok(());
         }
-        tx.clear(LOG_INDEX)?;
-        tx.clear(LOG_KEYS)?;
-        tx.delete(META, META_LOGS)?;
-        tx.commit()
+        forget(tx)
+    }
+
+    /// Leaves the data as a version wrote it that knew no index.
+    #[cfg(test)]
+    pub(crate) fn forget_log_index(&self) -> Result<(), StorageError> {
+        forget(self.environment.write()?)
     }
 }
 
@@ -106,6 +109,13 @@ impl StateReader {
     pub fn next_with_log(&self, key: LogKey, from: u64) -> Result<Option<u64>, StorageError> {
         next_row(self.tx(), key, from)
     }
+}
+
+fn forget(tx: WriteTx) -> Result<(), StorageError> {
+    tx.clear(LOG_INDEX)?;
+    tx.clear(LOG_KEYS)?;
+    tx.delete(META, META_LOGS)?;
+    tx.commit()
 }
 
 fn next_row(tx: &ReadTx, key: LogKey, from: u64) -> Result<Option<u64>, StorageError> {
@@ -265,10 +275,7 @@ mod tests {
     fn what_an_older_version_wrote_is_added_from_where_the_index_ends() {
         let (_dir, storage) = storage();
         flush(&storage, 0..=2);
-        let tx = storage.state.environment.write().unwrap();
-        tx.delete(META, META_LOGS).unwrap();
-        tx.clear(LOG_INDEX).unwrap();
-        tx.commit().unwrap();
+        storage.state.forget_log_index().unwrap();
         flush(&storage, 3..=4);
         assert_eq!(all(&storage, LogKey::topic(0, TOPIC)), [0; 0], "there is a gap below");
         let all_receipts: Vec<_> = (0..=4).map(receipts).collect();

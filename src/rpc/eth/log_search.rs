@@ -1,5 +1,6 @@
 //! Which events does a filter ask for, and how much may finding them cost?
 
+use super::error::WatchError;
 use crate::{
     primitives::Block,
     rpc::{Answer, RpcContext, RpcError, convert, resolve},
@@ -34,11 +35,11 @@ pub(super) fn check(node: &RpcContext, filter: &Filter) -> Answer<()> {
     let mut given =
         std::iter::once(filter.address.len()).chain(filter.topics.iter().map(|t| t.len()));
     if let Some(given) = given.find(|given| *given > limit) {
-        return Err(RpcError::TooManyTerms { given, limit });
+        return Err(WatchError::TooManyTerms { given, limit }.into());
     }
     let (from, to) = filter.block_option.as_range();
     if [from, to].into_iter().flatten().any(BlockNumberOrTag::is_pending) {
-        return Err(RpcError::PendingLogs);
+        return Err(WatchError::PendingLogs.into());
     }
     Ok(())
 }
@@ -67,7 +68,7 @@ fn in_block(node: &RpcContext, filter: &Filter, hash: B256) -> Answer<Vec<Log>> 
     let found = of_block(node, filter, &block)?;
     let limit = node.limits.logs;
     if found.len() > limit {
-        return Err(RpcError::TooManyLogsInBlock { limit, block: block.number() });
+        return Err(WatchError::TooManyLogsInBlock { limit, block: block.number() }.into());
     }
     Ok(found)
 }
@@ -84,22 +85,22 @@ fn in_range(node: &RpcContext, filter: &Filter, range: Range) -> Answer<Vec<Log>
         let number = block.header.number;
         found.extend(convert::found(block));
         if found.len() > node.limits.logs {
-            return Err(too_many(node.limits.logs, range.from, number));
+            return Err(too_many(node.limits.logs, range.from, number).into());
         }
     }
     if search.is_done() {
         return Ok(found);
     }
     let to = search.position().saturating_sub(1).max(range.from);
-    Err(RpcError::LogWork { limit, from: range.from, to })
+    Err(WatchError::LogWork { limit, from: range.from, to }.into())
 }
 
 /// The limit was passed in block `number`: everything before it fits.
-fn too_many(limit: usize, from: u64, number: u64) -> RpcError {
+fn too_many(limit: usize, from: u64, number: u64) -> WatchError {
     if number == from {
-        return RpcError::TooManyLogsInBlock { limit, block: number };
+        return WatchError::TooManyLogsInBlock { limit, block: number };
     }
-    RpcError::TooManyLogs { limit, from, to: number - 1 }
+    WatchError::TooManyLogs { limit, from, to: number - 1 }
 }
 
 fn of_block(node: &RpcContext, filter: &Filter, block: &Block) -> Answer<Vec<Log>> {
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn too_many_logs_name_the_blocks_that_fit() {
-        assert!(matches!(too_many(5, 3, 8), RpcError::TooManyLogs { from: 3, to: 7, .. }));
-        assert!(matches!(too_many(5, 3, 3), RpcError::TooManyLogsInBlock { block: 3, .. }));
+        assert!(matches!(too_many(5, 3, 8), WatchError::TooManyLogs { from: 3, to: 7, .. }));
+        assert!(matches!(too_many(5, 3, 3), WatchError::TooManyLogsInBlock { block: 3, .. }));
     }
 }
