@@ -4,12 +4,14 @@ mod batches;
 mod blocks;
 mod calls;
 mod debug;
+mod filters;
 mod methods;
 mod sends;
 mod server;
 mod shapes;
 mod simulations;
 mod state;
+mod subscriptions;
 mod trace;
 mod traces;
 
