@@ -35,6 +35,8 @@ pub struct RpcLimits {
     pub fee_history: u64,
     /// Blocks that one request may make.
     pub mined_blocks: u64,
+    /// Snapshots that may be kept.
+    pub snapshots: usize,
     /// Open connections.
     pub max_connections: u32,
     /// Subscriptions of one connection.
@@ -59,6 +61,7 @@ impl Default for RpcLimits {
             proof_slots: 1_024,
             fee_history: 1_024,
             mined_blocks: 100_000,
+            snapshots: 100_000,
             max_connections: 500,
             max_subscriptions: 128,
         }
