@@ -25,7 +25,7 @@ use crate::{
         Dev,
         accounts::{AccountsError, DevAccounts},
     },
-    evm::EvmSettings,
+    evm::{EvmSettings, trace::ScriptHost},
     pool::{self, Limits, Order, Pool, PoolError},
     primitives::SealedHeader,
     rpc::{
@@ -226,6 +226,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         },
         ready: readiness(&chain, &handle),
         verbosity,
+        scripts: script_host(&config),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -449,8 +450,14 @@ fn rpc_limits(config: &Config) -> RpcLimits {
         proof_slots: config.rpc.proof_slots,
         fee_history_blocks: config.rpc.fee_history,
         mined_blocks: config.rpc.mined_blocks,
+        scripts: config.rpc.scripts,
         ..RpcLimits::default()
     }
+}
+
+fn script_host(config: &Config) -> ScriptHost {
+    let (memory, time) = (config.rpc.script_memory, config.rpc.script_time);
+    ScriptHost { memory, time, ..ScriptHost::default() }
 }
 
 fn fee_policy(config: &Config) -> FeePolicy {

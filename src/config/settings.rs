@@ -204,6 +204,16 @@ pub struct Settings {
     /// Blocks that one evm_mine or anvil_mine may make [default: 100000]
     #[arg(long, env = "MAINSPRING_RPC_MINED_BLOCKS", value_name = "BLOCKS", help_heading = LIMITS)]
     pub rpc_mined_blocks: Option<u64>,
+    /// Tracers in JavaScript that run at once, each in a process of its own [default: 4]
+    #[arg(long, env = "MAINSPRING_SCRIPTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub scripts: Option<usize>,
+    /// Bytes of memory that one of them may use [default: 268435456]
+    #[arg(long, env = "MAINSPRING_SCRIPT_MEMORY_LIMIT", value_name = "BYTES")]
+    #[arg(help_heading = LIMITS)]
+    pub script_memory_limit: Option<u64>,
+    /// Seconds that one request may run them, and may wait in line [default: 60]
+    #[arg(long, env = "MAINSPRING_SCRIPT_SECONDS", value_name = "SECONDS", help_heading = LIMITS)]
+    pub script_seconds: Option<f64>,
     /// Open connections [default: 500]
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]

@@ -10,8 +10,14 @@ use revm::context::{DBErrorMarker, result::EVMError, result::InvalidTransaction}
 
 /// A failed read of the state, in the form in which revm hands it through.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct ReadError(#[from] pub(super) StateError);
+pub enum ReadError {
+    /// Of rows in this process.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The process that serves the state is gone.
+    #[error("the process that serves the state hung up: {0}")]
+    HungUp(#[from] std::io::Error),
+}
 
 impl DBErrorMarker for ReadError {}
 
@@ -21,6 +27,12 @@ pub enum EvmError {
     /// The state could not be read.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The process that serves the state is gone.
+    #[error("the process that serves the state hung up: {0}")]
+    HungUp(std::io::Error),
+    /// The state is served by another process, which alone can make state roots.
+    #[error("the state is served by another process; there are no rows here")]
+    NoRows,
     /// The trie could not follow the transactions of a block.
     #[error(transparent)]
     Trie(#[from] TrieError),
@@ -111,7 +123,10 @@ pub enum EvmError {
 
 impl From<ReadError> for EvmError {
     fn from(error: ReadError) -> Self {
-        Self::State(error.0)
+        match error {
+            ReadError::State(error) => Self::State(error),
+            ReadError::HungUp(error) => Self::HungUp(error),
+        }
     }
 }
 

@@ -47,13 +47,14 @@ pub use verbosity::Verbosity;
 use crate::{
     chain::Chain,
     dev::{Dev, accounts::DevAccounts},
+    evm::trace::ScriptHost,
     pool::Pool,
     sealer::SealerHandle,
 };
 use eth::nonces::Nonces;
 use jsonrpsee::Methods;
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a method answers.
 pub type Answer<T> = Result<T, RpcError>;
@@ -80,15 +81,18 @@ pub struct RpcContext {
     pub ready: Readiness,
     /// The level of the log.
     pub verbosity: Verbosity,
+    /// Where tracers in JavaScript run.
+    pub scripts: ScriptHost,
 }
 
-/// The implementation of every trait: the context, and the line in which heavy calls wait.
+/// The implementation of every trait: the context, and the lines in which heavy calls wait.
 #[derive(Clone)]
 pub struct Api(Arc<Shared>);
 
 struct Shared {
     context: RpcContext,
     heavy: Arc<Semaphore>,
+    scripts: Arc<Semaphore>,
     nonces: Nonces,
 }
 
@@ -104,7 +108,8 @@ impl Api {
     /// Wraps the context.
     pub fn new(context: RpcContext) -> Self {
         let heavy = Arc::new(Semaphore::new(context.limits.heavy_calls.max(1)));
-        Self(Arc::new(Shared { context, heavy, nonces: Nonces::default() }))
+        let scripts = Arc::new(Semaphore::new(context.limits.scripts.max(1)));
+        Self(Arc::new(Shared { context, heavy, scripts, nonces: Nonces::default() }))
     }
 
     /// Runs work that takes long (calls, estimates, proofs, log searches, edits that wait for the
@@ -125,6 +130,14 @@ impl Api {
             answer
         });
         done.await.map_err(|_panicked| RpcError::WorkerLost)?
+    }
+
+    /// A turn to run a script. Who waits for one keeps no other work from its turn.
+    async fn script_turn(&self) -> Answer<OwnedSemaphorePermit> {
+        let turn = self.0.scripts.clone().acquire_owned();
+        let waited = tokio::time::timeout(self.scripts.time, turn).await;
+        let busy = |_| RpcError::ScriptsBusy { running: self.limits.scripts };
+        waited.map_err(busy)?.map_err(|_closed| RpcError::WorkerLost)
     }
 
     /// Nonces of transactions that the node makes and that are on their way into the pool.

@@ -20,7 +20,7 @@ use crate::{
         Dev,
         accounts::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, DevAccounts},
     },
-    evm::EvmSettings,
+    evm::{EvmSettings, trace::ScriptHost},
     pool::{Limits, Order, Pool},
     sealer::{Mode, Sealer, SealerHandle, SealerSettings},
     spec::{ChainSpec, Fork, dev::DevGenesis},
@@ -86,6 +86,7 @@ impl TestNode {
             namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
+            scripts: ScriptHost::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }

@@ -2,7 +2,7 @@
 
 use super::TraceError;
 use alloy_rpc_types::{BlockOverrides, state::StateOverride};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_TRACERS: usize = 32;
 
 /// Options of a trace. Fields that are not here are ignored, as in geth.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TraceOptions {
     /// Struct logs: which parts of the machine are written down.
@@ -25,7 +25,7 @@ pub struct TraceOptions {
 }
 
 /// What struct logs show.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct LogOptions {
     pub(super) enable_memory: Option<bool>,
@@ -37,7 +37,7 @@ pub(super) struct LogOptions {
 }
 
 /// Options of a traced call.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct CallTraceOptions {
     /// As for every trace.
@@ -106,6 +106,11 @@ impl TraceOptions {
                 }
             }
         }
+    }
+
+    /// Do they name a tracer that runs code of the caller?
+    pub fn has_script(&self) -> Result<bool, TraceError> {
+        Ok(self.wanted()?.has_script())
     }
 
     /// How long one transaction may take.
