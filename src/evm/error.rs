@@ -2,6 +2,7 @@
 
 use super::ApplyError;
 use crate::{
+    primitives::or_none,
     spec::Fork,
     state::{StateError, TrieError},
 };
@@ -102,7 +103,7 @@ pub enum EvmError {
         executed: u64,
     },
     /// A hash in the header and the execution differ.
-    #[error("{field}: header says {header:?}, execution gives {executed:?}")]
+    #[error("{field}: header says {}, execution gives {}", or_none(.header), or_none(.executed))]
     Hash {
         /// Name of the field as JSON-RPC spells it.
         field: &'static str,

@@ -1,6 +1,7 @@
 //! What happens to every request: a log line, a name for what is unknown, batches.
 
 use super::error::{no_notifications, unknown_method};
+use crate::primitives::echo;
 use jsonrpsee::{
     BatchResponseBuilder, MethodResponse, Methods,
     core::middleware::{
@@ -169,7 +170,7 @@ fn in_words(id: Id<'_>, answer: MethodResponse) -> MethodResponse {
     let failed = serde_json::from_str::<Failed>(answer.as_ref());
     let reason = failed.ok().and_then(|failed| {
         let reason = serde_json::from_str::<String>(failed.error.data()?.get()).ok()?;
-        Some(format!("invalid argument: {reason}"))
+        Some(format!("invalid argument: {}", echo(&reason)))
     });
     match reason {
         Some(text) => {

@@ -1,15 +1,18 @@
 //! Why was something not traced?
 
-use crate::evm::{CallError, EvmError};
+use crate::{
+    evm::{CallError, EvmError},
+    primitives::echo,
+};
 
 /// Why there is no trace. The texts are geth's where geth has one.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// No tracer has this name.
-    #[error("tracer not found: {0}")]
+    #[error("tracer not found: {}", echo(.0))]
     UnknownTracer(String),
     /// The tracer cannot read its `tracerConfig`.
-    #[error("invalid tracerConfig for {tracer}: {source}")]
+    #[error("invalid tracerConfig for {}: {}", echo(.tracer), echo(&.source.to_string()))]
     Config {
         /// Name of the tracer.
         tracer: String,
@@ -25,7 +28,7 @@ pub enum TraceError {
         limit: usize,
     },
     /// The `timeout` is no duration in Go's syntax.
-    #[error("time: invalid duration \"{0}\"")]
+    #[error("time: invalid duration \"{}\"", echo(.0))]
     Duration(String),
     /// The traced transaction took longer than its time.
     #[error("execution timeout")]
@@ -39,11 +42,14 @@ pub enum TraceError {
     /// The caller hung up, or the node stops: nobody reads this.
     #[error("the trace was given up: nobody waits for it any more")]
     Unwanted,
+    /// Calls of one request share the gas of one call.
+    #[error("out of gas: the calls before this one used up the gas of the request")]
+    GasUsedUp,
     /// There was no call.
     #[error("nothing was traced")]
     NoTrace,
     /// The JavaScript tracer is wrong, threw, or exceeded a limit of its runtime.
-    #[error("{0}")]
+    #[error("{}", echo(.0))]
     Script(String),
     /// The JavaScript tracer wanted more memory than one may have.
     #[error(

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     evm::{
-        BlockState, CallError, CallRequest, EvmError, EvmSettings, Overrides, StateSource,
+        BlockState, CallError, CallRequest, EvmError, EvmSettings, InvalidTx, Overrides,
+        StateSource,
         call::Setting,
         machine::{machine, transact},
     },
@@ -301,15 +302,21 @@ impl Job {
             return Err(excess);
         }
         let env = setting.env.clone();
+        let is_short = call.gas.is_none_or(|wanted| wanted > setting.gas_cap);
         let tx = setting.transaction(call)?;
         let tracer = Tracer::new(&self.wanted, &self.limit, 0)?;
         let Setting { state, env: own, fork, precompiles, gas_cap } = setting;
         let is_watching = self.wanted.is_watching();
         let mut evm = machine(state, own, fork, Some(precompiles), tracer, is_watching);
-        let outcome = transact(&mut evm, tx.clone()).map_err(|error| match error {
-            CallError::Evm(error) => self.blame(error.into()),
-            invalid => TraceError::Call(invalid),
-        })?;
+        let outcome =
+            transact(&mut evm, tx.clone()).map_err(|error| match error {
+                CallError::Evm(error) => self.blame(error.into()),
+                // Not the call's fault: those before it left it too little.
+                CallError::Invalid(
+                    InvalidTx::IntrinsicGas { .. } | InvalidTx::FloorDataGas { .. },
+                ) if is_short => TraceError::GasUsedUp,
+                invalid => TraceError::Call(invalid),
+            })?;
         let around = evm.block().clone();
         let (state, tracer, moved) = evm.components_mut();
         let precompiles =

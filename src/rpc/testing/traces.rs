@@ -124,6 +124,42 @@ async fn calls_that_follow_each_other_see_what_was_changed() {
 }
 
 #[tokio::test]
+async fn calls_of_one_request_have_the_gas_and_the_time_of_one() {
+    let node = TestNode::start();
+    // JUMPDEST, PUSH0, JUMP
+    let spinner = node.deploy("5b5f56").await;
+    let spin = json!({ "to": spinner });
+    let twice = json!([[{ "transactions": [spin, spin] }], null, { "tracer": "callTracer" }]);
+    let refused = node.refusal("debug_traceCallMany", twice).await;
+    let wanted = "out of gas: the calls before this one used up the gas of the request";
+    assert_eq!(refused, (-32000, wanted.to_owned()));
+    // Each takes far less than the time, all together far more.
+    let short = json!({ "to": spinner, "gas": "0xbb80" });
+    let many = vec![short; 1_000];
+    let options = json!({ "tracer": "callTracer", "timeout": "50ms" });
+    let few = json!([[{ "transactions": many[..1] }], null, options]);
+    assert_eq!(node.ask("debug_traceCallMany", few).await[0][0]["error"], "out of gas");
+    let all = json!([[{ "transactions": many }], null, options]);
+    let refused = node.refusal("debug_traceCallMany", all).await;
+    assert_eq!(refused, (-32000, "execution timeout".to_owned()));
+}
+
+#[tokio::test]
+async fn what_a_caller_sent_is_repeated_in_part_only() {
+    let (node, _, hash) = worked().await;
+    let long = "a".repeat(100_000);
+    for options in [
+        json!({ "tracer": long }),
+        json!({ "timeout": long }),
+        json!({ "tracer": "callTracer", "tracerConfig": { "withLog": long } }),
+    ] {
+        let (code, text) = node.refusal("debug_traceTransaction", json!([hash, options])).await;
+        assert_eq!(code, -32602);
+        assert!(text.len() < 600 && text.contains("characters)"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_block_is_traced_however_it_is_named() {
     let (node, _, hash) = worked().await;
     let block = node.ask("eth_getBlockByNumber", json!(["0x2", false])).await;

@@ -28,6 +28,8 @@ use std::{
 
 /// Stack of the thread that runs the script, in bytes; only what is used takes memory.
 const STACK: usize = 64 << 20;
+/// How much later than others the process gets its turn on a busy machine.
+const NICE: i32 = 10;
 /// Longest message of the node, in bytes: more than a request can be, and the largest code.
 const LONGEST: usize = u32::MAX as usize;
 
@@ -51,6 +53,8 @@ pub fn serve() -> Result<(), GuestError> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // The node's own work comes first.
+    let _ = rustix::process::nice(NICE);
     let pipe = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let work = move || -> Result<(), GuestError> {
         let mut pipe = Pipe { reader: BufReader::new(pipe.try_clone()?), writer: pipe };
