@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which namespaces are served? |
 //! | `health` | is the node alive, can it take work? |
 //! | `resolve` | which block does a number, tag or hash mean? |
@@ -23,6 +24,7 @@ pub mod error;
 pub mod eth;
 pub mod evm;
 mod health;
+mod ids;
 pub mod limits;
 mod middleware;
 mod namespaces;
