@@ -69,6 +69,8 @@ pub struct ChainSettings {
     /// Verify the seals of imported blocks also where the chain's mode does not ask for it: on a
     /// chain that has merged since.
     pub verify_seals: bool,
+    /// Take blocks of a proof-of-work chain whose time has not come yet.
+    pub takes_future_blocks: bool,
 }
 
 /// As a node has them that nobody configured.
@@ -80,6 +82,7 @@ impl Default for ChainSettings {
             trie_nodes: 400_000,
             slots_in_an_epoch: 0,
             verify_seals: false,
+            takes_future_blocks: false,
         }
     }
 }

@@ -4,9 +4,13 @@ use super::ConfigError;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::{
+    io::Read,
     net::IpAddr,
     path::{Path, PathBuf},
 };
+
+/// Longest settings file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Which of two executable transactions of different senders goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -261,8 +265,13 @@ const OUTPUT: &str = "Output";
 impl Settings {
     /// Reads a settings file. The keys are the flags' names; an unknown one is an error.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
+        let mut text = String::new();
+        let file = std::fs::File::open(path);
+        file.and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(ConfigError::TooLong { path: path.to_owned(), limit: MAX_BYTES });
+        }
         toml::from_str(&text)
             .map_err(|reason| ConfigError::File { path: path.to_owned(), reason: Box::new(reason) })
     }

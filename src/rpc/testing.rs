@@ -176,6 +176,7 @@ fn chain_settings() -> ChainSettings {
         trie_nodes: 10_000,
         slots_in_an_epoch: 0,
         verify_seals: false,
+        takes_future_blocks: false,
     }
 }
 

@@ -117,6 +117,7 @@ impl Setup {
             trie_nodes: self.trie_nodes,
             slots_in_an_epoch: 0,
             verify_seals: false,
+            takes_future_blocks: false,
         }
     }
 
