@@ -23,6 +23,7 @@ mod main_order;
 mod readme;
 mod reverts;
 mod rpc_compat;
+mod scripts;
 mod soak;
 mod tools;
 mod vectors;
