@@ -17,6 +17,7 @@ mod dev_methods;
 mod foundry;
 mod foundry_reads;
 mod full_disk;
+mod hardhat;
 mod harness;
 mod import;
 mod main_order;

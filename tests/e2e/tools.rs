@@ -44,6 +44,34 @@ fn programs() -> &'static Path {
     })
 }
 
+/// What Hardhat of `tests/e2e/<name>` says in the copied project at `dir`; it must succeed.
+#[track_caller]
+pub(crate) fn hardhat_project(name: &str, dir: &Path, url: &str, arguments: &[&str]) -> String {
+    let installed = programs().join("..").join(name).join("node_modules");
+    std::os::unix::fs::symlink(installed.canonicalize().unwrap(), dir.join("node_modules"))
+        .unwrap();
+    let mut command = Command::new(dir.join("node_modules/.bin/hardhat"));
+    for proxy in PROXIES {
+        command.env_remove(proxy);
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    command
+        .args(arguments)
+        .current_dir(dir)
+        .env("PATH", format!("{}:{path}", programs().display()))
+        .env("NODE_URL", url)
+        .env("SOLJSON", root().join("node_modules/solc/soljson.js"))
+        // Hardhat keeps settings in the home directory and asks about telemetry where it finds none.
+        .env("HOME", dir)
+        .env("CI", "1")
+        .env("NO_COLOR", "1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let problem = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} {arguments:?}: {}\n{said}\n{problem}", output.status);
+    said
+}
+
 impl Foundry {
     pub(crate) fn at(url: &str) -> Self {
         Self { url: url.to_owned(), records: tempfile::tempdir().unwrap() }
