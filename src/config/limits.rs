@@ -25,6 +25,10 @@ pub struct RpcLimits {
     pub fee_history: u64,
     /// Blocks that one request may make.
     pub mined_blocks: u64,
+    /// Bytes of a typed document to sign.
+    pub typed_data_bytes: usize,
+    /// Accounts that may be added to the development accounts.
+    pub stored_accounts: usize,
     /// Open connections.
     pub max_connections: u32,
     /// Subscriptions of one connection.
@@ -44,6 +48,8 @@ impl Default for RpcLimits {
             proof_slots: 1_024,
             fee_history: 1_024,
             mined_blocks: 100_000,
+            typed_data_bytes: 128 << 10,
+            stored_accounts: 1_000,
             max_connections: 500,
             max_subscriptions: 128,
         }

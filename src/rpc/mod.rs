@@ -13,7 +13,7 @@
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
 //! | `verbosity` | how much does the log say? |
-//! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil`, `debug`, `trace` | one documented trait a namespace or a part of it |
+//! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
 pub mod build;
@@ -28,6 +28,7 @@ mod middleware;
 mod namespaces;
 pub mod net;
 pub mod params;
+pub mod personal;
 mod resolve;
 mod server;
 #[cfg(test)]
@@ -46,7 +47,7 @@ pub use verbosity::Verbosity;
 
 use crate::{
     chain::Chain,
-    dev::{Dev, accounts::DevAccounts},
+    dev::{Dev, keyring::Keyring},
     pool::Pool,
     sealer::SealerHandle,
 };
@@ -67,7 +68,7 @@ pub struct RpcContext {
     /// Where transactions are handed in and blocks are asked for.
     pub sealer: SealerHandle,
     /// Accounts whose keys the node holds.
-    pub accounts: Arc<DevAccounts>,
+    pub accounts: Arc<Keyring>,
     /// Impersonations and snapshots.
     pub dev: Arc<Dev>,
     /// Bounds.
@@ -150,6 +151,7 @@ impl Api {
             evm::methods(self),
             anvil::methods(self),
             build::methods(self),
+            personal::methods(self),
             debug::methods(self),
             trace::methods(self),
         ] {

@@ -5,9 +5,11 @@ mod blocks;
 mod calls;
 mod debug;
 mod methods;
+mod personal;
 mod sends;
 mod server;
 mod shapes;
+mod signatures;
 mod simulations;
 mod state;
 mod trace;
@@ -19,6 +21,7 @@ use crate::{
     dev::{
         Dev,
         accounts::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, DevAccounts},
+        keyring::Keyring,
     },
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
@@ -66,7 +69,7 @@ impl TestNode {
     }
 
     fn build(mode: Mode, limits: RpcLimits, spec: ChainSpec) -> Self {
-        let accounts = Arc::new(accounts());
+        let accounts = Arc::new(Keyring::in_memory(&accounts(), 10));
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage::open(dir.path(), Durability::Ephemeral).unwrap();
         let (chain, _opened) = Chain::open(storage, Arc::new(spec), chain_settings()).unwrap();
