@@ -108,8 +108,7 @@ impl<'de> Deserialize<'de> for Mine {
 }
 
 /// A passphrase. It shows nowhere.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone)]
 pub struct Passphrase(String);
 
 impl Passphrase {
@@ -122,6 +121,14 @@ impl Passphrase {
 impl fmt::Debug for Passphrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Passphrase")
+    }
+}
+
+impl<'de> Deserialize<'de> for Passphrase {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Serde would quote what it got.
+        let wrong = |_secret| D::Error::custom("a passphrase is a string");
+        String::deserialize(deserializer).map(Self).map_err(wrong)
     }
 }
 
