@@ -163,8 +163,7 @@ impl Chain {
         })?;
         self.clock.block_appended(block.header.timestamp);
         self.visible.store(Arc::new(next));
-        // Under the lock, so that news comes in the order of what happened; no subscriber is no error.
-        let _ = self.events.send(ChainEvent::NewHead(recent.stored.clone()));
+        self.publish(ChainEvent::NewHead(recent.stored.clone()));
         drop(writer);
         self.flush.block_appended();
         Ok(())

@@ -13,9 +13,10 @@
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
+//! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `bad_blocks` | which blocks were refused? |
-//! | `clock`, `events` | what time is it, and what is new? |
+//! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 
 mod adopt;
 mod append;
@@ -26,11 +27,14 @@ mod edits;
 mod error;
 mod events;
 mod flush;
+mod follow;
 mod fork_choice;
 mod foundation;
 mod import;
 mod import_error;
 mod inspect;
+mod log_index;
+mod log_search;
 mod open;
 mod query;
 mod side;
@@ -42,8 +46,10 @@ pub use clock::{Clock, ClockState, genesis_time};
 pub use error::ChainError;
 pub use events::ChainEvent;
 pub use flush::FlushLimits;
+pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
+pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 
@@ -52,7 +58,7 @@ use arc_swap::ArcSwap;
 use branch::Branch;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use visible::Visible;
 
 /// What shapes a chain besides its genesis.
@@ -101,6 +107,8 @@ pub struct Chain {
     side: Mutex<side::SideBranches>,
     flush: flush::FlushSignal,
     events: broadcast::Sender<ChainEvent>,
+    /// That something happened.
+    changed: watch::Sender<()>,
     /// Refused by imports.
     bad_blocks: bad_blocks::BadBlocks,
 }

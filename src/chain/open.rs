@@ -82,6 +82,7 @@ impl Chain {
             edits: Arc::default(),
             edit_changes: Arc::default(),
             next_storage_id: 1,
+            unwinds: Arc::default(),
         };
         Ok(Self {
             seals: SealPolicy::of(&spec, settings.verify_seals),
@@ -94,6 +95,7 @@ impl Chain {
             state_writer: Default::default(),
             side: Default::default(),
             flush: FlushSignal::default(),
+            changed: Default::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
             bad_blocks: Default::default(),
         })
@@ -107,6 +109,7 @@ impl Chain {
         if flushed < state_head {
             self.unwind_state(flushed)?;
         }
+        self.storage.state.check_log_index()?;
         self.visible.store(Arc::new(self.head_in_state(flushed)?));
         let missing = head.number - flushed;
         let limits = self.stored_limits()?;
@@ -245,6 +248,7 @@ impl Genesis {
             root: self.block.header.state_root,
             changes: &self.changes,
             transactions: Vec::new(),
+            receipts: &[],
         };
         Ok(storage.state.flush(&StateBatch {
             blocks: vec![block],

@@ -137,6 +137,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
     let batch = above_zero("rpc-max-batch", settings.rpc_max_batch)?;
     let response = above_zero("rpc-max-response-bytes", settings.rpc_max_response_bytes)?;
     let connections = above_zero("rpc-max-connections", settings.rpc_max_connections)?;
+    let filter_idle = seconds("rpc-filter-seconds", settings.rpc_filter_seconds)?;
+    let slow_reader = seconds("rpc-slow-reader-seconds", settings.rpc_slow_reader_seconds)?;
     let heavy_calls = above_zero("rpc-heavy-calls", settings.rpc_heavy_calls)?;
     Ok(RpcLimits {
         max_body_bytes: if unlimited { u32::MAX } else { body.unwrap_or(default.max_body_bytes) },
@@ -144,6 +146,11 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         max_response_bytes: response.unwrap_or(default.max_response_bytes),
         log_range: settings.rpc_log_range.unwrap_or(default.log_range),
         max_logs: settings.rpc_max_logs.unwrap_or(default.max_logs),
+        max_log_terms: settings.rpc_max_log_terms.unwrap_or(default.max_log_terms),
+        max_watched_terms: settings.rpc_max_watched_terms.unwrap_or(default.max_watched_terms),
+        max_filters: settings.rpc_max_filters.unwrap_or(default.max_filters),
+        filter_idle: filter_idle.unwrap_or(default.filter_idle),
+        slow_reader: slow_reader.unwrap_or(default.slow_reader),
         gas_cap: above_zero("rpc-gas-cap", settings.rpc_gas_cap)?.unwrap_or(default.gas_cap),
         heavy_calls: heavy_calls.unwrap_or(default.heavy_calls),
         proof_slots: settings.rpc_proof_slots.unwrap_or(default.proof_slots),

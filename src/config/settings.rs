@@ -186,12 +186,31 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_RPC_MAX_RESPONSE_BYTES", value_name = "BYTES")]
     #[arg(help_heading = LIMITS)]
     pub rpc_max_response_bytes: Option<u32>,
-    /// Blocks that one log query may span [default: 100000]
+    /// Blocks that one log query may look into, not counting those that the index rules out [default: 100000]
     #[arg(long, env = "MAINSPRING_RPC_LOG_RANGE", value_name = "BLOCKS", help_heading = LIMITS)]
     pub rpc_log_range: Option<u64>,
     /// Logs in one answer [default: 20000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOGS", value_name = "COUNT", help_heading = LIMITS)]
     pub rpc_max_logs: Option<usize>,
+    /// Addresses, and topics at one place, in one log query or filter [default: 1000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_LOG_TERMS", alias = "rpc.logquerylimit")]
+    #[arg(value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_log_terms: Option<usize>,
+    /// Addresses and topics that all filters and subscriptions watch for [default: 500000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_WATCHED_TERMS", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_max_watched_terms: Option<usize>,
+    /// Filters [default: 10000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_FILTERS", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_filters: Option<usize>,
+    /// Seconds after which a filter that nobody reads is removed [default: 300]
+    #[arg(long, env = "MAINSPRING_RPC_FILTER_SECONDS", value_name = "SECONDS")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_filter_seconds: Option<f64>,
+    /// Seconds after which a subscriber that takes nothing is unsubscribed [default: 60]
+    #[arg(long, env = "MAINSPRING_RPC_SLOW_READER_SECONDS", value_name = "SECONDS")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_slow_reader_seconds: Option<f64>,
     /// Gas that a call or an estimate may use [default: 50000000]
     #[arg(long, env = "MAINSPRING_RPC_GAS_CAP", alias = "rpc.gascap")]
     #[arg(value_name = "GAS", help_heading = LIMITS)]

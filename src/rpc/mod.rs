@@ -51,7 +51,7 @@ use crate::{
     pool::Pool,
     sealer::SealerHandle,
 };
-use eth::nonces::Nonces;
+use eth::{nonces::Nonces, watch::Filters};
 use jsonrpsee::Methods;
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 use tokio::sync::Semaphore;
@@ -91,6 +91,9 @@ struct Shared {
     context: RpcContext,
     heavy: Arc<Semaphore>,
     nonces: Nonces,
+    filters: Filters,
+    /// Room for addresses and topics that filters and subscriptions watch for.
+    watched: Arc<Semaphore>,
 }
 
 impl Deref for Api {
@@ -105,7 +108,14 @@ impl Api {
     /// Wraps the context.
     pub fn new(context: RpcContext) -> Self {
         let heavy = Arc::new(Semaphore::new(context.limits.heavy_calls.max(1)));
-        Self(Arc::new(Shared { context, heavy, nonces: Nonces::default() }))
+        let watched = context.limits.watched_terms.min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Shared {
+            context,
+            heavy,
+            nonces: Nonces::default(),
+            filters: Filters::default(),
+            watched: Arc::new(Semaphore::new(watched)),
+        }))
     }
 
     /// Runs work that takes long (calls, estimates, proofs, log searches, edits that wait for the
@@ -131,6 +141,16 @@ impl Api {
     /// Nonces of transactions that the node makes and that are on their way into the pool.
     fn nonces(&self) -> &Nonces {
         &self.0.nonces
+    }
+
+    /// What is polled.
+    fn filters(&self) -> &Filters {
+        &self.0.filters
+    }
+
+    /// Room for addresses and topics that are watched for.
+    fn watched(&self) -> &Arc<Semaphore> {
+        &self.0.watched
     }
 
     /// Every method that is served, under every name.

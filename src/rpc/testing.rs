@@ -4,6 +4,7 @@ mod batches;
 mod blocks;
 mod calls;
 mod debug;
+mod filters;
 mod methods;
 mod personal;
 mod sends;
@@ -12,6 +13,7 @@ mod shapes;
 mod signatures;
 mod simulations;
 mod state;
+mod subscriptions;
 mod trace;
 mod traces;
 

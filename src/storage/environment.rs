@@ -211,6 +211,11 @@ impl Tx<Rw> {
         }
     }
 
+    /// Removes every row.
+    pub(super) fn clear(&self, table: Table) -> Result<(), StorageError> {
+        Ok(self.tx.clear_db(self.tables[table.index])?)
+    }
+
     /// Makes everything written durable (where the environment is) and visible.
     pub(super) fn commit(self) -> Result<(), StorageError> {
         Ok(self.tx.commit()?)

@@ -1,8 +1,9 @@
 //! How batches of blocks are written to `state`, and how they are unwound.
 
 use super::{
-    StorageError, codec,
+    BlockReceipts, StorageError, codec,
     environment::{Environment, WriteTx, be_u64},
+    log_index,
     state_reader::{
         ChangedKeys, StateReader, account_key, decode_changes, encode_changes, slot_key, trie_key,
     },
@@ -11,14 +12,14 @@ use super::{
         TRANSACTIONS, TRIE, Table,
     },
 };
-use crate::primitives::{BlockNumHash, StateChanges, StorageId};
+use crate::primitives::{BlockNumHash, Receipt, StateChanges, StorageId};
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::Nibbles;
 
 /// The `state` environment.
 #[derive(Debug)]
 pub struct StateDb {
-    environment: Environment,
+    pub(super) environment: Environment,
 }
 
 /// One block's part of a batch.
@@ -32,6 +33,8 @@ pub struct FlushBlock<'a> {
     pub changes: &'a StateChanges,
     /// Its transactions, in order.
     pub transactions: Vec<B256>,
+    /// One a transaction: their events go into the index.
+    pub receipts: &'a [Receipt],
 }
 
 /// A trie branch to be written.
@@ -88,6 +91,9 @@ impl StateDb {
         )));
         let tx = self.environment.write()?;
         write_rows(&tx, &batch.blocks)?;
+        let events = batch.blocks.iter().map(|it| (it.block, it.receipts));
+        let events = events.map(|(block, receipts)| BlockReceipts { block, receipts });
+        log_index::follow(&tx, &events.collect::<Vec<_>>())?;
         fail::fail_point!("state-flush-middle", |_| Err(StorageError::Failpoint(
             "state-flush-middle"
         )));
@@ -125,6 +131,7 @@ impl StateDb {
             }
             tx.delete(CHANGES, &number.to_be_bytes())?;
         }
+        log_index::unwind(&tx, to)?;
         fail::fail_point!("state-unwind-middle", |_| Err(StorageError::Failpoint(
             "state-unwind-middle"
         )));
