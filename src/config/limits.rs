@@ -39,6 +39,8 @@ pub struct RpcLimits {
     pub typed_data_bytes: usize,
     /// Accounts that may be added to the development accounts.
     pub stored_accounts: usize,
+    /// Snapshots that may be kept.
+    pub snapshots: usize,
     /// Open connections.
     pub max_connections: u32,
     /// Subscriptions of one connection.
@@ -65,6 +67,7 @@ impl Default for RpcLimits {
             mined_blocks: 100_000,
             typed_data_bytes: 128 << 10,
             stored_accounts: 1_000,
+            snapshots: 100_000,
             max_connections: 500,
             max_subscriptions: 128,
         }

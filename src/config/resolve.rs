@@ -45,6 +45,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         dir: settings.datadir.clone().unwrap_or(default.dir),
         ephemeral,
         fresh: settings.fresh,
+        rotate_chain_id: settings.rotate_chain_id,
     })
 }
 
@@ -85,6 +86,7 @@ fn sealing(settings: &Settings) -> Result<SealingConfig, ConfigError> {
         max_transactions: max_transactions.unwrap_or(default.max_transactions),
         slots_in_an_epoch: above_zero("slots-in-an-epoch", settings.slots_in_an_epoch)?,
         gas_price: settings.gas_price.map(u128::from),
+        allow_equal_timestamps: settings.allow_equal_timestamps,
     })
 }
 
@@ -123,6 +125,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         port: settings.port.unwrap_or(default.port),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
         namespaces: None,
+        dialect: settings.rpc_dialect.unwrap_or_default(),
     })
 }
 
@@ -158,6 +161,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         mined_blocks: settings.rpc_mined_blocks.unwrap_or(default.mined_blocks),
         stored_accounts: settings.max_stored_accounts.unwrap_or(default.stored_accounts),
         typed_data_bytes: settings.rpc_typed_data_bytes.unwrap_or(default.typed_data_bytes),
+        snapshots: above_zero("max-snapshots", settings.max_snapshots)?
+            .unwrap_or(default.snapshots),
         max_connections: connections.unwrap_or(default.max_connections),
         max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
     })

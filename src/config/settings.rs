@@ -19,6 +19,17 @@ pub enum OrderName {
     Fifo,
 }
 
+/// In whose words the node says what went wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DialectName {
+    /// geth's, as most tools expect.
+    #[default]
+    Geth,
+    /// Those of `hardhat node`.
+    Hardhat,
+}
+
 /// Every setting, or `None` (a switch: `false`) where nobody named it.
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -41,6 +52,9 @@ pub struct Settings {
     /// Take requests of any size up to 4 GiB
     #[arg(long, env = "MAINSPRING_NO_REQUEST_SIZE_LIMIT", help_heading = SERVER)]
     pub no_request_size_limit: bool,
+    /// Words of errors: geth's, or those of `hardhat node` [default: geth]
+    #[arg(long, env = "MAINSPRING_RPC_DIALECT", value_enum, help_heading = SERVER)]
+    pub rpc_dialect: Option<DialectName>,
 
     /// Directory of the chain's database [default: ./.mainspring]
     #[arg(long, env = "MAINSPRING_DATADIR", value_name = "DIR", help_heading = DATA)]
@@ -51,6 +65,10 @@ pub struct Settings {
     /// Delete the chain in the data directory and start over
     #[arg(long, env = "MAINSPRING_FRESH", help_heading = DATA)]
     pub fresh: bool,
+    /// Take the next chain id whenever the chain starts over (--fresh, anvil_reset): wallets see a new
+    /// network and need not forget the old one
+    #[arg(long, env = "MAINSPRING_ROTATE_CHAIN_ID", help_heading = DATA)]
+    pub rotate_chain_id: bool,
 
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
@@ -141,6 +159,9 @@ pub struct Settings {
     /// Gas price in wei that eth_gasPrice suggests at least
     #[arg(long, env = "MAINSPRING_GAS_PRICE", value_name = "WEI", help_heading = SEALING)]
     pub gas_price: Option<u64>,
+    /// Let a block have its parent's timestamp, as anvil does
+    #[arg(long, env = "MAINSPRING_ALLOW_EQUAL_TIMESTAMPS", help_heading = SEALING)]
+    pub allow_equal_timestamps: bool,
 
     /// Let a transaction use more gas than a block has
     #[arg(long, env = "MAINSPRING_DISABLE_BLOCK_GAS_LIMIT", help_heading = EVM)]
@@ -231,6 +252,9 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_RPC_TYPED_DATA_BYTES", value_name = "BYTES")]
     #[arg(help_heading = LIMITS)]
     pub rpc_typed_data_bytes: Option<usize>,
+    /// Snapshots (evm_snapshot) that may be kept [default: 100000]
+    #[arg(long, env = "MAINSPRING_MAX_SNAPSHOTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub max_snapshots: Option<usize>,
     /// Open connections [default: 500]
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]

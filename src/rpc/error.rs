@@ -1,6 +1,6 @@
 //! What does a caller read when something goes wrong? The one place that gives codes and data.
 
-use super::{build::PayloadError, eth::error::WatchError};
+use super::{build::PayloadError, dev::DevelopmentError, dialect, eth::error::WatchError};
 use crate::{
     chain::{ChainError, ImportError},
     dev::{DevError, keyring::KeyringError, typed_data::TypedDataError},
@@ -286,9 +286,12 @@ pub enum RpcError {
     /// Execution itself failed.
     #[error(transparent)]
     Evm(#[from] EvmError),
-    /// A development method was refused.
+    /// The chain did not go back.
     #[error(transparent)]
     Dev(#[from] DevError),
+    /// A development method was refused.
+    #[error(transparent)]
+    Development(#[from] DevelopmentError),
     /// A call's worker ended without a result; the log has the reason.
     #[error("internal error: the call did not finish")]
     WorkerLost,
@@ -325,6 +328,8 @@ impl RpcError {
             | Self::DocumentTooLong { .. }
             | Self::NoAddress
             | Self::TypedData(_)
+            | Self::Development(_)
+            | Self::Seal(SealError::Timestamp { .. })
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::Watch(error) => error.code(),
@@ -382,13 +387,22 @@ impl From<CallError> for RpcError {
 
 impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
-        Self::owned(error.code(), error.to_string(), error.data())
+        dialect::said(&error)
     }
 }
 
 /// The answer to a method that is not served.
 pub(super) fn unknown_method(method: &str) -> ErrorObjectOwned {
     let text = format!("the method {method} does not exist/is not available");
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a method that only another kind of chain serves.
+pub(super) fn development_method(method: &str) -> ErrorObjectOwned {
+    let text = format!(
+        "the method {method} does not exist/is not available: only a development chain (mainspring \
+         dev) may be changed by hand"
+    );
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 

@@ -10,18 +10,21 @@
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
 //! | `build` | `testing_*`: which block would be made of this? |
+//! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
 //! | `verbosity` | how much does the log say? |
-//! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
+//! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
+//! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
 pub mod build;
 mod convert;
 pub mod debug;
+pub mod dev;
+mod dialect;
 pub mod error;
 pub mod eth;
-pub mod evm;
 mod health;
 pub mod limits;
 mod middleware;
@@ -38,6 +41,7 @@ pub mod txpool;
 mod verbosity;
 pub mod web3;
 
+pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
 pub use limits::{FeePolicy, RpcLimits};
@@ -75,6 +79,8 @@ pub struct RpcContext {
     pub limits: RpcLimits,
     /// Advised fees.
     pub fees: FeePolicy,
+    /// The words of errors.
+    pub dialect: Dialect,
     /// Which namespaces are served.
     pub namespaces: Namespaces,
     /// Asked by `/ready`.
@@ -168,8 +174,8 @@ impl Api {
             net::methods(self),
             web3::methods(self),
             txpool::methods(self),
-            evm::methods(self),
             anvil::methods(self),
+            dev::methods(self),
             build::methods(self),
             personal::methods(self),
             debug::methods(self),

@@ -179,6 +179,26 @@ impl Document {
     }
 }
 
+/// One address, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected an address, or a list of addresses")]
+pub enum Addresses {
+    /// One.
+    One(Address),
+    /// Some.
+    Many(Vec<Address>),
+}
+
+impl Addresses {
+    /// All of them, in order.
+    pub fn all(self) -> Vec<Address> {
+        match self {
+            Self::One(address) => vec![address],
+            Self::Many(addresses) => addresses,
+        }
+    }
+}
+
 /// A storage slot or value: 32 bytes, or a number such as `0x0`.
 pub type Word = JsonStorageKey;
 

@@ -3,7 +3,9 @@
 mod batches;
 mod blocks;
 mod calls;
+mod clock;
 mod debug;
+mod development;
 mod filters;
 mod methods;
 mod personal;
@@ -21,7 +23,7 @@ use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings, FlushLimits},
     dev::{
-        Dev,
+        Dev, DevSettings,
         accounts::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, DevAccounts},
         keyring::Keyring,
     },
@@ -46,6 +48,11 @@ const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// An error's code, message and data.
 type Refusal = (i64, String, Option<Value>);
+
+/// A quantity.
+fn hex(value: &Value) -> u64 {
+    u64::from_str_radix(&value.as_str().unwrap()[2..], 16).unwrap()
+}
 
 struct TestNode {
     api: Api,
@@ -78,7 +85,7 @@ impl TestNode {
         let pool = Arc::new(Pool::new(Limits::default()));
         let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(mode));
         let handle = sealer.handle();
-        let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), false);
+        let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), DevSettings::default());
         let thread = std::thread::Builder::new().spawn(move || sealer.run()).unwrap();
         let api = Api::new(RpcContext {
             chain: chain.clone(),
@@ -88,6 +95,7 @@ impl TestNode {
             dev: Arc::new(dev),
             limits,
             fees: FeePolicy::default(),
+            dialect: Default::default(),
             namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
@@ -180,6 +188,7 @@ fn chain_settings() -> ChainSettings {
         trie_nodes: 10_000,
         slots_in_an_epoch: 0,
         verify_seals: false,
+        allow_equal_timestamps: false,
     }
 }
 
