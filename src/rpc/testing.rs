@@ -8,6 +8,7 @@ mod debug;
 mod development;
 mod filters;
 mod methods;
+mod numbers;
 mod personal;
 mod sends;
 mod server;

@@ -1,7 +1,11 @@
 //! What the node's keys sign: documents in every shape, and those that nobody can sign.
 
 use super::*;
-use alloy_primitives::{B256, Signature};
+use crate::primitives::Transaction;
+use alloy_eips::{eip2718::Typed2718, eip7702::Authorization};
+use alloy_primitives::{B256, Bytes, Signature};
+use alloy_signer::SignerSync;
+use alloy_signer_local::PrivateKeySigner;
 
 /// The example of EIP-712.
 fn mail() -> Value {
@@ -102,4 +106,44 @@ async fn a_document_that_nests_forever_is_refused() {
 async fn the_wire_protocol_is_told() {
     let node = TestNode::start();
     assert_eq!(node.ask("eth_protocolVersion", json!([])).await, "0x45");
+}
+
+/// A blob of zeros with its cells' proofs: the commitment and every proof are the point at infinity.
+fn blob_of_zeros() -> Value {
+    let infinity = format!("0xc0{}", "00".repeat(47));
+    json!({
+        "blobs": [format!("0x{}", "00".repeat(131_072))],
+        "commitments": [infinity],
+        "cellProofs": vec![infinity.clone(); 128],
+    })
+}
+
+#[tokio::test]
+async fn a_request_of_every_type_is_signed_with_the_senders_key() {
+    let node = TestNode::start();
+    let delegate = Authorization { chain_id: U256::from(31337), address: Address::ZERO, nonce: 0 };
+    let key = PrivateKeySigner::from_bytes(&B256::repeat_byte(7)).unwrap();
+    let signature = key.sign_hash_sync(&delegate.signature_hash()).unwrap();
+    let mut blob = blob_of_zeros();
+    blob["maxFeePerBlobGas"] = json!("0x5");
+    let requests = [
+        json!({ "gasPrice": "0x77359400" }),
+        json!({ "type": "0x1", "accessList": [] }),
+        json!({}),
+        blob,
+        json!({ "authorizationList": [delegate.into_signed(signature)] }),
+    ];
+    for (kind, mut request) in requests.into_iter().enumerate() {
+        request["from"] = json!(ALICE);
+        request["to"] = json!(BOB);
+        request["gas"] = json!("0x186a0");
+        let raw = node.ask("eth_signTransaction", json!([request])).await;
+        let raw: Bytes = serde_json::from_value(raw).unwrap();
+        let signed = Transaction::decode(&raw).unwrap();
+        assert_eq!(usize::from(signed.envelope().ty()), kind);
+        assert_eq!(signed.sender().to_string().to_lowercase(), ALICE);
+        let hash = node.ask("eth_sendRawTransaction", json!([raw])).await;
+        let receipt = node.ask("eth_getTransactionReceipt", json!([hash])).await;
+        assert_eq!(receipt["status"], "0x1", "type {kind}");
+    }
 }
