@@ -26,7 +26,7 @@ use crate::{
         accounts::{AccountsError, DevAccounts},
         keyring::{Keyring, KeyringError},
     },
-    evm::EvmSettings,
+    evm::{EvmSettings, trace::ScriptHost},
     pool::{self, Limits, Order, Pool, PoolError},
     primitives::SealedHeader,
     rpc::{
@@ -43,6 +43,7 @@ use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
 use std::{
+    io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -53,6 +54,8 @@ use tokio::task::JoinSet;
 
 /// The pool's journal is made durable this often.
 const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest genesis file, in bytes: room for millions of accounts.
+const MAX_GENESIS_BYTES: u64 = 256 << 20;
 /// How often it is checked that all threads live.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -92,6 +95,17 @@ pub enum NodeError {
         /// The directory.
         dir: PathBuf,
     },
+    /// A development chain cannot go on from a chain of others.
+    #[error(
+        "{dir} holds a chain of mode {mode:?}, which is no development chain; serve it with \
+         `mainspring node --datadir {dir} --no-seal`, or choose another directory with --datadir"
+    )]
+    NotForDevelopment {
+        /// The directory.
+        dir: PathBuf,
+        /// The chain's mode.
+        mode: spec::Mode,
+    },
     /// Nobody here makes blocks of such a chain.
     #[error("this node cannot make blocks of a chain of mode {mode:?}; serve it with --no-seal")]
     CannotSeal {
@@ -124,6 +138,14 @@ pub enum NodeError {
         path: PathBuf,
         /// What is wrong.
         source: std::io::Error,
+    },
+    /// The genesis file has no end, or is no genesis.
+    #[error("the genesis file {path} is longer than {limit} bytes")]
+    GenesisTooLong {
+        /// The file.
+        path: PathBuf,
+        /// In bytes.
+        limit: u64,
     },
     /// The genesis file is not a genesis.
     #[error("{path} is not a genesis file in geth's format: {source}")]
@@ -238,6 +260,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         },
         ready: readiness(&chain, &handle),
         verbosity,
+        scripts: script_host(&config),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -277,6 +300,14 @@ impl NodeHandle {
     /// Its development accounts and their keys.
     pub fn accounts(&self) -> &DevAccounts {
         &self.accounts
+    }
+
+    /// What its development accounts have at the head, in wei.
+    pub fn balances(&self) -> Result<Vec<U256>, NodeError> {
+        let (_head, view) = self.chain.latest()?;
+        let account = |address| view.account(address).map_err(ChainError::from);
+        let balance = |address| Ok(account(address)?.map_or(U256::ZERO, |found| found.balance));
+        self.accounts.addresses().into_iter().map(balance).collect()
     }
 
     /// The first block's header.
@@ -364,6 +395,10 @@ fn chain_spec(
         (_, Some(given)) => Ok(ChainSpec::from_genesis(given)?),
         (Some(stored), None) => {
             let stored = ChainSpec::from_genesis(stored)?;
+            if stored.mode != spec::Mode::Dev {
+                let (dir, mode) = (config.data.dir.clone(), stored.mode);
+                return Err(NodeError::NotForDevelopment { dir, mode });
+            }
             directory::check_flags(config, &stored)?;
             if accounts_were_chosen(config) {
                 directory::check_accounts(funded, &stored.genesis)?;
@@ -390,8 +425,13 @@ fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError>
 }
 
 fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
-    let text = std::fs::read(path)
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path);
+    file.and_then(|file| file.take(MAX_GENESIS_BYTES + 1).read_to_end(&mut text))
         .map_err(|source| NodeError::GenesisFile { path: path.into(), source })?;
+    if text.len() as u64 > MAX_GENESIS_BYTES {
+        return Err(NodeError::GenesisTooLong { path: path.into(), limit: MAX_GENESIS_BYTES });
+    }
     let format = |source| NodeError::GenesisFormat { path: path.into(), source };
     let genesis: serde_json::Value = serde_json::from_slice(&text).map_err(format)?;
     // Without these, geth takes a file for no genesis either; a chain would come of anything else.
@@ -438,6 +478,7 @@ fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings {
         slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
         verify_seals,
         allow_equal_timestamps: config.sealing.allow_equal_timestamps,
+        takes_future_blocks: false,
     }
 }
 
@@ -485,8 +526,14 @@ fn rpc_limits(config: &Config) -> RpcLimits {
         fee_history_blocks: config.rpc.fee_history,
         mined_blocks: config.rpc.mined_blocks,
         typed_data_bytes: config.rpc.typed_data_bytes,
+        scripts: config.rpc.scripts,
         ..RpcLimits::default()
     }
+}
+
+fn script_host(config: &Config) -> ScriptHost {
+    let (memory, time) = (config.rpc.script_memory, config.rpc.script_time);
+    ScriptHost { memory, time, ..ScriptHost::default() }
 }
 
 fn fee_policy(config: &Config) -> FeePolicy {

@@ -11,6 +11,9 @@ use std::{
 /// leaves room for more blocks than there will ever be.
 pub const MAX_TIMESTAMP: u64 = (1 << 53) - 1;
 
+/// So many seconds may a block of others be ahead of wall time, as in other clients.
+const MAX_AHEAD: u64 = 15;
+
 /// The chain's clock: wall time plus an offset that a developer may set.
 #[derive(Debug, Default)]
 pub struct Clock {
@@ -153,6 +156,12 @@ fn wall_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// Is a timestamp in seconds further ahead of wall time than clocks differ? Then wall time.
+pub(super) fn future(timestamp: u64) -> Option<u64> {
+    let now = wall_seconds();
+    (timestamp > now.saturating_add(MAX_AHEAD)).then_some(now)
+}
+
 /// Wall time, for a genesis that names no time of its own, in seconds since 1970.
 pub fn genesis_time() -> u64 {
     wall_seconds()
@@ -196,6 +205,15 @@ mod tests {
         assert_eq!(clock.next_timestamp(100), 112);
         set(&clock, |state| state.set_interval(None));
         assert_eq!(clock.next_timestamp(u64::MAX), u64::MAX, "the end of time is no panic");
+    }
+
+    #[test]
+    fn a_block_may_be_a_little_ahead_of_wall_time() {
+        let now = wall_seconds();
+        assert_eq!(future(now), None);
+        assert_eq!(future(now + MAX_AHEAD), None);
+        assert!(future(now + MAX_AHEAD + 60).is_some_and(|said| said >= now));
+        assert!(future(u64::MAX).is_some());
     }
 
     #[test]

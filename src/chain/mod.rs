@@ -83,6 +83,8 @@ pub struct ChainSettings {
     pub verify_seals: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
+    /// Take blocks of a proof-of-work chain whose time has not come yet.
+    pub takes_future_blocks: bool,
 }
 
 /// As a node has them that nobody configured.
@@ -95,6 +97,7 @@ impl Default for ChainSettings {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            takes_future_blocks: false,
         }
     }
 }

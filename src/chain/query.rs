@@ -245,7 +245,7 @@ impl Chain {
         // Looked up last: whoever replaced the parent meanwhile replaced its header with it.
         let parent = self.header(number - 1)?;
         let is_over_parent = parent.is_some_and(|parent| parent.seal() == block.header.parent_hash);
-        Ok(is_over_parent.then_some(Replay { view, edits, block }))
+        Ok(is_over_parent.then(|| Replay { source: view.into(), edits, block }))
     }
 
     /// The head, and read transactions that it lies over.

@@ -140,6 +140,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
     let batch = above_zero("rpc-max-batch", settings.rpc_max_batch)?;
     let response = above_zero("rpc-max-response-bytes", settings.rpc_max_response_bytes)?;
     let connections = above_zero("rpc-max-connections", settings.rpc_max_connections)?;
+    let script_memory = above_zero("script-memory-limit", settings.script_memory_limit)?;
+    let script_time = seconds("script-seconds", settings.script_seconds)?;
     let filter_idle = seconds("rpc-filter-seconds", settings.rpc_filter_seconds)?;
     let slow_reader = seconds("rpc-slow-reader-seconds", settings.rpc_slow_reader_seconds)?;
     let heavy_calls = above_zero("rpc-heavy-calls", settings.rpc_heavy_calls)?;
@@ -161,6 +163,9 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         mined_blocks: settings.rpc_mined_blocks.unwrap_or(default.mined_blocks),
         stored_accounts: settings.max_stored_accounts.unwrap_or(default.stored_accounts),
         typed_data_bytes: settings.rpc_typed_data_bytes.unwrap_or(default.typed_data_bytes),
+        scripts: above_zero("scripts", settings.scripts)?.unwrap_or(default.scripts),
+        script_memory: script_memory.unwrap_or(default.script_memory),
+        script_time: script_time.unwrap_or(default.script_time),
         snapshots: above_zero("max-snapshots", settings.max_snapshots)?
             .unwrap_or(default.snapshots),
         max_connections: connections.unwrap_or(default.max_connections),

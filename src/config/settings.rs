@@ -4,9 +4,13 @@ use super::ConfigError;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::{
+    io::Read,
     net::IpAddr,
     path::{Path, PathBuf},
 };
+
+/// Longest settings file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Which of two executable transactions of different senders goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -252,6 +256,16 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_RPC_TYPED_DATA_BYTES", value_name = "BYTES")]
     #[arg(help_heading = LIMITS)]
     pub rpc_typed_data_bytes: Option<usize>,
+    /// Tracers in JavaScript that run at once, each in a process of its own [default: 4]
+    #[arg(long, env = "MAINSPRING_SCRIPTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub scripts: Option<usize>,
+    /// Bytes of memory that one of them may use [default: 268435456]
+    #[arg(long, env = "MAINSPRING_SCRIPT_MEMORY_LIMIT", value_name = "BYTES")]
+    #[arg(help_heading = LIMITS)]
+    pub script_memory_limit: Option<u64>,
+    /// Seconds that one request may run them, and may wait in line [default: 60]
+    #[arg(long, env = "MAINSPRING_SCRIPT_SECONDS", value_name = "SECONDS", help_heading = LIMITS)]
+    pub script_seconds: Option<f64>,
     /// Snapshots (evm_snapshot) that may be kept [default: 100000]
     #[arg(long, env = "MAINSPRING_MAX_SNAPSHOTS", value_name = "COUNT", help_heading = LIMITS)]
     pub max_snapshots: Option<usize>,
@@ -302,8 +316,13 @@ const OUTPUT: &str = "Output";
 impl Settings {
     /// Reads a settings file. The keys are the flags' names; an unknown one is an error.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
+        let mut text = String::new();
+        let file = std::fs::File::open(path);
+        file.and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(ConfigError::TooLong { path: path.to_owned(), limit: MAX_BYTES });
+        }
         toml::from_str(&text)
             .map_err(|reason| ConfigError::File { path: path.to_owned(), reason: Box::new(reason) })
     }

@@ -10,6 +10,7 @@
 //! | `executor`, `requests`, `dao` | what does a block do, and what does the protocol do around it? |
 //! | `header` | which header does an executed block have? |
 //! | `block_state`, `roots` | what has the block changed so far, and which root is that? |
+//! | `source` | where does the state below come from? |
 //! | `machine`, `env` | which machine runs it, under which limits, in which block? |
 //! | `call`, `arguments`, `overrides` | what would a transaction do, over a state that is pretended? |
 //! | `call_many` | what would calls do, one after the other? |
@@ -37,6 +38,7 @@ mod requests;
 mod revert;
 mod roots;
 pub mod simulate;
+mod source;
 pub mod trace;
 
 pub use access_list::{AccessListOutcome, create_access_list};
@@ -51,6 +53,7 @@ pub use header::{assemble, check};
 pub use invalid::InvalidTx;
 pub use overrides::Overrides;
 pub use revert::{revert_message, revert_reason};
+pub use source::StateSource;
 
 #[cfg(test)]
 mod tests;

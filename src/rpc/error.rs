@@ -59,6 +59,12 @@ pub enum RpcError {
     /// Nothing was traced.
     #[error(transparent)]
     Trace(#[from] TraceError),
+    /// As many tracers in JavaScript run as may, for as long as one may take.
+    #[error("too many JavaScript tracers are running (max {running}); try again later")]
+    ScriptsBusy {
+        /// So many.
+        running: usize,
+    },
     /// Raw bytes that are no block.
     #[error(transparent)]
     DecodeBlock(#[from] BlockDecodeError),

@@ -46,6 +46,8 @@ pub struct RpcLimits {
     pub traces: usize,
     /// Most calls in one `trace_callMany`, `debug_traceCallMany` or `eth_callMany`.
     pub traced_calls: usize,
+    /// Tracers in JavaScript that run at the same time; more wait in line.
+    pub scripts: usize,
     /// Most blocks one `evm_mine` or `anvil_mine` may make.
     pub mined_blocks: u64,
     /// Longest document that `eth_signTypedData_v4` and its relatives sign, in bytes of JSON.
@@ -75,6 +77,7 @@ impl Default for RpcLimits {
             trace_range: 1_000,
             traces: 20_000,
             traced_calls: 1_000,
+            scripts: 4,
             mined_blocks: 100_000,
             typed_data_bytes: 128 << 10,
         }

@@ -4,6 +4,7 @@ use super::{
     Dialect,
     error::{development_method, no_notifications, unknown_method},
 };
+use crate::primitives::echo;
 use jsonrpsee::{
     BatchResponseBuilder, MethodResponse, Methods,
     core::middleware::{
@@ -190,7 +191,7 @@ fn in_words(id: Id<'_>, answer: MethodResponse) -> MethodResponse {
     let failed = serde_json::from_str::<Failed>(answer.as_ref());
     let reason = failed.ok().and_then(|failed| {
         let reason = serde_json::from_str::<String>(failed.error.data()?.get()).ok()?;
-        Some(format!("invalid argument: {reason}"))
+        Some(format!("invalid argument: {}", echo(&reason)))
     });
     match reason {
         Some(text) => {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which namespaces are served? |
 //! | `health` | is the node alive, can it take work? |
 //! | `resolve` | which block does a number, tag or hash mean? |
@@ -26,6 +27,7 @@ mod dialect;
 pub mod error;
 pub mod eth;
 mod health;
+mod ids;
 pub mod limits;
 mod middleware;
 mod namespaces;
@@ -52,13 +54,14 @@ pub use verbosity::Verbosity;
 use crate::{
     chain::Chain,
     dev::{Dev, keyring::Keyring},
+    evm::trace::ScriptHost,
     pool::Pool,
     sealer::SealerHandle,
 };
 use eth::{nonces::Nonces, watch::Filters};
 use jsonrpsee::Methods;
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a method answers.
 pub type Answer<T> = Result<T, RpcError>;
@@ -87,15 +90,18 @@ pub struct RpcContext {
     pub ready: Readiness,
     /// The level of the log.
     pub verbosity: Verbosity,
+    /// Where tracers in JavaScript run.
+    pub scripts: ScriptHost,
 }
 
-/// The implementation of every trait: the context, and the line in which heavy calls wait.
+/// The implementation of every trait: the context, and the lines in which heavy calls wait.
 #[derive(Clone)]
 pub struct Api(Arc<Shared>);
 
 struct Shared {
     context: RpcContext,
     heavy: Arc<Semaphore>,
+    scripts: Arc<Semaphore>,
     nonces: Nonces,
     filters: Filters,
     /// Room for addresses and topics that filters and subscriptions watch for.
@@ -114,10 +120,12 @@ impl Api {
     /// Wraps the context.
     pub fn new(context: RpcContext) -> Self {
         let heavy = Arc::new(Semaphore::new(context.limits.heavy_calls.max(1)));
+        let scripts = Arc::new(Semaphore::new(context.limits.scripts.max(1)));
         let watched = context.limits.watched_terms.min(Semaphore::MAX_PERMITS);
         Self(Arc::new(Shared {
             context,
             heavy,
+            scripts,
             nonces: Nonces::default(),
             filters: Filters::default(),
             watched: Arc::new(Semaphore::new(watched)),
@@ -142,6 +150,14 @@ impl Api {
             answer
         });
         done.await.map_err(|_panicked| RpcError::WorkerLost)?
+    }
+
+    /// A turn to run a script. Who waits for one keeps no other work from its turn.
+    async fn script_turn(&self) -> Answer<OwnedSemaphorePermit> {
+        let turn = self.0.scripts.clone().acquire_owned();
+        let waited = tokio::time::timeout(self.scripts.time, turn).await;
+        let busy = |_| RpcError::ScriptsBusy { running: self.limits.scripts };
+        waited.map_err(busy)?.map_err(|_closed| RpcError::WorkerLost)
     }
 
     /// Nonces of transactions that the node makes and that are on their way into the pool.

@@ -28,7 +28,7 @@ use crate::{
         accounts::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, DevAccounts},
         keyring::Keyring,
     },
-    evm::EvmSettings,
+    evm::{EvmSettings, trace::ScriptHost},
     pool::{Limits, Order, Pool},
     sealer::{Mode, Sealer, SealerHandle, SealerSettings},
     spec::{ChainSpec, Fork, dev::DevGenesis},
@@ -100,6 +100,7 @@ impl TestNode {
             namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
+            scripts: ScriptHost::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }
@@ -190,6 +191,7 @@ fn chain_settings() -> ChainSettings {
         slots_in_an_epoch: 0,
         verify_seals: false,
         allow_equal_timestamps: false,
+        takes_future_blocks: false,
     }
 }
 

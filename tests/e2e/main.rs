@@ -24,6 +24,7 @@ mod main_order;
 mod readme;
 mod reverts;
 mod rpc_compat;
+mod scripts;
 mod soak;
 mod stored_keys;
 mod tools;

@@ -118,6 +118,7 @@ impl Setup {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            takes_future_blocks: false,
         }
     }
 
