@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Which directory holds forge, cast and anvil? Installs them if they are not there and prints it.
+# Which directory holds forge, cast, anvil and node? Installs them, and the clients of the end-to-end tests, if they are not
+# there, and prints it.
 #
 #   PATH="$(scripts/setup-tools.sh):$PATH"
 #
-# Everything comes from the npm registry at the versions of package-lock.json; nothing is installed when nothing changed.
+# Everything comes from the npm registry at the versions of package-lock.json, and from PyPI at those of
+# tests/e2e/clients/requirements.txt; nothing is installed when nothing changed.
 # Prints one line, the directory, on standard output; what it does while installing goes to standard error.
 
 mainspring_setup_tools() (
@@ -74,6 +76,22 @@ mainspring_setup_tools() (
     done
   }
 
+  # web3.py and what it needs, in an environment of their own. Without Python's venv the rest is installed and used all the
+  # same; the test of web3.py says that it was skipped.
+  ensure_python() {
+    local wanted=$root/tests/e2e/clients/requirements.txt stamp=$tools/python/requirements.installed
+    if cmp -s "$wanted" "$stamp"; then return; fi
+    rm -rf "$tools/python"
+    if ! python3 -m venv "$tools/python" >/dev/null 2>&1; then
+      rm -rf "$tools/python"
+      say 'python3 -m venv does not work here: web3.py is not tested (Debian: apt-get install python3-venv, then run this again)'
+      return
+    fi
+    say 'installing web3.py'
+    "$tools/python/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --requirement "$wanted" >&2
+    cp "$wanted" "$stamp"
+  }
+
   # The programs themselves, not npm's launchers, which would start Node first each time. npm has them for 64-bit x86 Linux;
   # elsewhere the same version must be on the PATH already.
   link_foundry() {
@@ -95,6 +113,7 @@ mainspring_setup_tools() (
   ensure_node
   ensure_packages
   ensure_hardhat
+  ensure_python
   link_foundry
   printf '%s\n' "$bin"
 )

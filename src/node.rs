@@ -24,6 +24,7 @@ use crate::{
     dev::{
         Dev, DevSettings,
         accounts::{AccountsError, DevAccounts},
+        keyring::{Keyring, KeyringError},
     },
     evm::{EvmSettings, trace::ScriptHost},
     pool::{self, Limits, Order, Pool, PoolError},
@@ -73,6 +74,9 @@ pub enum NodeError {
     /// The accounts cannot be made.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
+    /// The stored keys cannot be read.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// The stored chain has no first block.
     #[error("the stored chain has no genesis block; restore a backup, or start over with --fresh")]
     NoGenesis,
@@ -233,6 +237,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         // Nobody waits for its end. Development chains hardly see blobs and start in no time.
         drop(thread("blob setup", pool::load_trusted_setup)?);
     }
+    let keyring = Arc::new(keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
     tasks.spawn(report::report(chain.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
@@ -241,7 +246,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         chain: chain.clone(),
         pool: pool.clone(),
         sealer: handle.clone(),
-        accounts: accounts.clone(),
+        accounts: keyring,
         dev: Arc::new(dev),
         limits: rpc_limits(&config),
         fees: fee_policy(&config),
@@ -358,6 +363,15 @@ impl NodeHandle {
         write_journal(&self.chain, &self.pool)?;
         Ok(self.chain.flush_state()?)
     }
+}
+
+/// The development accounts and, where a chain has a directory, those that were stored there.
+fn keyring(config: &Config, accounts: &DevAccounts) -> Result<Keyring, KeyringError> {
+    let limit = config.rpc.stored_accounts;
+    if config.role != Role::Development || config.data.ephemeral {
+        return Ok(Keyring::in_memory(accounts, limit));
+    }
+    Keyring::in_folder(accounts, &config.data.dir.join("keystore"), limit)
 }
 
 /// The development accounts and those that `--fund-accounts` names, with their balances in wei.
@@ -511,6 +525,7 @@ fn rpc_limits(config: &Config) -> RpcLimits {
         proof_slots: config.rpc.proof_slots,
         fee_history_blocks: config.rpc.fee_history,
         mined_blocks: config.rpc.mined_blocks,
+        typed_data_bytes: config.rpc.typed_data_bytes,
         scripts: config.rpc.scripts,
         ..RpcLimits::default()
     }

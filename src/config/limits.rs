@@ -35,6 +35,10 @@ pub struct RpcLimits {
     pub fee_history: u64,
     /// Blocks that one request may make.
     pub mined_blocks: u64,
+    /// Bytes of a typed document to sign.
+    pub typed_data_bytes: usize,
+    /// Accounts that may be added to the development accounts.
+    pub stored_accounts: usize,
     /// Tracers in JavaScript that run at the same time; more wait in line.
     pub scripts: usize,
     /// Bytes of memory that one of them may use.
@@ -67,6 +71,8 @@ impl Default for RpcLimits {
             proof_slots: 1_024,
             fee_history: 1_024,
             mined_blocks: 100_000,
+            typed_data_bytes: 128 << 10,
+            stored_accounts: 1_000,
             scripts: 4,
             script_memory: 256 << 20,
             script_time: Duration::from_secs(60),

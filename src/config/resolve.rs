@@ -161,6 +161,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         proof_slots: settings.rpc_proof_slots.unwrap_or(default.proof_slots),
         fee_history: settings.rpc_fee_history.unwrap_or(default.fee_history),
         mined_blocks: settings.rpc_mined_blocks.unwrap_or(default.mined_blocks),
+        stored_accounts: settings.max_stored_accounts.unwrap_or(default.stored_accounts),
+        typed_data_bytes: settings.rpc_typed_data_bytes.unwrap_or(default.typed_data_bytes),
         scripts: above_zero("scripts", settings.scripts)?.unwrap_or(default.scripts),
         script_memory: script_memory.unwrap_or(default.script_memory),
         script_time: script_time.unwrap_or(default.script_time),

@@ -128,6 +128,10 @@ pub struct Settings {
     /// Path of the accounts below the phrase [default: m/44'/60'/0'/0/]
     #[arg(long, env = "MAINSPRING_DERIVATION_PATH", value_name = "PATH", help_heading = ACCOUNTS)]
     pub derivation_path: Option<String>,
+    /// Accounts that personal_newAccount and its relatives may add [default: 1000]
+    #[arg(long, env = "MAINSPRING_MAX_STORED_ACCOUNTS", value_name = "COUNT")]
+    #[arg(help_heading = ACCOUNTS)]
+    pub max_stored_accounts: Option<usize>,
     /// Let every address send without a signature
     #[arg(long, env = "MAINSPRING_AUTO_IMPERSONATE", visible_alias = "auto-unlock")]
     #[arg(help_heading = ACCOUNTS)]
@@ -248,6 +252,10 @@ pub struct Settings {
     /// Blocks that one evm_mine or anvil_mine may make [default: 100000]
     #[arg(long, env = "MAINSPRING_RPC_MINED_BLOCKS", value_name = "BLOCKS", help_heading = LIMITS)]
     pub rpc_mined_blocks: Option<u64>,
+    /// Bytes of a typed document to sign [default: 131072]
+    #[arg(long, env = "MAINSPRING_RPC_TYPED_DATA_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_typed_data_bytes: Option<usize>,
     /// Tracers in JavaScript that run at once, each in a process of its own [default: 4]
     #[arg(long, env = "MAINSPRING_SCRIPTS", value_name = "COUNT", help_heading = LIMITS)]
     pub scripts: Option<usize>,

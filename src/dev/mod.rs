@@ -1,7 +1,9 @@
 //! What only a development chain may do: snapshots, impersonation, accounts with known keys.
 
 pub mod accounts;
+pub mod keyring;
 mod snapshots;
+pub mod typed_data;
 
 pub use snapshots::{DevError, WALLET_HINT};
 

@@ -3,7 +3,7 @@
 use super::{build::PayloadError, dev::DevelopmentError, dialect, eth::error::WatchError};
 use crate::{
     chain::{ChainError, ImportError},
-    dev::{DevError, accounts::AccountsError},
+    dev::{DevError, keyring::KeyringError, typed_data::TypedDataError},
     evm::{
         ApplyError, CallError, EvmError, InvalidTx, revert_message,
         simulate::SimulationError,
@@ -195,9 +195,27 @@ pub enum RpcError {
     /// Raw bytes that are no transaction.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The key could not sign.
+    /// There is no such key, or it did not sign.
     #[error(transparent)]
-    Accounts(#[from] AccountsError),
+    Keyring(#[from] KeyringError),
+    /// A message to sign that is no hex string.
+    #[error("invalid message to sign: {0}")]
+    Message(serde_json::Error),
+    /// A typed document that is none.
+    #[error("invalid typed data: {0}")]
+    Document(serde_json::Error),
+    /// A typed document that is too long.
+    #[error("the typed data is longer than {limit} bytes; --rpc-typed-data-bytes allows more")]
+    DocumentTooLong {
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// Neither of two parameters is an address.
+    #[error("invalid parameters: one of the two has to be an address")]
+    NoAddress,
+    /// A typed document that cannot be signed.
+    #[error(transparent)]
+    TypedData(#[from] TypedDataError),
     /// The called code reverted with this data.
     #[error("{}", revert_message(.0))]
     Reverted(Bytes),
@@ -311,6 +329,11 @@ impl RpcError {
             | Self::Parity(ParityError::Steps { .. })
             | Self::TooManyBlocks { .. }
             | Self::TooLarge(_)
+            | Self::Message(_)
+            | Self::Document(_)
+            | Self::DocumentTooLong { .. }
+            | Self::NoAddress
+            | Self::TypedData(_)
             | Self::Development(_)
             | Self::Seal(SealError::Timestamp { .. })
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,

@@ -50,6 +50,8 @@ pub struct RpcLimits {
     pub scripts: usize,
     /// Most blocks one `evm_mine` or `anvil_mine` may make.
     pub mined_blocks: u64,
+    /// Longest document that `eth_signTypedData_v4` and its relatives sign, in bytes of JSON.
+    pub typed_data_bytes: usize,
 }
 
 impl Default for RpcLimits {
@@ -77,6 +79,7 @@ impl Default for RpcLimits {
             traced_calls: 1_000,
             scripts: 4,
             mined_blocks: 100_000,
+            typed_data_bytes: 128 << 10,
         }
     }
 }

@@ -16,7 +16,7 @@
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
 //! | `verbosity` | how much does the log say? |
 //! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
-//! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace` | one documented trait a namespace or a part of it |
+//! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
 pub mod build;
@@ -33,6 +33,7 @@ mod middleware;
 mod namespaces;
 pub mod net;
 pub mod params;
+pub mod personal;
 mod resolve;
 mod server;
 #[cfg(test)]
@@ -52,7 +53,7 @@ pub use verbosity::Verbosity;
 
 use crate::{
     chain::Chain,
-    dev::{Dev, accounts::DevAccounts},
+    dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
     pool::Pool,
     sealer::SealerHandle,
@@ -74,7 +75,7 @@ pub struct RpcContext {
     /// Where transactions are handed in and blocks are asked for.
     pub sealer: SealerHandle,
     /// Accounts whose keys the node holds.
-    pub accounts: Arc<DevAccounts>,
+    pub accounts: Arc<Keyring>,
     /// Impersonations and snapshots.
     pub dev: Arc<Dev>,
     /// Bounds.
@@ -192,6 +193,7 @@ impl Api {
             anvil::methods(self),
             dev::methods(self),
             build::methods(self),
+            personal::methods(self),
             debug::methods(self),
             trace::methods(self),
         ] {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// Served only where it is named: it makes blocks that no rule of the chain asks for.
 const TESTING: &str = "testing";
 /// What only a development chain may do.
-const DEVELOPMENT: [&str; 4] = ["anvil", "evm", "hardhat", "tenderly"];
+const DEVELOPMENT: [&str; 5] = ["anvil", "evm", "hardhat", "personal", "tenderly"];
 /// Tells which namespaces there are; always served.
 const RPC: &str = "rpc";
 

@@ -8,9 +8,12 @@ mod debug;
 mod development;
 mod filters;
 mod methods;
+mod numbers;
+mod personal;
 mod sends;
 mod server;
 mod shapes;
+mod signatures;
 mod simulations;
 mod state;
 mod subscriptions;
@@ -23,6 +26,7 @@ use crate::{
     dev::{
         Dev, DevSettings,
         accounts::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, DevAccounts},
+        keyring::Keyring,
     },
     evm::{EvmSettings, trace::ScriptHost},
     pool::{Limits, Order, Pool},
@@ -75,7 +79,7 @@ impl TestNode {
     }
 
     fn build(mode: Mode, limits: RpcLimits, spec: ChainSpec) -> Self {
-        let accounts = Arc::new(accounts());
+        let accounts = Arc::new(Keyring::in_memory(&accounts(), 10));
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage::open(dir.path(), Durability::Ephemeral).unwrap();
         let (chain, _opened) = Chain::open(storage, Arc::new(spec), chain_settings()).unwrap();
