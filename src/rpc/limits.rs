@@ -62,7 +62,7 @@ impl Default for RpcLimits {
             batch_requests: 1_000,
             connections: 500,
             subscriptions: 128,
-            buffered_messages: 64,
+            buffered_messages: 32,
             heavy_calls: 16,
             log_range: 100_000,
             log_terms: 1_000,

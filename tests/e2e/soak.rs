@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const WINDOW: u64 = 2_000;
 
 /// Anonymous memory and all of it, in MiB.
-fn memory(pid: u32) -> (u64, u64) {
+pub(crate) fn memory(pid: u32) -> (u64, u64) {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();

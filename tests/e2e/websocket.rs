@@ -2,18 +2,23 @@
 
 use crate::{
     harness::Node,
+    soak::memory,
     tools::Foundry,
     wallet::{Token, Wallet, fresh},
     wire::{address, hash, number},
 };
-use alloy_primitives::U256;
+use alloy_primitives::{Bytes, U256};
 use jsonrpsee::{
     core::client::{ClientT, Subscription, SubscriptionClientT},
     rpc_params,
     ws_client::{WsClient, WsClientBuilder},
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
 
 async fn connected(node: &Node) -> WsClient {
     WsClientBuilder::default().build(format!("ws://{}", node.address)).await.unwrap()
@@ -93,4 +98,54 @@ fn cast_works_over_websocket() {
     foundry.send(&key, &[&fresh(1).to_string(), "--value", "3"]);
     assert_eq!(foundry.cast(&["balance", &fresh(1).to_string()]), "3");
     assert_eq!(foundry.cast(&["block-number"]), "1");
+}
+
+/// Bytes of input in a transaction whose news is large.
+const LARGE: usize = 20_000;
+
+/// Subscribes to whole pending transactions and heads, and never reads anything again.
+fn subscribed_and_mute(node: &Node) -> TcpStream {
+    let mut stream = TcpStream::connect(node.address).unwrap();
+    let host = node.address;
+    let hello = format!(
+        "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    stream.write_all(hello.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    for params in [json!(["newPendingTransactions", true]), json!(["newHeads"])] {
+        let request =
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": params });
+        let text = request.to_string();
+        // A text frame, masked with zeros: its length, the mask, the text.
+        let mut frame = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+        assert!(text.len() < 126);
+        frame.extend(text.as_bytes());
+        stream.write_all(&frame).unwrap();
+    }
+    stream
+}
+
+#[tokio::test]
+async fn subscribers_that_never_read_cost_little_and_hold_up_nobody() {
+    let node = Node::start(&[]);
+    let client = connected(&node).await;
+    let mut heads = subscribed(&client, json!("newHeads"), None).await;
+    let mute: Vec<TcpStream> = (0..20).map(|_| subscribed_and_mute(&node)).collect();
+    let mut wallet = Wallet::dev(0);
+    let (before, _) = memory(node.pid());
+    let blocks = 400;
+    for number in 0..blocks {
+        let request = wallet.request(fresh(number).into(), Bytes::from(vec![7; LARGE]), 0);
+        node.client().send_raw(&wallet.sign(request));
+        let head = next(&mut heads).await;
+        assert_eq!(crate::wire::number(&head["number"]), number + 1);
+    }
+    // In hex, for everyone: 320 MB if it were kept.
+    let (after, _) = memory(node.pid());
+    assert!(after < before + 160, "{before} MiB became {after} MiB");
+    drop(mute);
+    assert_eq!(node.client().get("eth_blockNumber", json!([])), format!("{blocks:#x}"));
 }

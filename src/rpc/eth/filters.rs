@@ -42,7 +42,7 @@ pub trait Filters {
 #[async_trait]
 impl FiltersServer for Api {
     fn new_filter(&self, filter: Filter) -> Answer<String> {
-        let topic = Topic::Logs(LogWatch::new(self, filter)?);
+        let topic = Topic::Logs(LogWatch::new(self, filter)?.into());
         self.install(Watch::chain(&self.chain, topic))
     }
 

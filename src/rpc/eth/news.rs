@@ -22,7 +22,7 @@ pub(super) enum Topic {
     /// The hash of every new block.
     Hashes,
     /// Matching events of new blocks, and again when their block is gone.
-    Logs(LogWatch),
+    Logs(Box<LogWatch>),
     /// The receipts of every new block in one piece; only those of these transactions, if there are
     /// any.
     Receipts(B256Set),

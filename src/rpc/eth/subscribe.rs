@@ -95,7 +95,7 @@ impl Api {
             "newHeads" => Ok(Wanted::Chain(Topic::Heads)),
             "logs" => {
                 let filter = read::<Filter>(params)?;
-                Ok(Wanted::Chain(Topic::Logs(LogWatch::new(self, filter)?)))
+                Ok(Wanted::Chain(Topic::Logs(LogWatch::new(self, filter)?.into())))
             }
             "newPendingTransactions" => Ok(Wanted::Pool { full: read(params)? }),
             "transactionReceipts" => {
