@@ -27,5 +27,6 @@ mod soak;
 mod tools;
 mod vectors;
 mod wallet;
+mod wallet_resets;
 mod websocket;
 mod wire;
