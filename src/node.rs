@@ -219,8 +219,11 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let first = spec.genesis.number.unwrap_or(0);
     let settings = chain_settings(&config, &spec);
     let (chain, opened) = Chain::open(storage, spec, settings)?;
-    if let Some(rotated) = directory.rotated.filter(|it| it.genesis == chain.spec().chain_id()) {
-        chain.develop(|set| set.set_chain_id(first, rotated.next))?;
+    if let Some(before) = directory.before.filter(|_| config.data.rotate_chain_id) {
+        // A genesis with an id of its own is a new network already.
+        if before.genesis_chain_id == chain.spec().chain_id() {
+            chain.develop(|set| set.set_chain_id(first, before.next_chain_id))?;
+        }
     }
     let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
@@ -405,7 +408,13 @@ fn chain_spec(
             }
             Ok(stored)
         }
-        (None, None) => Ok(ChainSpec::from_genesis(dev_genesis(config, funded).genesis())?),
+        (None, None) => {
+            let mut genesis = dev_genesis(config, funded);
+            if let Some(before) = directory.before.filter(|_| config.data.monotonic) {
+                genesis.number = config.genesis.number.unwrap_or(before.head.saturating_add(1));
+            }
+            Ok(ChainSpec::from_genesis(genesis.genesis())?)
+        }
     }
 }
 
@@ -487,6 +496,8 @@ const fn dev_settings(config: &Config) -> DevSettings {
         auto_impersonate: config.evm.auto_impersonate,
         snapshots: config.rpc.snapshots,
         rotate_chain_id: config.data.rotate_chain_id,
+        monotonic: config.data.monotonic,
+        filled_blocks: config.rpc.mined_blocks,
     }
 }
 

@@ -34,6 +34,10 @@ pub enum ByHand {
         /// Who did not sign.
         sender: Address,
     },
+    /// It has another chain id than the genesis.
+    ChainId(u64),
+    /// It has its parent's timestamp.
+    SameTime,
 }
 
 impl std::fmt::Display for ByHand {
@@ -43,6 +47,8 @@ impl std::fmt::Display for ByHand {
             Self::Impersonated { index, sender } => {
                 write!(f, "transaction {index} was sent for {sender} without a signature")
             }
+            Self::ChainId(id) => write!(f, "its chain id was set to {id}"),
+            Self::SameTime => f.write_str("it has the timestamp of the block before"),
         }
     }
 }
@@ -53,6 +59,14 @@ impl Chain {
         let edits = self.storage.blocks.reader()?.edits(block.number())?.len();
         if edits > 0 {
             return Ok(Some(ByHand::Edits(edits)));
+        }
+        let ids = &self.spec.chain_ids;
+        if ids.at(block.number()) != ids.genesis() {
+            return Ok(Some(ByHand::ChainId(ids.at(block.number()))));
+        }
+        let parent = block.number().checked_sub(1).map(|parent| self.header(parent)).transpose()?;
+        if parent.flatten().is_some_and(|parent| parent.timestamp == block.header.timestamp) {
+            return Ok(Some(ByHand::SameTime));
         }
         let mut transactions = block.body.transactions.iter().enumerate();
         let impersonated = transactions.find(|(_, transaction)| transaction.is_impersonated());

@@ -76,6 +76,8 @@ pub struct DataConfig {
     pub fresh: bool,
     /// A chain that starts over takes the next chain id.
     pub rotate_chain_id: bool,
+    /// A chain that starts over or goes back keeps its block numbers rising.
+    pub monotonic: bool,
 }
 
 impl Default for DataConfig {
@@ -85,6 +87,7 @@ impl Default for DataConfig {
             ephemeral: false,
             fresh: false,
             rotate_chain_id: false,
+            monotonic: false,
         }
     }
 }

@@ -46,6 +46,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         ephemeral,
         fresh: settings.fresh,
         rotate_chain_id: settings.rotate_chain_id,
+        monotonic: settings.monotonic,
     })
 }
 

@@ -73,6 +73,10 @@ pub struct Settings {
     /// network and need not forget the old one
     #[arg(long, env = "MAINSPRING_ROTATE_CHAIN_ID", help_heading = DATA)]
     pub rotate_chain_id: bool,
+    /// Let block numbers only rise: a chain that starts over begins above its last block, and one that
+    /// goes back (evm_revert, anvil_reset) is filled up with empty blocks
+    #[arg(long, env = "MAINSPRING_MONOTONIC", help_heading = DATA)]
+    pub monotonic: bool,
 
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]

@@ -16,6 +16,9 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+/// Addresses that may be impersonated one by one.
+const MOST_IMPERSONATED: usize = 100_000;
+
 /// What shapes the developer's tools.
 #[derive(Clone, Copy, Debug)]
 pub struct DevSettings {
@@ -25,11 +28,21 @@ pub struct DevSettings {
     pub snapshots: usize,
     /// A reset takes the next chain id.
     pub rotate_chain_id: bool,
+    /// A reset or a revert makes empty blocks until the head is above every block that was there.
+    pub monotonic: bool,
+    /// Blocks that one call may make for that.
+    pub filled_blocks: u64,
 }
 
 impl Default for DevSettings {
     fn default() -> Self {
-        Self { auto_impersonate: false, snapshots: 100_000, rotate_chain_id: false }
+        Self {
+            auto_impersonate: false,
+            snapshots: 100_000,
+            rotate_chain_id: false,
+            monotonic: false,
+            filled_blocks: 100_000,
+        }
     }
 }
 
@@ -80,8 +93,14 @@ impl Dev {
     }
 
     /// Accepts transactions of `address` without a signature from now on.
-    pub fn impersonate(&self, address: Address) {
-        Arc::make_mut(&mut self.impersonation.lock()).addresses.insert(address);
+    pub fn impersonate(&self, address: Address) -> Result<(), DevError> {
+        let mut impersonation = self.impersonation.lock();
+        let known = impersonation.addresses.len();
+        if known >= MOST_IMPERSONATED && !impersonation.addresses.contains(&address) {
+            return Err(DevError::TooManyImpersonated(known));
+        }
+        Arc::make_mut(&mut impersonation).addresses.insert(address);
+        Ok(())
     }
 
     /// Ends [`Dev::impersonate`].

@@ -6,7 +6,7 @@ use super::{Dev, Impersonation, new_instance};
 use crate::{
     chain::{ChainError, Development},
     primitives::Transaction,
-    sealer::Mode,
+    sealer::{Mode, SealError},
     state::StateError,
 };
 use alloy_primitives::B256;
@@ -15,9 +15,9 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-/// For each snapshot that may be kept, so many waiting transactions may be remembered: all snapshots
-/// together.
-const WAITING_PER_SNAPSHOT: usize = 10;
+/// For each snapshot that may be kept, so many waiting transactions and impersonated addresses may be
+/// remembered: by all snapshots together.
+const ENTRIES_PER_SNAPSHOT: usize = 10;
 
 /// Why the chain did not go back.
 #[derive(Debug, thiserror::Error)]
@@ -28,19 +28,39 @@ pub enum DevError {
     /// The state could not be read.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The blocks that fill the numbers up could not be made.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Filling the numbers up would take long.
+    #[error(
+        "--monotonic would have to make {blocks} empty blocks to go back ({limit} allowed); raise \
+         --rpc-mined-blocks, or start over with --fresh --monotonic"
+    )]
+    TooFarBack {
+        /// Blocks to make.
+        blocks: u64,
+        /// Blocks allowed.
+        limit: u64,
+    },
+    /// Addresses cost memory.
+    #[error(
+        "{0} addresses are impersonated, and no more fit; end some with \
+         anvil_stopImpersonatingAccount, or use anvil_autoImpersonateAccount"
+    )]
+    TooManyImpersonated(usize),
     /// Every change is remembered.
     #[error("the chain id has changed too often; start over with anvil_reset")]
     TooManyChainIds,
     /// Snapshots cost memory.
     #[error(
-        "{kept} snapshots with {waiting} waiting transactions are kept, and no more fit; revert to an \
-         older one, or raise --max-snapshots"
+        "{kept} snapshots are kept, and no more fit ({entries} waiting transactions and impersonated \
+         addresses in all); revert to an older one, or raise --max-snapshots"
     )]
     TooManySnapshots {
         /// Snapshots there are.
         kept: usize,
-        /// Transactions that they remember.
-        waiting: usize,
+        /// Transactions and addresses that they would remember.
+        entries: usize,
     },
 }
 
@@ -72,21 +92,24 @@ impl Snapshots {
         }
     }
 
-    /// Is there room for one more?
-    fn check_room(&self, pool: &Arc<Vec<Transaction>>, limit: usize) -> Result<(), DevError> {
-        let pools = self.kept.values().map(|snapshot| &snapshot.pool).chain([pool]);
-        let mut before: Option<&Arc<Vec<Transaction>>> = None;
-        let mut waiting = 0;
-        // Only neighbours share.
-        for pool in pools {
-            if before.is_none_or(|before| !Arc::ptr_eq(before, pool)) {
-                waiting += pool.len();
+    /// Is there room for one more? What neighbours share counts once.
+    fn check_room(&self, next: &Snapshot, limit: usize) -> Result<(), DevError> {
+        let mut before: Option<&Snapshot> = None;
+        let mut entries = 0;
+        for snapshot in self.kept.values().chain([next]) {
+            if before.is_none_or(|before| !Arc::ptr_eq(&before.pool, &snapshot.pool)) {
+                entries += snapshot.pool.len();
             }
-            before = Some(pool);
+            let is_same =
+                |before: &Snapshot| Arc::ptr_eq(&before.impersonation, &snapshot.impersonation);
+            if !before.is_some_and(is_same) {
+                entries += snapshot.impersonation.addresses.len();
+            }
+            before = Some(snapshot);
         }
         let kept = self.kept.len();
-        if kept >= limit || waiting > limit.saturating_mul(WAITING_PER_SNAPSHOT) {
-            return Err(DevError::TooManySnapshots { kept, waiting });
+        if kept >= limit || entries > limit.saturating_mul(ENTRIES_PER_SNAPSHOT) {
+            return Err(DevError::TooManySnapshots { kept, entries });
         }
         Ok(())
     }
@@ -99,7 +122,6 @@ impl Dev {
         let head = self.chain.head();
         let mut snapshots = self.snapshots.lock();
         let pool = snapshots.share(self.pool.transactions());
-        snapshots.check_room(&pool, self.settings.snapshots)?;
         let snapshot = Snapshot {
             number: head.number,
             hash: head.seal(),
@@ -109,6 +131,7 @@ impl Dev {
             impersonation: self.impersonation.lock().clone(),
             pool,
         };
+        snapshots.check_room(&snapshot, self.settings.snapshots)?;
         snapshots.taken += 1;
         let id = snapshots.taken;
         snapshots.kept.insert(id, snapshot);
@@ -118,15 +141,16 @@ impl Dev {
     /// Goes back to a snapshot and forgets it and all that were taken after it. `false` if there
     /// is no such snapshot (any more).
     pub fn revert(&self, id: u64) -> Result<bool, DevError> {
-        let _pause = self.sealer.pause();
+        let pause = self.sealer.pause();
         let mut snapshots = self.snapshots.lock();
         let Some(snapshot) = snapshots.kept.get(&id).cloned() else { return Ok(false) };
         if !self.stands(&snapshot)? {
             snapshots.kept.remove(&id);
             return Ok(false);
         }
-        self.warn_wallets(snapshot.number);
+        let reached = self.reached(snapshot.number)?;
         self.chain.unwind(snapshot.number, snapshot.edits)?;
+        self.sealer.fill_to(&pause, reached)?;
         snapshots.kept.retain(|other, _| *other < id);
         drop(snapshots);
         self.chain.develop(|set| *set = snapshot.development)?;
@@ -139,16 +163,17 @@ impl Dev {
     /// Starts over: genesis is the head, nothing waits, and what a developer set, the mining mode, the
     /// impersonations, the snapshots and their ids are as at the start.
     pub fn reset(&self) -> Result<(), DevError> {
-        let _pause = self.sealer.pause();
+        let pause = self.sealer.pause();
         let mut snapshots = self.snapshots.lock();
         let first = self.chain.spec().genesis.number.unwrap_or(0);
-        self.warn_wallets(first);
+        let reached = self.reached(first)?;
         self.chain.unwind(first, 0)?;
         *snapshots = Snapshots::default();
         drop(snapshots);
         let rotated =
             self.settings.rotate_chain_id.then(|| self.chain.spec().chain_id().saturating_add(1));
         self.chain.develop(|set| *set = set.after_reset(first, rotated))?;
+        self.sealer.fill_to(&pause, reached)?;
         self.pool.drop_all();
         *self.impersonation.lock() = Impersonation::at_start(&self.settings);
         *self.instance.lock() = new_instance();
@@ -191,6 +216,22 @@ impl Dev {
         }
     }
 
+    /// The chain is about to go back to block `to`: says what wallets need, and answers which block
+    /// has to be the head afterwards. Filling the numbers up with empty blocks keeps the height from
+    /// going back; nonces do go back.
+    fn reached(&self, to: u64) -> Result<u64, DevError> {
+        let head = self.chain.head().number;
+        if to >= head || !self.settings.monotonic {
+            self.warn_wallets(to);
+            return Ok(to);
+        }
+        let (blocks, limit) = (head + 1 - to, self.settings.filled_blocks);
+        if blocks > limit {
+            return Err(DevError::TooFarBack { blocks, limit });
+        }
+        Ok(head + 1)
+    }
+
     /// Says once what a wallet needs that has seen blocks which are gone now.
     fn warn_wallets(&self, to: u64) {
         let head = self.chain.head().number;
@@ -222,4 +263,5 @@ impl Dev {
 /// What a wallet must be told after its chain went back.
 pub const WALLET_HINT: &str = "A wallet that has seen later blocks remembers them and its nonces: in \
      MetaMask choose Settings > Advanced > \"Clear activity tab data\" (newer versions: Settings > \
-     Developer tools > \"Delete activity and nonce data\")";
+     Developer tools > \"Delete activity and nonce data\"), or start the node with \
+     --rotate-chain-id, and a chain that starts over is a new network to wallets";

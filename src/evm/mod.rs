@@ -25,6 +25,7 @@ mod block_state;
 mod call;
 mod call_many;
 mod dao;
+mod ecrecover;
 mod env;
 mod error;
 mod estimate;
@@ -45,6 +46,7 @@ pub use access_list::{AccessListOutcome, create_access_list};
 pub use block_state::BlockState;
 pub use call::{CallError, CallOutcome, CallRequest, CallResult, run};
 pub use call_many::run_many;
+pub use ecrecover::impersonate_signature;
 pub use env::{BlockTemplate, EvmSettings};
 pub use error::{EvmError, ReadError};
 pub use estimate::estimate_gas;
@@ -52,7 +54,7 @@ pub use executor::{Applied, ApplyError, BlockExecutor, Executed, execute};
 pub use header::{assemble, check};
 pub use invalid::InvalidTx;
 pub use overrides::Overrides;
-pub use revert::{revert_message, revert_reason};
+pub use revert::{delegate_of, revert_message, revert_reason};
 pub use source::StateSource;
 
 #[cfg(test)]

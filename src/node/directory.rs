@@ -12,21 +12,23 @@ use alloy_genesis::Genesis;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// The chain id after that of a chain which was deleted.
+/// What is known of a chain that was deleted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rotated {
-    /// What the deleted chain's genesis said.
-    pub(super) genesis: u64,
+pub(super) struct Before {
+    /// What its genesis said.
+    pub(super) genesis_chain_id: u64,
     /// The id after its last one.
-    pub(super) next: u64,
+    pub(super) next_chain_id: u64,
+    /// Its last block.
+    pub(super) head: u64,
 }
 
 /// A data directory that is open, for a node or for a command.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) storage: Storage,
-    /// The chain id that a new chain takes instead of its genesis's.
-    pub(super) rotated: Option<Rotated>,
+    /// The chain that `--fresh` deleted.
+    pub(super) before: Option<Before>,
     /// Deletes the directory when the node is gone.
     _temporary: Option<TempDir>,
 }
@@ -44,14 +46,13 @@ impl Directory {
             let temporary = tempfile::Builder::new().prefix("mainspring-").tempdir();
             let temporary = temporary.map_err(NodeError::Temporary)?;
             let storage = Storage::open(temporary.path(), Durability::Ephemeral)?;
-            return Ok(Self { storage, rotated: None, _temporary: Some(temporary) });
+            return Ok(Self { storage, before: None, _temporary: Some(temporary) });
         }
         let path = config.data.dir.clone();
         if config.data.fresh {
             let before = before_fresh(&path)?;
             empty(&path)?;
-            let rotated = before.filter(|_| config.data.rotate_chain_id);
-            return Ok(Self { rotated, ..Self::at(&path)? });
+            return Ok(Self { before, ..Self::at(&path)? });
         }
         Self::at(&path)
     }
@@ -71,7 +72,7 @@ impl Directory {
     pub(super) fn at(path: &Path) -> Result<Self, NodeError> {
         Ok(Self {
             storage: Storage::open(path, Durability::Synced)?,
-            rotated: None,
+            before: None,
             _temporary: None,
         })
     }
@@ -87,7 +88,7 @@ impl Directory {
 ///
 /// # Errors
 /// A directory that another process uses is not emptied.
-fn before_fresh(path: &Path) -> Result<Option<Rotated>, NodeError> {
+fn before_fresh(path: &Path) -> Result<Option<Before>, NodeError> {
     if !path.join(ENVIRONMENTS[0]).is_dir() {
         return Ok(None);
     }
@@ -97,14 +98,20 @@ fn before_fresh(path: &Path) -> Result<Option<Rotated>, NodeError> {
         Err(_unreadable) => return Ok(None),
         Ok(storage) => storage,
     };
-    let directory = Directory { storage, rotated: None, _temporary: None };
+    let directory = Directory { storage, before: None, _temporary: None };
     let Ok(Some(genesis)) = directory.genesis() else { return Ok(None) };
     let reader = directory.storage.blocks.reader()?;
     let head = reader.head()?.map_or(0, |head| head.number);
-    tracing::warn!(target: "chain", "the chain starts over at block 0; it was at block {head}. {WALLET_HINT}");
+    if head > genesis.number.unwrap_or(0) {
+        tracing::warn!(target: "chain", "the chain starts over; it was at block {head}. {WALLET_HINT}");
+    }
     let stored = chain::stored_development(&directory.storage).unwrap_or_default();
     let newest = stored.chain_ids.last().map_or(genesis.config.chain_id, |(_, id)| *id);
-    Ok(Some(Rotated { genesis: genesis.config.chain_id, next: newest.saturating_add(1) }))
+    Ok(Some(Before {
+        genesis_chain_id: genesis.config.chain_id,
+        next_chain_id: newest.saturating_add(1),
+        head,
+    }))
 }
 
 fn empty(path: &Path) -> Result<(), NodeError> {

@@ -2,9 +2,10 @@
 
 use super::{
     Answer, Api, RpcError,
+    dev::DevelopmentError,
     params::{Addresses, Number, Word, word},
 };
-use crate::primitives::Edit;
+use crate::{evm, primitives::Edit};
 use alloy_primitives::{Address, Bytes};
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 use std::collections::BTreeMap;
@@ -40,6 +41,10 @@ pub trait Anvil {
     /// Ends [`Self::impersonate`].
     #[method(name = "stopImpersonatingAccount", aliases = ["hardhat_stopImpersonatingAccount"])]
     fn stop_impersonating(&self, address: Address) -> Answer<()>;
+
+    /// Makes `ecrecover` answer the address for a signature (65 bytes: r, s, v), whatever was signed.
+    #[method(name = "impersonateSignature")]
+    async fn impersonate_signature(&self, signature: Bytes, address: Address) -> Answer<()>;
 
     /// Lets `eth_sendTransaction` send from any address.
     #[method(name = "autoImpersonateAccount", aliases = ["hardhat_autoImpersonateAccount"])]
@@ -91,13 +96,17 @@ impl AnvilServer for Api {
     }
 
     fn impersonate(&self, address: Address) -> Answer<()> {
-        self.dev.impersonate(address);
-        Ok(())
+        Ok(self.dev.impersonate(address)?)
     }
 
     fn stop_impersonating(&self, address: Address) -> Answer<()> {
         self.dev.stop_impersonating(address);
         Ok(())
+    }
+
+    async fn impersonate_signature(&self, signature: Bytes, address: Address) -> Answer<()> {
+        let edits = evm::impersonate_signature(&signature, address);
+        self.edit_all(edits.ok_or(DevelopmentError::NoSignature { length: signature.len() })?).await
     }
 
     fn auto_impersonate(&self, is_on: bool) -> Answer<()> {

@@ -12,7 +12,7 @@ use crate::{
 use alloy_primitives::{U256, hex};
 use alloy_sol_types::{Panic, Revert, SolError};
 use jsonrpsee::types::ErrorObjectOwned;
-use std::{error::Error, future::Future};
+use std::future::Future;
 
 /// The words of errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,14 +55,17 @@ pub(super) fn said(error: &RpcError) -> ErrorObjectOwned {
 fn hardhat(error: &RpcError) -> Option<String> {
     match error {
         RpcError::Reverted(output) => Some(reverted(output)),
+        RpcError::DelegateRejects { .. } => {
+            Some(format!("{}: {error}", reverted(&[]).trim_end_matches('.')))
+        }
         RpcError::Halted(reason) | RpcError::Call(CallError::Halted { reason }) => halted(reason),
         RpcError::Call(CallError::Invalid(error)) => invalid(error),
         RpcError::Call(CallError::FundsForTransfer { have, want, .. }) => Some(poor(want, have)),
         RpcError::Pool(error) | RpcError::Seal(SealError::Pool(error)) => refused(error),
-        RpcError::Seal(SealError::NotMade(cause)) => {
-            let cause: &(dyn Error + 'static) = cause.as_ref();
-            cause.downcast_ref().and_then(refused)
-        }
+        RpcError::Seal(SealError::NotMade(cause)) => match cause.as_ref() {
+            SealError::Pool(error) => refused(error),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -173,11 +173,11 @@ impl Shared {
             return Ok(None);
         }
         self.chain.append(executed)?;
-        if let Some(timestamp) = options.timestamp {
-            if let Err(error) = self.chain.develop(|set| set.clock.go_on_from(timestamp)) {
-                // The block stands; only when the next one is made depends on it.
-                tracing::error!(target: "sealer", %error, "the clock could not follow a block");
-            }
+        if let Some(timestamp) = options.timestamp
+            && let Err(error) = self.chain.develop(|set| set.clock.go_on_from(timestamp))
+        {
+            // The block stands; only when the next one is made depends on it.
+            tracing::error!(target: "sealer", %error, "the clock could not follow a block");
         }
         if let Err(error) = self.follow(&block.body.transactions) {
             // The block stands. What it used up is dropped when the next one is built.

@@ -31,5 +31,6 @@ mod stored_keys;
 mod tools;
 mod vectors;
 mod wallet;
+mod wallet_resets;
 mod websocket;
 mod wire;

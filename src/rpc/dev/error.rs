@@ -66,6 +66,14 @@ pub enum DevelopmentError {
         /// The method that was called.
         method: &'static str,
     },
+    /// Bytes that are no signature.
+    #[error(
+        "that is no signature: {length} bytes; it has 65: r, s, and v, which is 0, 1, 27 or 28"
+    )]
+    NoSignature {
+        /// Bytes given.
+        length: usize,
+    },
     /// Nothing that the token reads is what its getter answers.
     #[error(
         "no storage slot of {token} holds what its {getter} answers: is it an ERC-20 token, and does \

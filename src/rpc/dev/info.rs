@@ -2,7 +2,7 @@
 
 use crate::{
     pool::Order,
-    rpc::{Answer, Api, RpcError, web3::client_version},
+    rpc::{Answer, Api, RpcContext, RpcError, web3::client_version},
 };
 use alloy_primitives::U256;
 use alloy_rpc_types::anvil::{Metadata, NodeEnvironment, NodeForkConfig, NodeInfo};
@@ -65,19 +65,8 @@ impl InfoServer for Api {
     }
 
     async fn metadata(&self) -> Answer<Metadata> {
-        let head = self.chain.head();
-        let kept = self.dev.kept_snapshots().into_iter();
-        Ok(Metadata {
-            client_version: client_version(self),
-            client_semver: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            client_commit_sha: None,
-            chain_id: self.chain.spec().chain_id(),
-            instance_id: self.dev.instance(),
-            latest_block_number: head.number,
-            latest_block_hash: head.seal(),
-            forked_network: None,
-            snapshots: kept.map(|(id, number, hash)| (U256::from(id), (number, hash))).collect(),
-        })
+        // Snapshots are locked while the chain goes back.
+        self.blocking(|node| Ok(metadata(node))).await
     }
 
     async fn genesis_time(&self) -> Answer<u64> {
@@ -96,5 +85,21 @@ impl InfoServer for Api {
     fn set_logging_enabled(&self, is_on: bool) -> Answer<()> {
         let level = if is_on { EVERYTHING } else { ERRORS };
         if self.verbosity.set(level) { Ok(()) } else { Err(RpcError::FixedLog) }
+    }
+}
+
+fn metadata(node: &RpcContext) -> Metadata {
+    let head = node.chain.head();
+    let kept = node.dev.kept_snapshots().into_iter();
+    Metadata {
+        client_version: client_version(node),
+        client_semver: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        client_commit_sha: None,
+        chain_id: node.chain.spec().chain_id(),
+        instance_id: node.dev.instance(),
+        latest_block_number: head.number,
+        latest_block_hash: head.seal(),
+        forked_network: None,
+        snapshots: kept.map(|(id, number, hash)| (U256::from(id), (number, hash))).collect(),
     }
 }

@@ -189,10 +189,10 @@ fn detailed(node: &RpcContext, block: &Block) -> Answer<Value> {
         transactions.into_iter().flatten().zip(outputs).zip(receipts.iter())
     {
         transaction["output"] = json!(output);
-        if !receipt.status.coerce_status() {
-            if let Some(reason) = evm::revert_reason(&output) {
-                transaction["revertReason"] = json!(reason);
-            }
+        if !receipt.status.coerce_status()
+            && let Some(reason) = evm::revert_reason(&output)
+        {
+            transaction["revertReason"] = json!(reason);
         }
     }
     Ok(shown)

@@ -61,39 +61,24 @@ impl NextBlockServer for Api {
             least: MIN_GAS_LIMIT,
             most: MAX_GAS_LIMIT,
         })?;
-        self.fix(move |_node, next| {
-            next.gas_limit = Some(given);
-            Ok(())
-        })
-        .await?;
+        self.fix(None, move |next| next.gas_limit = Some(given)).await?;
         Ok(true)
     }
 
     async fn set_next_block_base_fee(&self, base_fee: Number) -> Answer<()> {
         let base_fee = small(base_fee, "base fee")?;
-        self.fix(move |node, next| {
-            needs(node, Fork::London, "a base fee")?;
-            next.base_fee = Some(base_fee);
-            Ok(())
-        })
-        .await
+        let since = Some((Fork::London, "a base fee"));
+        self.fix(since, move |next| next.base_fee = Some(base_fee)).await
     }
 
     async fn set_next_block_prev_randao(&self, prev_randao: Word) -> Answer<()> {
-        self.fix(move |node, next| {
-            needs(node, Fork::Paris, "prevrandao")?;
-            next.prev_randao = Some(prev_randao.as_b256());
-            Ok(())
-        })
-        .await
+        let prev_randao = prev_randao.as_b256();
+        let since = Some((Fork::Paris, "prevrandao"));
+        self.fix(since, move |next| next.prev_randao = Some(prev_randao)).await
     }
 
     async fn set_coinbase(&self, address: Address) -> Answer<()> {
-        self.fix(move |_node, next| {
-            next.beneficiary = Some(address);
-            Ok(())
-        })
-        .await
+        self.fix(None, move |next| next.beneficiary = Some(address)).await
     }
 
     async fn set_chain_id(&self, id: Number) -> Answer<()> {
@@ -118,15 +103,21 @@ impl NextBlockServer for Api {
 }
 
 impl Api {
-    /// Changes what is fixed about the next block; what waits may be executable then.
+    /// Fixes something about the next block that began with a fork, if it has. What waits may be
+    /// executable then.
     async fn fix(
         &self,
-        change: impl FnOnce(&RpcContext, &mut Fixed) -> Answer<()> + Send + 'static,
+        since: Option<(Fork, &'static str)>,
+        change: impl FnOnce(&mut Fixed) + Send + 'static,
     ) -> Answer<()> {
         self.blocking(move |node| {
-            let mut next = node.chain.next_block();
-            change(node, &mut next)?;
-            Ok(node.chain.develop(|set| set.next = next)?)
+            let fork = next_fork(node);
+            match since {
+                Some((since, what)) if fork < since => {
+                    Err(DevelopmentError::NotYet { what, since, fork }.into())
+                }
+                _ => Ok(node.chain.develop(|set| change(&mut set.next))?),
+            }
         })
         .await?;
         self.sealer.wake();
@@ -137,12 +128,4 @@ impl Api {
 fn next_fork(node: &RpcContext) -> Fork {
     let next = node.sealer.next_block(&node.chain.head());
     node.chain.spec().fork_of(next.number, next.timestamp, U256::ZERO)
-}
-
-fn needs(node: &RpcContext, since: Fork, what: &'static str) -> Answer<()> {
-    let fork = next_fork(node);
-    if fork < since {
-        return Err(DevelopmentError::NotYet { what, since, fork }.into());
-    }
-    Ok(())
 }

@@ -1,13 +1,13 @@
 //! What would happen if?
 
 use crate::{
-    evm::{self, CallRequest, CallResult, Overrides},
+    evm::{self, CallError, CallRequest, CallResult, Overrides},
     primitives::SealedHeader,
     rpc::{Answer, Api, RpcContext, RpcError, params::At, resolve},
-    state::StateView,
+    state::{StateError, StateView},
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
-use alloy_primitives::{Bytes, U64, U256};
+use alloy_primitives::{Address, Bytes, U64, U256};
 use alloy_rpc_types::{AccessListResult, BlockOverrides, state::StateOverride};
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 use std::sync::Arc;
@@ -100,9 +100,10 @@ fn call(
 ) -> Answer<Bytes> {
     let (header, view, overrides) = setting(node, block, overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let transfer = plain_transfer(&request);
     match evm::run(spec, settings, view, &header, request, overrides)?.result {
         CallResult::Success { output } => Ok(output),
-        CallResult::Revert { output } => Err(RpcError::Reverted(output)),
+        CallResult::Revert { output } => Err(reverted(node, block, transfer, output)),
         CallResult::Halt { reason } => Err(RpcError::Halted(reason)),
     }
 }
@@ -115,7 +116,44 @@ fn estimate(
 ) -> Answer<u64> {
     let (header, view, overrides) = setting(node, block, overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
-    Ok(evm::estimate_gas(spec, settings, view, &header, request, overrides)?)
+    let transfer = plain_transfer(&request);
+    evm::estimate_gas(spec, settings, view, &header, request, overrides).map_err(
+        |error| match error {
+            CallError::Reverted { output } => reverted(node, block, transfer, output),
+            error => error.into(),
+        },
+    )
+}
+
+/// Who receives wei without any data.
+fn plain_transfer(request: &CallRequest) -> Option<Address> {
+    let data = request.input.input().is_none_or(|data| data.is_empty());
+    request.to.and_then(|to| to.to().copied()).filter(|_to| data)
+}
+
+/// Why a call reverted. Where the receiver of a transfer only delegates, its owner may not know that
+/// there is code at all: the error says so.
+fn reverted(
+    node: &RpcContext,
+    block: BlockId,
+    transfer: Option<Address>,
+    output: Bytes,
+) -> RpcError {
+    let Some(account) = transfer.filter(|_to| output.is_empty()) else {
+        return RpcError::Reverted(output);
+    };
+    match resolve::state(&node.chain, block).and_then(|(_, view)| Ok(code_of(&view, account)?)) {
+        Ok(code) => match evm::delegate_of(&code) {
+            Some(target) => RpcError::DelegateRejects { account, target },
+            None => RpcError::Reverted(output),
+        },
+        Err(_unreadable) => RpcError::Reverted(output),
+    }
+}
+
+fn code_of(view: &StateView, address: Address) -> Result<Bytes, StateError> {
+    let account = view.account(address)?.unwrap_or_default();
+    if account.has_code() { view.code(account.code_hash) } else { Ok(Bytes::new()) }
 }
 
 fn access_list(
