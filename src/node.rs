@@ -23,7 +23,7 @@ use crate::{
     dev::{
         Dev,
         accounts::{AccountsError, DevAccounts},
-        keyring::{Keyring, KeyringError},
+        keyring::KeyringError,
     },
     pool::{self, Limits, Pool, PoolError},
     primitives::SealedHeader,
@@ -238,7 +238,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         // Nobody waits for its end. Development chains hardly see blobs and start in no time.
         drop(thread("blob setup", pool::load_trusted_setup)?);
     }
-    let keyring = Arc::new(keyring(&config, &accounts)?);
+    let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
     tasks.spawn(report::report(chain.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
@@ -364,15 +364,6 @@ impl NodeHandle {
         write_journal(&self.chain, &self.pool)?;
         Ok(self.chain.flush_state()?)
     }
-}
-
-/// The development accounts and, where a chain has a directory, those that were stored there.
-fn keyring(config: &Config, accounts: &DevAccounts) -> Result<Keyring, KeyringError> {
-    let limit = config.rpc.stored_accounts;
-    if config.role != Role::Development || config.data.ephemeral {
-        return Ok(Keyring::in_memory(accounts, limit));
-    }
-    Keyring::in_folder(accounts, &config.data.dir.join("keystore"), limit)
 }
 
 /// The development accounts and those that `--fund-accounts` names, with their balances in wei.
