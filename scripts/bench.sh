@@ -2,7 +2,7 @@
 # How fast is this node beside anvil, on this machine, in one run? Prints a table of medians and ratios.
 #
 #   scripts/bench.sh                 every part (about 20 minutes on two cores)
-#   scripts/bench.sh throughput      one part: throughput, long, start, snapshot, trie, import or trace
+#   scripts/bench.sh throughput      one part: throughput, reads, logs, long, start, snapshot, trie, import or trace
 #
 # Transfers and ERC-20 transfers: 40,000 transactions signed beforehand, 8 connections, 20 senders, a fresh recipient
 # each; the clock stops when the last is mined. COUNT and RUNS change the size and the number of runs, LIMIT the seconds
@@ -14,7 +14,9 @@ count=${COUNT:-40000}
 runs=${RUNS:-3}
 work=$(mktemp -d)
 node_pid=
-cleanup() { stop; rm -rf "$work"; }
+others=()
+stop_others() { for pid in "${others[@]}"; do kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; done; others=(); }
+cleanup() { stop; stop_others; rm -rf "$work"; }
 trap cleanup EXIT
 
 wants() { [ "$part" = all ] || [ "$part" = "$1" ]; }
@@ -67,6 +69,39 @@ throughput() {
   measure 'anvil, default' 1 theirs
   measure 'anvil, --block-time 1 --max-transactions 50000' 1 theirs --block-time 1 --max-transactions 50000 --gas-limit 3000000000
   measure 'anvil, the same, batches of 100' 100 theirs --block-time 1 --max-transactions 50000 --gas-limit 3000000000
+}
+
+# beside PORT COMMAND...: starts another process beside the node and waits until its port answers.
+beside() {
+  local port=$1
+  shift
+  "$@" >"$work/$port.log" 2>&1 &
+  others+=("$!")
+  until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+    kill -0 "${others[-1]}" 2>/dev/null || { cat "$work/$port.log"; exit 1; }
+    read -r -t 0.005 _ <> <(:) || true
+  done
+}
+# names: writes who listens where into the lines of the load generator.
+names() { sed "s/127.0.0.1:18545/mainspring/; s/127.0.0.1:18546/anvil/; s/127.0.0.1:18547/jsonrpsee alone/"; }
+
+reads() {
+  say '== reads: answers per second on 8 connections, median of 7 turns of 2 seconds'
+  durable ours
+  beside 18546 anvil --port 18546 --silent
+  beside 18547 "$load" --kind bare --url 127.0.0.1:18547
+  "$load" --kind reads --connections 8 --url "$url,127.0.0.1:18546,127.0.0.1:18547" | names
+  stop
+  stop_others
+}
+
+logs() {
+  say '== eth_getLogs of an address with 10 events over 100,000 blocks: milliseconds, median of 7'
+  durable ours
+  beside 18546 anvil --port 18546 --silent
+  "$load" --kind logs --url "$url,127.0.0.1:18546" | names
+  stop
+  stop_others
 }
 
 # One transfer a block, until block 100,000: speed and memory must not change.
@@ -130,6 +165,8 @@ snapshot() {
 }
 
 if wants throughput; then throughput; fi
+if wants reads; then reads; fi
+if wants logs; then logs; fi
 if wants long; then long; fi
 if wants start; then starting; fi
 if wants snapshot; then snapshot; fi

@@ -18,19 +18,19 @@ pub use stored::StoredChain;
 use crate::{
     chain::{self, Chain, ChainError, ChainSettings, FlushLimits, Opened},
     config::{
-        AccountsConfig, Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName,
-        Role,
+        AccountsConfig, Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, DialectName,
+        OrderName, Role,
     },
     dev::{
-        Dev,
+        Dev, DevSettings,
         accounts::{AccountsError, DevAccounts},
     },
     evm::{EvmSettings, trace::ScriptHost},
     pool::{self, Limits, Order, Pool, PoolError},
     primitives::SealedHeader,
     rpc::{
-        self, FeePolicy, Namespaces, Readiness, RpcContext, RpcLimits, ServeError, ServerSettings,
-        Verbosity,
+        self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, RpcLimits, ServeError,
+        ServerSettings, Verbosity,
     },
     sealer::{Mode, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec, Fork, SpecError, dev::DevGenesis},
@@ -215,12 +215,15 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let first = spec.genesis.number.unwrap_or(0);
     let settings = chain_settings(&config, &spec);
     let (chain, opened) = Chain::open(storage, spec, settings)?;
+    if let Some(rotated) = directory.rotated.filter(|it| it.genesis == chain.spec().chain_id()) {
+        chain.develop(|set| set.set_chain_id(first, rotated.next))?;
+    }
     let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
     let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(&config));
     let handle = sealer.handle();
-    let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), config.evm.auto_impersonate);
+    let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), dev_settings(&config));
     let writer = chain.clone();
     let threads = vec![
         ("sealer", thread("sealer", move || sealer.run())?),
@@ -242,6 +245,10 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         dev: Arc::new(dev),
         limits: rpc_limits(&config),
         fees: fee_policy(&config),
+        dialect: match config.server.dialect {
+            DialectName::Geth => Dialect::Geth,
+            DialectName::Hardhat => Dialect::Hardhat,
+        },
         namespaces: Namespaces {
             development: config.role == Role::Development,
             named: config.server.namespaces.clone(),
@@ -310,7 +317,7 @@ impl NodeHandle {
 
     /// EIP-155 id.
     pub fn chain_id(&self) -> u64 {
-        self.chain.spec().chain_id
+        self.chain.spec().chain_id()
     }
 
     /// Height of the head.
@@ -325,7 +332,7 @@ impl NodeHandle {
 
     /// What `eth_gasPrice` answers at the head, in wei per gas.
     pub fn gas_price(&self) -> u128 {
-        self.fees.gas_price(self.chain.spec().next_base_fee(&self.chain.head()))
+        self.fees.gas_price(self.chain.next_base_fee(&self.chain.head()))
     }
 
     /// Returns when the node cannot go on: a thread of it has ended.
@@ -457,6 +464,15 @@ fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings {
         slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
         verify_seals,
         takes_future_blocks: false,
+        allow_equal_timestamps: config.sealing.allow_equal_timestamps,
+    }
+}
+
+const fn dev_settings(config: &Config) -> DevSettings {
+    DevSettings {
+        auto_impersonate: config.evm.auto_impersonate,
+        snapshots: config.rpc.snapshots,
+        rotate_chain_id: config.data.rotate_chain_id,
     }
 }
 
@@ -486,6 +502,11 @@ fn rpc_limits(config: &Config) -> RpcLimits {
         subscriptions: config.rpc.max_subscriptions,
         log_range: config.rpc.log_range,
         logs: config.rpc.max_logs,
+        log_terms: config.rpc.max_log_terms,
+        watched_terms: config.rpc.max_watched_terms,
+        filters: config.rpc.max_filters,
+        filter_idle: config.rpc.filter_idle,
+        patience: config.rpc.slow_reader,
         heavy_calls: config.rpc.heavy_calls,
         proof_slots: config.rpc.proof_slots,
         fee_history_blocks: config.rpc.fee_history,

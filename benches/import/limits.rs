@@ -131,6 +131,7 @@ impl Written {
             root: self.root,
             changes: &self.changes,
             transactions: self.transactions.clone(),
+            receipts: &[],
         }
     }
 }

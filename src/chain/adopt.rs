@@ -45,7 +45,6 @@ impl Chain {
         })?;
         self.clock.block_appended(branch.tip.timestamp);
         self.visible.store(Arc::new(next));
-        // Under the lock, so that news comes in the order of what happened.
         self.publish_heads(stored);
         drop(writer);
         Ok(())
@@ -75,18 +74,19 @@ impl Chain {
             side_added: &aside,
             ..Default::default()
         })?;
+        let (count, removed) = (removed.len() as u64, Arc::new(removed));
         match self.head_after_reorganisation(&visible, branch) {
-            Ok(next) => self.visible.store(Arc::new(next)),
+            Ok(next) => {
+                let unwinds = Arc::new(visible.unwinds.and(to, &removed));
+                self.visible.store(Arc::new(Visible { unwinds, ..next }));
+            }
             Err(error) => {
                 writer.halted = Some(error.to_string());
                 return Err(error);
             }
         }
         self.clock.block_appended(branch.tip.timestamp);
-        let count = removed.len() as u64;
-        let removed = Arc::new(removed);
-        // Under the lock, so that news comes in the order of what happened; no subscriber is no error.
-        let _ = self.events.send(ChainEvent::Unwound { to, removed });
+        self.publish(ChainEvent::Unwound { to, removed });
         self.publish_heads(stored);
         Ok(count)
     }
@@ -136,8 +136,7 @@ impl Chain {
 
     fn publish_heads(&self, blocks: Vec<StoredBlock>) {
         for block in blocks {
-            // No subscriber is no error.
-            let _ = self.events.send(ChainEvent::NewHead(block));
+            self.publish(ChainEvent::NewHead(block));
         }
     }
 }

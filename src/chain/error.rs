@@ -49,6 +49,15 @@ pub enum ChainError {
         /// Most that are taken back.
         limit: u64,
     },
+    /// A reader of the history that was away for too long.
+    #[error(
+        "the chain went back {unwinds} times since this was read last, more often or farther than is \
+         remembered: begin anew"
+    )]
+    Forgotten {
+        /// How often it went back.
+        unwinds: u64,
+    },
     /// The block was built on a head that is not the head any more.
     #[error("block {number} was built on {parent}, but the head is {head}")]
     StaleParent {

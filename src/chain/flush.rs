@@ -104,7 +104,12 @@ impl FlushSignal {
         }
     }
 
-    fn written(&self, result: Result<(), ChainError>) {
+    /// Is it time to stop?
+    pub(super) fn is_stopping(&self) -> bool {
+        self.state.lock().stop
+    }
+
+    pub(super) fn written(&self, result: Result<(), ChainError>) {
         let mut state = self.state.lock();
         state.failed = result.err().map(Arc::new);
         if let Some(error) = &state.failed {
@@ -122,7 +127,7 @@ impl FlushSignal {
 }
 
 impl FlushLimits {
-    fn reached(&self, visible: &Visible, times: usize) -> bool {
+    pub(super) fn reached(&self, visible: &Visible, times: usize) -> bool {
         visible.recent.len() >= self.blocks.saturating_mul(times)
             || visible.recent_bytes >= self.bytes.saturating_mul(times)
             || visible.recent_gas >= self.gas.saturating_mul(times as u64)
@@ -132,6 +137,7 @@ impl FlushLimits {
 impl Chain {
     /// The body of the background writer's thread. Ends after [`Chain::stop`].
     pub fn run_state_writer(&self) {
+        self.complete_log_index();
         while self.flush.wait_until_due(self) {
             self.flush.written(self.flush_state());
         }
@@ -165,6 +171,7 @@ impl Chain {
                 .iter()
                 .map(|tx| tx.hash())
                 .collect(),
+            receipts: &recent.stored.receipts,
         });
         let mut trie = TrieChanges {
             rows: last.trie.rows_since(Some(visible.flushed.number)),
@@ -196,7 +203,10 @@ impl Chain {
     fn forget_written(&self, flushed: crate::primitives::BlockNumHash) {
         let _writer = self.writer.lock();
         let mut next = self.visible.load().without_flushed(flushed);
-        next.trie.collapse(flushed.number, self.settings.trie_nodes);
+        // An import goes on with a trie of its own, which is collapsed when it becomes the head's.
+        if self.side.try_lock().is_some() {
+            next.trie.collapse(flushed.number, self.settings.trie_nodes);
+        }
         self.visible.store(Arc::new(next));
     }
 }

@@ -8,29 +8,37 @@
 //! | `open` | what is in the directory, and what has to be done again? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
+//! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
+//! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `bad_blocks` | which blocks were refused? |
-//! | `clock`, `events` | what time is it, and what is new? |
+//! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
+//! | `development` | what did a developer set that is neither a block nor an edit? |
 
 mod adopt;
 mod append;
 mod bad_blocks;
 mod branch;
 mod clock;
+mod development;
+mod draft;
 mod edits;
 mod error;
 mod events;
 mod flush;
+mod follow;
 mod fork_choice;
 mod foundation;
 mod import;
 mod import_error;
 mod inspect;
+mod log_index;
+mod log_search;
 mod open;
 mod query;
 mod side;
@@ -38,12 +46,16 @@ mod unwind;
 mod visible;
 
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
-pub use clock::{Clock, ClockState, genesis_time};
+pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
+pub use development::{Development, NextBlock, stored_development};
+pub use draft::Draft;
 pub use error::ChainError;
 pub use events::ChainEvent;
 pub use flush::FlushLimits;
+pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
+pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 
@@ -52,7 +64,7 @@ use arc_swap::ArcSwap;
 use branch::Branch;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use visible::Visible;
 
 /// What shapes a chain besides its genesis.
@@ -71,6 +83,8 @@ pub struct ChainSettings {
     pub verify_seals: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
     pub takes_future_blocks: bool,
+    /// May a block have its parent's timestamp?
+    pub allow_equal_timestamps: bool,
 }
 
 /// As a node has them that nobody configured.
@@ -83,6 +97,7 @@ impl Default for ChainSettings {
             slots_in_an_epoch: 0,
             verify_seals: false,
             takes_future_blocks: false,
+            allow_equal_timestamps: false,
         }
     }
 }
@@ -95,6 +110,8 @@ pub struct Chain {
     seals: SealPolicy,
     storage: Storage,
     clock: Clock,
+    /// What a developer set; its clock is the one above.
+    development: Mutex<Development>,
     visible: ArcSwap<Visible>,
     /// Held by whoever changes the chain; what is inside does not matter to readers.
     writer: Mutex<append::WriterState>,
@@ -104,6 +121,8 @@ pub struct Chain {
     side: Mutex<side::SideBranches>,
     flush: flush::FlushSignal,
     events: broadcast::Sender<ChainEvent>,
+    /// That something happened.
+    changed: watch::Sender<()>,
     /// Refused by imports.
     bad_blocks: bad_blocks::BadBlocks,
 }

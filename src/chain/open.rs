@@ -1,8 +1,8 @@
 //! Opening: a new chain gets its genesis, a stored one is brought back to its last durable block.
 
 use super::{
-    Chain, ChainError, ChainSettings, Clock, append::WriterState, events, flush::FlushSignal,
-    visible::Visible,
+    Chain, ChainError, ChainSettings, Clock, append::WriterState, development::stored_development,
+    events, flush::FlushSignal, visible::Visible,
 };
 use crate::{
     consensus::SealPolicy,
@@ -82,18 +82,21 @@ impl Chain {
             edits: Arc::default(),
             edit_changes: Arc::default(),
             next_storage_id: 1,
+            unwinds: Arc::default(),
         };
         Ok(Self {
             seals: SealPolicy::of(&spec, settings.verify_seals),
+            clock: Clock::new(settings.allow_equal_timestamps),
             spec,
             settings,
             storage,
-            clock: Clock::default(),
+            development: Default::default(),
             visible: ArcSwap::from_pointee(visible),
             writer: WriterState::default().into(),
             state_writer: Default::default(),
             side: Default::default(),
             flush: FlushSignal::default(),
+            changed: Default::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
             bad_blocks: Default::default(),
         })
@@ -102,11 +105,15 @@ impl Chain {
     /// Brings the state to the head of `blocks`: unwinds what is not canonical, executes what is
     /// missing. Bounded by the flush limits, not by the length of the chain.
     fn recover(&self, head: &SealedHeader) -> Result<u64, ChainError> {
+        // Before anything is executed again: it may depend on the chain id of its block.
+        let development = stored_development(&self.storage)?;
+        self.spec.chain_ids.set(&development.chain_ids);
         let mut flushed = self.common_block()?;
         let state_head = self.storage.state.reader()?.head()?.map_or(flushed, |head| head.number);
         if flushed < state_head {
             self.unwind_state(flushed)?;
         }
+        self.storage.state.check_log_index()?;
         self.visible.store(Arc::new(self.head_in_state(flushed)?));
         let missing = head.number - flushed;
         let limits = self.stored_limits()?;
@@ -124,7 +131,8 @@ impl Chain {
         let edits = self.storage.blocks.reader()?.edits(head.number + 1)?;
         let next = self.with_edits(self.visible.load().as_ref().clone(), edits)?;
         self.visible.store(Arc::new(next));
-        self.clock.restore(Clock::from_head(head.timestamp).save());
+        self.clock.resume(development.clock, head.timestamp);
+        *self.development.lock() = development;
         Ok(missing)
     }
 
@@ -245,6 +253,7 @@ impl Genesis {
             root: self.block.header.state_root,
             changes: &self.changes,
             transactions: Vec::new(),
+            receipts: &[],
         };
         Ok(storage.state.flush(&StateBatch {
             blocks: vec![block],

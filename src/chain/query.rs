@@ -202,8 +202,20 @@ impl Chain {
     /// Executes a block again up to a transaction of it, and answers what that returned or
     /// reverted with; `None` if it is not in the block.
     pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
+        let place = block.body.transactions.iter().position(|tx| tx.hash() == hash);
+        let Some(place) = place else { return Ok(None) };
+        Ok(self.first_outputs(block, place + 1)?.pop())
+    }
+
+    /// Executes a block again, and answers what each transaction returned or reverted with.
+    pub fn outputs_of(&self, block: &Block) -> Result<Vec<Bytes>, ChainError> {
+        self.first_outputs(block, block.body.transactions.len())
+    }
+
+    /// What the first `count` transactions of a block returned or reverted with.
+    fn first_outputs(&self, block: &Block, count: usize) -> Result<Vec<Bytes>, ChainError> {
         if block.number() <= self.first() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let view = self.state_at(block.number() - 1)?;
         let edits = self.storage.blocks.reader()?.edits(block.number())?;
@@ -212,13 +224,8 @@ impl Chain {
         let evm = &self.settings.evm;
         let executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
         let mut executor = executor.without_receipts();
-        for transaction in &block.body.transactions {
-            let applied = executor.apply(transaction)?;
-            if transaction.hash() == hash {
-                return Ok(Some(applied.output));
-            }
-        }
-        Ok(None)
+        let executed = block.body.transactions.iter().take(count);
+        executed.map(|transaction| Ok(executor.apply(transaction)?.output)).collect()
     }
 
     /// What it takes to execute a block again; `None` for genesis, and for a block whose parent is

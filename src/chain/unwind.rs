@@ -31,16 +31,21 @@ impl Chain {
             keep_edits: Some((to + 1, edits)),
             ..Default::default()
         })?;
+        let removed = Arc::new(removed);
         match self.head_after_unwind(&visible, to) {
-            Ok(next) => self.visible.store(Arc::new(next)),
+            Ok(next) => {
+                let unwinds = match removed.is_empty() {
+                    true => visible.unwinds.clone(),
+                    false => Arc::new(visible.unwinds.and(to, &removed)),
+                };
+                self.visible.store(Arc::new(Visible { unwinds, ..next }));
+            }
             Err(error) => {
                 writer.halted = Some(error.to_string());
                 return Err(error);
             }
         }
-        let removed = Arc::new(removed);
-        // Under the lock, so that news comes in the order of what happened; no subscriber is no error.
-        let _ = self.events.send(ChainEvent::Unwound { to, removed: removed.clone() });
+        self.publish(ChainEvent::Unwound { to, removed: removed.clone() });
         Ok(removed)
     }
 
@@ -90,6 +95,7 @@ impl Chain {
             edits: Arc::default(),
             edit_changes: Arc::default(),
             next_storage_id: self.storage.state.reader()?.next_storage_id()?,
+            unwinds: Arc::default(),
             header,
         })
     }

@@ -1,5 +1,6 @@
 //! What every reader sees: one immutable value, swapped whole.
 
+use super::follow::Unwinds;
 use crate::{
     primitives::{BlockNumHash, Edit, SealedHeader, StateChanges},
     state::{Overlay, StateTrie},
@@ -27,6 +28,8 @@ pub(super) struct Visible {
     pub(super) edit_changes: Arc<StateChanges>,
     /// The next storage id that no contract has.
     pub(super) next_storage_id: u64,
+    /// Blocks that were there and are gone.
+    pub(super) unwinds: Arc<Unwinds>,
 }
 
 /// A block that is durable in `blocks` and not yet written to `state`.

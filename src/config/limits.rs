@@ -11,10 +11,20 @@ pub struct RpcLimits {
     pub max_batch: u32,
     /// Bytes of one answer.
     pub max_response_bytes: u32,
-    /// Blocks that one log query may span.
+    /// Blocks that one log query may look into, not counting those that the index rules out.
     pub log_range: u64,
     /// Logs in one answer.
     pub max_logs: usize,
+    /// Addresses, and topics at one place, in one log query or filter.
+    pub max_log_terms: usize,
+    /// Addresses and topics that all filters and subscriptions watch for.
+    pub max_watched_terms: usize,
+    /// Filters.
+    pub max_filters: usize,
+    /// A filter that nobody reads for so long is removed.
+    pub filter_idle: Duration,
+    /// A subscriber that takes nothing for so long is unsubscribed.
+    pub slow_reader: Duration,
     /// Gas that a call or estimate may use.
     pub gas_cap: u64,
     /// Calls, estimates, proofs and log searches that run at the same time; more wait in line.
@@ -31,6 +41,8 @@ pub struct RpcLimits {
     pub script_memory: u64,
     /// How long one request may run them, and may wait in line.
     pub script_time: Duration,
+    /// Snapshots that may be kept.
+    pub snapshots: usize,
     /// Open connections.
     pub max_connections: u32,
     /// Subscriptions of one connection.
@@ -45,6 +57,11 @@ impl Default for RpcLimits {
             max_response_bytes: 25 << 20,
             log_range: 100_000,
             max_logs: 20_000,
+            max_log_terms: 1_000,
+            max_watched_terms: 500_000,
+            max_filters: 10_000,
+            filter_idle: Duration::from_secs(300),
+            slow_reader: Duration::from_secs(60),
             gas_cap: 50_000_000,
             heavy_calls: 16,
             proof_slots: 1_024,
@@ -53,6 +70,7 @@ impl Default for RpcLimits {
             scripts: 4,
             script_memory: 256 << 20,
             script_time: Duration::from_secs(60),
+            snapshots: 100_000,
             max_connections: 500,
             max_subscriptions: 128,
         }

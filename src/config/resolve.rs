@@ -45,6 +45,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         dir: settings.datadir.clone().unwrap_or(default.dir),
         ephemeral,
         fresh: settings.fresh,
+        rotate_chain_id: settings.rotate_chain_id,
     })
 }
 
@@ -85,6 +86,7 @@ fn sealing(settings: &Settings) -> Result<SealingConfig, ConfigError> {
         max_transactions: max_transactions.unwrap_or(default.max_transactions),
         slots_in_an_epoch: above_zero("slots-in-an-epoch", settings.slots_in_an_epoch)?,
         gas_price: settings.gas_price.map(u128::from),
+        allow_equal_timestamps: settings.allow_equal_timestamps,
     })
 }
 
@@ -123,6 +125,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         port: settings.port.unwrap_or(default.port),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
         namespaces: None,
+        dialect: settings.rpc_dialect.unwrap_or_default(),
     })
 }
 
@@ -139,6 +142,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
     let connections = above_zero("rpc-max-connections", settings.rpc_max_connections)?;
     let script_memory = above_zero("script-memory-limit", settings.script_memory_limit)?;
     let script_time = seconds("script-seconds", settings.script_seconds)?;
+    let filter_idle = seconds("rpc-filter-seconds", settings.rpc_filter_seconds)?;
+    let slow_reader = seconds("rpc-slow-reader-seconds", settings.rpc_slow_reader_seconds)?;
     let heavy_calls = above_zero("rpc-heavy-calls", settings.rpc_heavy_calls)?;
     Ok(RpcLimits {
         max_body_bytes: if unlimited { u32::MAX } else { body.unwrap_or(default.max_body_bytes) },
@@ -146,6 +151,11 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         max_response_bytes: response.unwrap_or(default.max_response_bytes),
         log_range: settings.rpc_log_range.unwrap_or(default.log_range),
         max_logs: settings.rpc_max_logs.unwrap_or(default.max_logs),
+        max_log_terms: settings.rpc_max_log_terms.unwrap_or(default.max_log_terms),
+        max_watched_terms: settings.rpc_max_watched_terms.unwrap_or(default.max_watched_terms),
+        max_filters: settings.rpc_max_filters.unwrap_or(default.max_filters),
+        filter_idle: filter_idle.unwrap_or(default.filter_idle),
+        slow_reader: slow_reader.unwrap_or(default.slow_reader),
         gas_cap: above_zero("rpc-gas-cap", settings.rpc_gas_cap)?.unwrap_or(default.gas_cap),
         heavy_calls: heavy_calls.unwrap_or(default.heavy_calls),
         proof_slots: settings.rpc_proof_slots.unwrap_or(default.proof_slots),
@@ -154,6 +164,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         scripts: above_zero("scripts", settings.scripts)?.unwrap_or(default.scripts),
         script_memory: script_memory.unwrap_or(default.script_memory),
         script_time: script_time.unwrap_or(default.script_time),
+        snapshots: above_zero("max-snapshots", settings.max_snapshots)?
+            .unwrap_or(default.snapshots),
         max_connections: connections.unwrap_or(default.max_connections),
         max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
     })

@@ -23,6 +23,17 @@ pub enum OrderName {
     Fifo,
 }
 
+/// In whose words the node says what went wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DialectName {
+    /// geth's, as most tools expect.
+    #[default]
+    Geth,
+    /// Those of `hardhat node`.
+    Hardhat,
+}
+
 /// Every setting, or `None` (a switch: `false`) where nobody named it.
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -45,6 +56,9 @@ pub struct Settings {
     /// Take requests of any size up to 4 GiB
     #[arg(long, env = "MAINSPRING_NO_REQUEST_SIZE_LIMIT", help_heading = SERVER)]
     pub no_request_size_limit: bool,
+    /// Words of errors: geth's, or those of `hardhat node` [default: geth]
+    #[arg(long, env = "MAINSPRING_RPC_DIALECT", value_enum, help_heading = SERVER)]
+    pub rpc_dialect: Option<DialectName>,
 
     /// Directory of the chain's database [default: ./.mainspring]
     #[arg(long, env = "MAINSPRING_DATADIR", value_name = "DIR", help_heading = DATA)]
@@ -55,6 +69,10 @@ pub struct Settings {
     /// Delete the chain in the data directory and start over
     #[arg(long, env = "MAINSPRING_FRESH", help_heading = DATA)]
     pub fresh: bool,
+    /// Take the next chain id whenever the chain starts over (--fresh, anvil_reset): wallets see a new
+    /// network and need not forget the old one
+    #[arg(long, env = "MAINSPRING_ROTATE_CHAIN_ID", help_heading = DATA)]
+    pub rotate_chain_id: bool,
 
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
@@ -141,6 +159,9 @@ pub struct Settings {
     /// Gas price in wei that eth_gasPrice suggests at least
     #[arg(long, env = "MAINSPRING_GAS_PRICE", value_name = "WEI", help_heading = SEALING)]
     pub gas_price: Option<u64>,
+    /// Let a block have its parent's timestamp, as anvil does
+    #[arg(long, env = "MAINSPRING_ALLOW_EQUAL_TIMESTAMPS", help_heading = SEALING)]
+    pub allow_equal_timestamps: bool,
 
     /// Let a transaction use more gas than a block has
     #[arg(long, env = "MAINSPRING_DISABLE_BLOCK_GAS_LIMIT", help_heading = EVM)]
@@ -186,12 +207,31 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_RPC_MAX_RESPONSE_BYTES", value_name = "BYTES")]
     #[arg(help_heading = LIMITS)]
     pub rpc_max_response_bytes: Option<u32>,
-    /// Blocks that one log query may span [default: 100000]
+    /// Blocks that one log query may look into, not counting those that the index rules out [default: 100000]
     #[arg(long, env = "MAINSPRING_RPC_LOG_RANGE", value_name = "BLOCKS", help_heading = LIMITS)]
     pub rpc_log_range: Option<u64>,
     /// Logs in one answer [default: 20000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOGS", value_name = "COUNT", help_heading = LIMITS)]
     pub rpc_max_logs: Option<usize>,
+    /// Addresses, and topics at one place, in one log query or filter [default: 1000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_LOG_TERMS", alias = "rpc.logquerylimit")]
+    #[arg(value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_log_terms: Option<usize>,
+    /// Addresses and topics that all filters and subscriptions watch for [default: 500000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_WATCHED_TERMS", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_max_watched_terms: Option<usize>,
+    /// Filters [default: 10000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_FILTERS", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_filters: Option<usize>,
+    /// Seconds after which a filter that nobody reads is removed [default: 300]
+    #[arg(long, env = "MAINSPRING_RPC_FILTER_SECONDS", value_name = "SECONDS")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_filter_seconds: Option<f64>,
+    /// Seconds after which a subscriber that takes nothing is unsubscribed [default: 60]
+    #[arg(long, env = "MAINSPRING_RPC_SLOW_READER_SECONDS", value_name = "SECONDS")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_slow_reader_seconds: Option<f64>,
     /// Gas that a call or an estimate may use [default: 50000000]
     #[arg(long, env = "MAINSPRING_RPC_GAS_CAP", alias = "rpc.gascap")]
     #[arg(value_name = "GAS", help_heading = LIMITS)]
@@ -218,6 +258,9 @@ pub struct Settings {
     /// Seconds that one request may run them, and may wait in line [default: 60]
     #[arg(long, env = "MAINSPRING_SCRIPT_SECONDS", value_name = "SECONDS", help_heading = LIMITS)]
     pub script_seconds: Option<f64>,
+    /// Snapshots (evm_snapshot) that may be kept [default: 100000]
+    #[arg(long, env = "MAINSPRING_MAX_SNAPSHOTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub max_snapshots: Option<usize>,
     /// Open connections [default: 500]
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]

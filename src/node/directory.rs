@@ -2,7 +2,9 @@
 
 use super::NodeError;
 use crate::{
+    chain,
     config::{Config, Role},
+    dev::WALLET_HINT,
     spec::ChainSpec,
     storage::{Durability, Storage, StorageError},
 };
@@ -10,10 +12,21 @@ use alloy_genesis::Genesis;
 use std::path::Path;
 use tempfile::TempDir;
 
+/// The chain id after that of a chain which was deleted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rotated {
+    /// What the deleted chain's genesis said.
+    pub(super) genesis: u64,
+    /// The id after its last one.
+    pub(super) next: u64,
+}
+
 /// A data directory that is open, for a node or for a command.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) storage: Storage,
+    /// The chain id that a new chain takes instead of its genesis's.
+    pub(super) rotated: Option<Rotated>,
     /// Deletes the directory when the node is gone.
     _temporary: Option<TempDir>,
 }
@@ -31,17 +44,14 @@ impl Directory {
             let temporary = tempfile::Builder::new().prefix("mainspring-").tempdir();
             let temporary = temporary.map_err(NodeError::Temporary)?;
             let storage = Storage::open(temporary.path(), Durability::Ephemeral)?;
-            return Ok(Self { storage, _temporary: Some(temporary) });
+            return Ok(Self { storage, rotated: None, _temporary: Some(temporary) });
         }
         let path = config.data.dir.clone();
         if config.data.fresh {
-            // Opened for its lock: a directory that another process uses is not emptied.
-            if let Err(in_use @ StorageError::InUse { .. }) =
-                Storage::open(&path, Durability::Synced)
-            {
-                return Err(in_use.into());
-            }
+            let before = before_fresh(&path)?;
             empty(&path)?;
+            let rotated = before.filter(|_| config.data.rotate_chain_id);
+            return Ok(Self { rotated, ..Self::at(&path)? });
         }
         Self::at(&path)
     }
@@ -59,7 +69,11 @@ impl Directory {
 
     /// A directory of a chain, which is made if it is not there.
     pub(super) fn at(path: &Path) -> Result<Self, NodeError> {
-        Ok(Self { storage: Storage::open(path, Durability::Synced)?, _temporary: None })
+        Ok(Self {
+            storage: Storage::open(path, Durability::Synced)?,
+            rotated: None,
+            _temporary: None,
+        })
     }
 
     /// The genesis that the directory was made with.
@@ -67,6 +81,30 @@ impl Directory {
         let Some(json) = self.storage.blocks.reader()?.genesis()? else { return Ok(None) };
         serde_json::from_slice(&json).map(Some).map_err(NodeError::StoredGenesis)
     }
+}
+
+/// What is known of the chain that `--fresh` deletes; `None` if there is none that can be read.
+///
+/// # Errors
+/// A directory that another process uses is not emptied.
+fn before_fresh(path: &Path) -> Result<Option<Rotated>, NodeError> {
+    if !path.join(ENVIRONMENTS[0]).is_dir() {
+        return Ok(None);
+    }
+    let storage = match Storage::open(path, Durability::Synced) {
+        Err(in_use @ StorageError::InUse { .. }) => return Err(in_use.into()),
+        // What cannot be read is thrown away.
+        Err(_unreadable) => return Ok(None),
+        Ok(storage) => storage,
+    };
+    let directory = Directory { storage, rotated: None, _temporary: None };
+    let Ok(Some(genesis)) = directory.genesis() else { return Ok(None) };
+    let reader = directory.storage.blocks.reader()?;
+    let head = reader.head()?.map_or(0, |head| head.number);
+    tracing::warn!(target: "chain", "the chain starts over at block 0; it was at block {head}. {WALLET_HINT}");
+    let stored = chain::stored_development(&directory.storage).unwrap_or_default();
+    let newest = stored.chain_ids.last().map_or(genesis.config.chain_id, |(_, id)| *id);
+    Ok(Some(Rotated { genesis: genesis.config.chain_id, next: newest.saturating_add(1) }))
 }
 
 fn empty(path: &Path) -> Result<(), NodeError> {
@@ -87,7 +125,7 @@ fn empty(path: &Path) -> Result<(), NodeError> {
 pub(super) fn check_flags(config: &Config, stored: &ChainSpec) -> Result<(), NodeError> {
     let (genesis, config) = (&stored.genesis, &config.genesis);
     let number = genesis.number.unwrap_or(0);
-    differs("--chain-id", config.chain_id, stored.chain_id)?;
+    differs("--chain-id", config.chain_id, stored.chain_ids.genesis())?;
     differs("--timestamp", config.timestamp, genesis.timestamp)?;
     differs("--number", config.number, number)?;
     differs("--gas-limit", config.gas_limit, genesis.gas_limit)?;

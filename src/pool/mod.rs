@@ -1,10 +1,11 @@
 //! The pool: which transactions wait, in which order?
 //!
 //! [`admit`] decides who may enter, [`queue`] keeps one sender's transactions by nonce, `queues`
-//! all of them under limits, [`best`] offers them to the sealer, [`journal`] remembers them over a
+//! all of them under limits, `arrivals` tells who watches what is new, [`best`] offers them to the sealer, [`journal`] remembers them over a
 //! restart. One lock, held for moments; nothing here waits, reads state or knows the chain.
 
 mod admit;
+mod arrivals;
 mod best;
 mod blob;
 mod error;
@@ -18,6 +19,7 @@ mod testing;
 mod tests;
 
 pub use admit::{Rules, SenderState, check};
+pub use arrivals::MissedArrivals;
 pub use best::{Best, Order};
 pub use blob::load_trusted_setup;
 pub use error::PoolError;
@@ -29,10 +31,12 @@ use alloy_primitives::{
     Address, B256,
     map::{AddressMap, AddressSet},
 };
+use arrivals::Arrivals;
 use parking_lot::Mutex;
 use queue::{Entry, SenderQueue};
 use queues::Queues;
 use std::collections::BTreeMap;
+use tokio::sync::watch;
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,12 +81,13 @@ pub struct Content {
 #[derive(Debug)]
 pub struct Pool {
     queues: Mutex<Queues>,
+    arrivals: Arrivals,
 }
 
 impl Pool {
     /// An empty pool.
     pub fn new(limits: Limits) -> Self {
-        Self { queues: Mutex::new(Queues::new(limits)) }
+        Self { queues: Mutex::new(Queues::new(limits)), arrivals: Arrivals::default() }
     }
 
     /// Checks a transaction against its sender's account at the head and takes it in.
@@ -94,7 +99,9 @@ impl Pool {
     ) -> Result<Added, PoolError> {
         self.admit(&tx, account, rules)?;
         let pays = rules.pays(&tx);
-        let added = self.queues.lock().insert(tx, account.nonce)?;
+        let place = (tx.sender(), tx.nonce());
+        let insert = |queues: &mut Queues| queues.insert(tx, account.nonce);
+        let added = self.arrivals.while_inserting(&mut self.queues.lock(), place, insert)?;
         Ok(Added { pays, ..added })
     }
 
@@ -112,7 +119,9 @@ impl Pool {
             .map(|((tx, account), check)| {
                 check?;
                 let pays = rules.pays(&tx);
-                let added = queues.insert(tx, account.nonce)?;
+                let place = (tx.sender(), tx.nonce());
+                let insert = |queues: &mut Queues| queues.insert(tx, account.nonce);
+                let added = self.arrivals.while_inserting(&mut queues, place, insert)?;
                 Ok(Added { pays, ..added })
             })
             .collect()
@@ -128,6 +137,21 @@ impl Pool {
             return Err(PoolError::AlreadyKnown);
         }
         check(tx, account, rules)
+    }
+
+    /// How many transactions could run so far, and news of it.
+    pub fn arrivals(&self) -> watch::Receiver<u64> {
+        self.arrivals.count()
+    }
+
+    /// Up to `most` of the transactions that could run after the first `seen`, in that order. Some may
+    /// have been mined or dropped since.
+    pub fn arrived_after(
+        &self,
+        seen: u64,
+        most: usize,
+    ) -> Result<Vec<Transaction>, MissedArrivals> {
+        self.arrivals.after(seen, most)
     }
 
     /// A waiting transaction.

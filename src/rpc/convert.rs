@@ -1,6 +1,7 @@
 //! How do blocks, transactions, receipts and logs look on the wire? In geth's shape.
 
 use crate::{
+    chain::{BlockLogs, FoundLog},
     primitives::{Block, Receipt, SealedHeader, Transaction},
     spec::ChainSpec,
 };
@@ -174,6 +175,15 @@ fn log(
         log_index: Some(index),
         removed: false,
     }
+}
+
+/// What a search found in a block.
+pub(super) fn found(block: BlockLogs) -> impl Iterator<Item = RpcLog> {
+    let header = block.header;
+    block.logs.into_iter().map(move |found| {
+        let FoundLog { event, transaction_hash, transaction_index, log_index } = found;
+        log(&header, transaction_hash, transaction_index, &event, log_index)
+    })
 }
 
 /// The events of a block that `is_wanted` lets through, in order.

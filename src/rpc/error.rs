@@ -1,6 +1,6 @@
 //! What does a caller read when something goes wrong? The one place that gives codes and data.
 
-use super::build::PayloadError;
+use super::{build::PayloadError, dev::DevelopmentError, dialect, eth::error::WatchError};
 use crate::{
     chain::{ChainError, ImportError},
     dev::{DevError, accounts::AccountsError},
@@ -117,26 +117,9 @@ pub enum RpcError {
         /// Blocks allowed.
         limit: u64,
     },
-    /// A log search that finds too much.
-    #[error(
-        "query returns more than {limit} logs; narrow the filter or ask for blocks {from} to {to}"
-    )]
-    TooManyLogs {
-        /// Logs allowed.
-        limit: usize,
-        /// First block of the search.
-        from: u64,
-        /// Last block up to which the logs fit.
-        to: u64,
-    },
-    /// One block alone holds more matching logs than may be answered.
-    #[error("block {block} alone has more than {limit} matching logs; narrow the filter")]
-    TooManyLogsInBlock {
-        /// Logs allowed.
-        limit: usize,
-        /// The block.
-        block: u64,
-    },
+    /// A search for events, a filter or a subscription.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// `eth_feeHistory` of blocks that do not exist yet.
     #[error("request beyond head block: requested {requested}, head {head}")]
     BeyondHead {
@@ -291,9 +274,12 @@ pub enum RpcError {
     /// Execution itself failed.
     #[error(transparent)]
     Evm(#[from] EvmError),
-    /// A development method was refused.
+    /// The chain did not go back.
     #[error(transparent)]
     Dev(#[from] DevError),
+    /// A development method was refused.
+    #[error(transparent)]
+    Development(#[from] DevelopmentError),
     /// A call's worker ended without a result; the log has the reason.
     #[error("internal error: the call did not finish")]
     WorkerLost,
@@ -315,8 +301,6 @@ impl RpcError {
             Self::NotMinedInTime { .. } => NOT_MINED_IN_TIME,
             Self::InvalidBlockRange
             | Self::LogRange { .. }
-            | Self::TooManyLogs { .. }
-            | Self::TooManyLogsInBlock { .. }
             | Self::TooManySlots(_)
             | Self::NoSlots
             | Self::Payload(_)
@@ -327,8 +311,11 @@ impl RpcError {
             | Self::Parity(ParityError::Steps { .. })
             | Self::TooManyBlocks { .. }
             | Self::TooLarge(_)
+            | Self::Development(_)
+            | Self::Seal(SealError::Timestamp { .. })
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
+            Self::Watch(error) => error.code(),
             Self::WorkerLost => INTERNAL_ERROR_CODE,
             Self::Simulation(error) => simulation_code(error),
             _ => SERVER_ERROR,
@@ -383,13 +370,22 @@ impl From<CallError> for RpcError {
 
 impl From<RpcError> for ErrorObjectOwned {
     fn from(error: RpcError) -> Self {
-        Self::owned(error.code(), error.to_string(), error.data())
+        dialect::said(&error)
     }
 }
 
 /// The answer to a method that is not served.
 pub(super) fn unknown_method(method: &str) -> ErrorObjectOwned {
     let text = format!("the method {method} does not exist/is not available");
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a method that only another kind of chain serves.
+pub(super) fn development_method(method: &str) -> ErrorObjectOwned {
+    let text = format!(
+        "the method {method} does not exist/is not available: only a development chain (mainspring \
+         dev) may be changed by hand"
+    );
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 
@@ -439,16 +435,6 @@ mod tests {
             RpcError::LogRange { asked: 11, limit: 10 },
             -32602,
             "exceed maximum block range: 11 blocks asked for, 10 allowed; ask for 10 blocks or fewer at a time",
-        );
-        reads(
-            RpcError::TooManyLogs { limit: 5, from: 1, to: 3 },
-            -32602,
-            "query returns more than 5 logs; narrow the filter or ask for blocks 1 to 3",
-        );
-        reads(
-            RpcError::TooManyLogsInBlock { limit: 5, block: 3 },
-            -32602,
-            "block 3 alone has more than 5 matching logs; narrow the filter",
         );
         reads(
             RpcError::TraceRange { asked: 11, limit: 10 },

@@ -1,5 +1,7 @@
 //! How much may one request, connection or answer cost, and which fees do we advise?
 
+use std::time::Duration;
+
 /// Bounds that keep the node alive whatever it is asked. The gas, and with it the time, of a call is
 /// bounded by [`crate::evm::EvmSettings`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +20,19 @@ pub struct RpcLimits {
     pub buffered_messages: u32,
     /// Calls, estimates, proofs, searches and traces that run at the same time; more wait in line.
     pub heavy_calls: usize,
-    /// Most blocks one `eth_getLogs` may search, or one `debug_getModifiedAccountsBy*` may compare.
+    /// Most blocks one `eth_getLogs` may look into (those that the index rules out do not count), or one `debug_getModifiedAccountsBy*` may compare.
     pub log_range: u64,
-    /// Most logs one `eth_getLogs` may answer.
+    /// Most addresses, and most topics at one place, that one search or filter may name.
+    pub log_terms: usize,
+    /// Most addresses and topics that all filters and subscriptions watch for together.
+    pub watched_terms: usize,
+    /// Most filters.
+    pub filters: usize,
+    /// A filter that nobody reads for so long is removed.
+    pub filter_idle: Duration,
+    /// A subscriber that takes nothing for so long is unsubscribed.
+    pub patience: Duration,
+    /// Most logs one `eth_getLogs` may answer, and most news one `eth_getFilterChanges`.
     pub logs: usize,
     /// Most blocks `eth_feeHistory` looks at; asking for more gets this many, as in geth.
     pub fee_history_blocks: u64,
@@ -48,9 +60,14 @@ impl Default for RpcLimits {
             batch_requests: 1_000,
             connections: 500,
             subscriptions: 128,
-            buffered_messages: 1_024,
+            buffered_messages: 64,
             heavy_calls: 16,
             log_range: 100_000,
+            log_terms: 1_000,
+            watched_terms: 500_000,
+            filters: 10_000,
+            filter_idle: Duration::from_secs(300),
+            patience: Duration::from_secs(60),
             logs: 20_000,
             fee_history_blocks: 1_024,
             proof_slots: 1_024,

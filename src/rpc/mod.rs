@@ -11,18 +11,21 @@
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
 //! | `build` | `testing_*`: which block would be made of this? |
+//! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
 //! | `verbosity` | how much does the log say? |
-//! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil`, `debug`, `trace` | one documented trait a namespace or a part of it |
+//! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
+//! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
 pub mod build;
 mod convert;
 pub mod debug;
+pub mod dev;
+mod dialect;
 pub mod error;
 pub mod eth;
-pub mod evm;
 mod health;
 mod ids;
 pub mod limits;
@@ -39,6 +42,7 @@ pub mod txpool;
 mod verbosity;
 pub mod web3;
 
+pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
 pub use limits::{FeePolicy, RpcLimits};
@@ -53,7 +57,7 @@ use crate::{
     pool::Pool,
     sealer::SealerHandle,
 };
-use eth::nonces::Nonces;
+use eth::{nonces::Nonces, watch::Filters};
 use jsonrpsee::Methods;
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -77,6 +81,8 @@ pub struct RpcContext {
     pub limits: RpcLimits,
     /// Advised fees.
     pub fees: FeePolicy,
+    /// The words of errors.
+    pub dialect: Dialect,
     /// Which namespaces are served.
     pub namespaces: Namespaces,
     /// Asked by `/ready`.
@@ -96,6 +102,9 @@ struct Shared {
     heavy: Arc<Semaphore>,
     scripts: Arc<Semaphore>,
     nonces: Nonces,
+    filters: Filters,
+    /// Room for addresses and topics that filters and subscriptions watch for.
+    watched: Arc<Semaphore>,
 }
 
 impl Deref for Api {
@@ -111,7 +120,15 @@ impl Api {
     pub fn new(context: RpcContext) -> Self {
         let heavy = Arc::new(Semaphore::new(context.limits.heavy_calls.max(1)));
         let scripts = Arc::new(Semaphore::new(context.limits.scripts.max(1)));
-        Self(Arc::new(Shared { context, heavy, scripts, nonces: Nonces::default() }))
+        let watched = context.limits.watched_terms.min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Shared {
+            context,
+            heavy,
+            scripts,
+            nonces: Nonces::default(),
+            filters: Filters::default(),
+            watched: Arc::new(Semaphore::new(watched)),
+        }))
     }
 
     /// Runs work that takes long (calls, estimates, proofs, log searches, edits that wait for the
@@ -147,6 +164,16 @@ impl Api {
         &self.0.nonces
     }
 
+    /// What is polled.
+    fn filters(&self) -> &Filters {
+        &self.0.filters
+    }
+
+    /// Room for addresses and topics that are watched for.
+    fn watched(&self) -> &Arc<Semaphore> {
+        &self.0.watched
+    }
+
     /// Every method that is served, under every name.
     pub fn methods(&self) -> Methods {
         let mut methods = self.namespaces.select(&self.all_methods());
@@ -162,8 +189,8 @@ impl Api {
             net::methods(self),
             web3::methods(self),
             txpool::methods(self),
-            evm::methods(self),
             anvil::methods(self),
+            dev::methods(self),
             build::methods(self),
             debug::methods(self),
             trace::methods(self),

@@ -1,7 +1,7 @@
 //! In which shapes do tools send blocks, numbers and options?
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use alloy_serde::JsonStorageKey;
 use serde::{
     Deserialize, Deserializer,
@@ -102,6 +102,26 @@ impl<'de> Deserialize<'de> for Mine {
         }
 
         deserializer.deserialize_any(Shapes)
+    }
+}
+
+/// One address, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected an address, or a list of addresses")]
+pub enum Addresses {
+    /// One.
+    One(Address),
+    /// Some.
+    Many(Vec<Address>),
+}
+
+impl Addresses {
+    /// All of them, in order.
+    pub fn all(self) -> Vec<Address> {
+        match self {
+            Self::One(address) => vec![address],
+            Self::Many(addresses) => addresses,
+        }
     }
 }
 

@@ -55,10 +55,16 @@ pub async fn serve(
     settings: &ServerSettings,
 ) -> Result<(SocketAddr, ServerHandle), ServeError> {
     let context: &RpcContext = api;
-    context.namespaces.check(&api.all_methods())?;
+    let all = api.all_methods();
+    context.namespaces.check(&all)?;
     let methods = api.methods();
     let rules = Arc::new(Rules {
         methods: methods.clone(),
+        elsewhere: all
+            .method_names()
+            .filter(|name| context.namespaces.belongs_to_development(name))
+            .collect(),
+        dialect: context.dialect,
         batch_requests: context.limits.batch_requests,
         response_bytes: context.limits.response_bytes as usize,
     });

@@ -3,13 +3,17 @@
 mod batches;
 mod blocks;
 mod calls;
+mod clock;
 mod debug;
+mod development;
+mod filters;
 mod methods;
 mod sends;
 mod server;
 mod shapes;
 mod simulations;
 mod state;
+mod subscriptions;
 mod trace;
 mod traces;
 
@@ -17,7 +21,7 @@ use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings, FlushLimits},
     dev::{
-        Dev,
+        Dev, DevSettings,
         accounts::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, DevAccounts},
     },
     evm::{EvmSettings, trace::ScriptHost},
@@ -41,6 +45,11 @@ const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// An error's code, message and data.
 type Refusal = (i64, String, Option<Value>);
+
+/// A quantity.
+fn hex(value: &Value) -> u64 {
+    u64::from_str_radix(&value.as_str().unwrap()[2..], 16).unwrap()
+}
 
 struct TestNode {
     api: Api,
@@ -73,7 +82,7 @@ impl TestNode {
         let pool = Arc::new(Pool::new(Limits::default()));
         let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(mode));
         let handle = sealer.handle();
-        let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), false);
+        let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), DevSettings::default());
         let thread = std::thread::Builder::new().spawn(move || sealer.run()).unwrap();
         let api = Api::new(RpcContext {
             chain: chain.clone(),
@@ -83,6 +92,7 @@ impl TestNode {
             dev: Arc::new(dev),
             limits,
             fees: FeePolicy::default(),
+            dialect: Default::default(),
             namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
@@ -177,6 +187,7 @@ fn chain_settings() -> ChainSettings {
         slots_in_an_epoch: 0,
         verify_seals: false,
         takes_future_blocks: false,
+        allow_equal_timestamps: false,
     }
 }
 

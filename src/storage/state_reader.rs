@@ -39,6 +39,10 @@ impl StateReader {
         Self { tx }
     }
 
+    pub(super) const fn tx(&self) -> &ReadTx {
+        &self.tx
+    }
+
     /// The block up to which the state is written; `None` before genesis.
     pub fn head(&self) -> Result<Option<BlockNumHash>, StorageError> {
         Ok(self.head_row()?.map(|(head, _)| head))

@@ -55,12 +55,18 @@ pub(super) const PREIMAGES: Table = table(6, "preimages");
 /// compares with the block.
 pub(super) const TRANSACTIONS: Table = table(7, "transactions");
 
+/// `state`: log key, number -> nothing: the block has an event of that address or topic. Removed by
+/// unwinding.
+pub(super) const LOG_INDEX: Table = table(8, "log index");
+/// `state`: number -> the log keys of the block, only where it has events. Removed by unwinding.
+pub(super) const LOG_KEYS: Table = table(9, "log keys");
+
 /// Tables of the `blocks` environment, in index order.
 pub(super) const BLOCKS: &[Table] =
     &[META, HEADERS, BODIES, RECEIPTS, NUMBERS, EDITS, POOL, TOTAL_DIFFICULTIES, SIDE_BLOCKS];
 /// Tables of the `state` environment, in index order.
 pub(super) const STATE: &[Table] =
-    &[META, ACCOUNTS, SLOTS, CODES, TRIE, CHANGES, PREIMAGES, TRANSACTIONS];
+    &[META, ACCOUNTS, SLOTS, CODES, TRIE, CHANGES, PREIMAGES, TRANSACTIONS, LOG_INDEX, LOG_KEYS];
 
 /// Version of the layout of both environments. A change of any row's form raises it.
 pub(super) const SCHEMA_VERSION: u64 = 1;
@@ -71,7 +77,12 @@ pub(super) const META_SCHEMA: &[u8] = b"schema";
 pub(super) const META_GENESIS: &[u8] = b"genesis";
 /// Key of the limits of execution (JSON) that hold for the newest blocks in [`META`] of `blocks`.
 pub(super) const META_LIMITS: &[u8] = b"limits";
+/// Key of what a developer set that is no block and no edit (JSON) in [`META`] of `blocks`.
+pub(super) const META_DEVELOPMENT: &[u8] = b"development";
 /// Key of the flushed head (number, hash, state root) in [`META`] of `state`.
 pub(super) const META_HEAD: &[u8] = b"head";
+/// Key of the block (number, hash) up to which the log index is complete in [`META`] of `state`. A
+/// version that does not know the index leaves it behind, which shows here.
+pub(super) const META_LOGS: &[u8] = b"logs";
 /// Key of the next unused storage id in [`META`] of `state`.
 pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";

@@ -123,6 +123,6 @@ fn other_names_of_a_method_do_the_same() {
     let networks = [client.get("net_version", json!([])), client.get("eth_chainId", json!([]))];
     assert_eq!(networks, [json!("31337"), json!("0x7a69")]);
     let version = client.get("web3_clientVersion", json!([]));
-    assert!(version.as_str().unwrap().starts_with("mainspring/"), "{version}");
+    assert!(version.as_str().unwrap().starts_with("anvil/mainspring/"), "{version}");
     assert_eq!(number(&client.get("net_peerCount", json!([]))), 0);
 }

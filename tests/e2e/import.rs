@@ -261,9 +261,12 @@ fn a_node_serves_an_old_chain_with_the_namespaces_that_are_named() {
     client.send_raw(&wallet.transfer(fresh(50), 1));
     assert_eq!(client.nonce(wallet.address(), "pending"), 6);
     assert_eq!(client.block_number(), 5, "nobody makes blocks");
-    for method in ["evm_mine", "anvil_setBalance", "web3_clientVersion"] {
-        assert_eq!(client.refused(method, json!([])).code, -32601, "{method}");
+    for method in ["evm_mine", "anvil_setBalance", "hardhat_reset", "tenderly_addBalance"] {
+        let refused = client.refused(method, json!([]));
+        assert_eq!(refused.code, -32601, "{method}");
+        assert!(refused.message.contains("only a development chain"), "{refused:?}");
     }
+    assert_eq!(client.refused("web3_clientVersion", json!([])).code, -32601);
     drop(client);
     drop(node);
     serve(&["node", "--no-seal", "--http.api", "eth,anvil"]).is_refused(&[

@@ -10,6 +10,7 @@
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
 //! | `inspect` | pages of the state and states inside blocks do not depend on what is written yet |
 //! | `import` | blocks from outside are checked, and the heaviest branch is the chain |
+//! | `logs` | a search by the index finds what a look into every block finds |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
@@ -23,6 +24,7 @@ mod genesis_files;
 mod history;
 mod import;
 mod inspect;
+mod logs;
 mod maker;
 mod node;
 mod recovery;

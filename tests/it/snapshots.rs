@@ -23,11 +23,11 @@ fn a_revert_brings_back_pool_mode_clock_impersonations_and_edits() {
     node.chain.edit(edit(50)).unwrap();
     node.dev.impersonate(BOB);
     let clock = node.chain.clock().save();
-    let id = node.dev.snapshot();
+    let id = node.dev.snapshot().unwrap();
 
     node.chain.edit(edit(60)).unwrap();
     node.mine().unwrap();
-    node.chain.clock().increase(1_000);
+    node.chain.develop(|set| set.clock.increase(1_000)).unwrap();
     node.dev.stop_impersonating(BOB);
     node.sealer.set_mode(Mode::Instant);
     node.send(transfer(&key(1), 0, BOB, 1)).unwrap();
@@ -46,7 +46,7 @@ fn a_revert_brings_back_pool_mode_clock_impersonations_and_edits() {
 fn a_snapshot_of_a_block_that_is_gone_is_refused() {
     let node = TestChain::start(Setup::default());
     node.mine().unwrap();
-    let id = node.dev.snapshot();
+    let id = node.dev.snapshot().unwrap();
     node.chain.unwind(0, 0).unwrap();
     assert!(!node.dev.revert(id).unwrap());
     node.chain.edit(edit(1)).unwrap();

@@ -152,11 +152,14 @@ pub(in crate::rpc) fn setting(
 ) -> Answer<(Arc<SealedHeader>, StateView, Overrides)> {
     let (header, view) = resolve::state(&node.chain, block)?;
     if block == PENDING {
-        let next = overrides.block.get_or_insert_default();
-        let time = node.chain.clock().next_timestamp(header.timestamp);
-        next.number = next.number.or(Some(U256::from(header.number + 1)));
-        next.time = next.time.or(Some(time));
-        next.base_fee = next.base_fee.or(node.chain.spec().next_base_fee(&header).map(U256::from));
+        let (next, made) =
+            (overrides.block.get_or_insert_default(), node.sealer.next_block(&header));
+        next.number.get_or_insert(U256::from(made.number));
+        next.time.get_or_insert(made.timestamp);
+        next.gas_limit.get_or_insert(made.gas_limit);
+        next.coinbase.get_or_insert(made.beneficiary);
+        next.random.get_or_insert(made.prev_randao);
+        next.base_fee = next.base_fee.or(made.base_fee.map(U256::from));
     }
     Ok((header, view, overrides))
 }

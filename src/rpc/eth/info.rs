@@ -30,7 +30,7 @@ pub trait Info {
 
 impl InfoServer for Api {
     fn chain_id(&self) -> Answer<U64> {
-        Ok(U64::from(self.chain.spec().chain_id))
+        Ok(U64::from(self.chain.spec().chain_id()))
     }
 
     fn syncing(&self) -> Answer<bool> {

@@ -1,7 +1,8 @@
-//! Finds events in a block or a range of blocks, guided by the headers' bloom filters.
+//! Which events does a filter ask for, and how much may finding them cost?
 
+use super::error::WatchError;
 use crate::{
-    primitives::{Block, SealedHeader},
+    primitives::Block,
     rpc::{Answer, RpcContext, RpcError, convert, resolve},
 };
 use alloy_eips::BlockNumberOrTag;
@@ -10,6 +11,7 @@ use alloy_rpc_types::{Filter, FilterBlockOption, Log};
 
 /// All matching events in order, or an error that says how to ask for less.
 pub(super) fn search(node: &RpcContext, filter: &Filter) -> Answer<Vec<Log>> {
+    check(node, filter)?;
     match filter.block_option {
         FilterBlockOption::AtBlockHash(hash) => in_block(node, filter, hash),
         FilterBlockOption::Range { from_block, to_block } => {
@@ -19,12 +21,27 @@ pub(super) fn search(node: &RpcContext, filter: &Filter) -> Answer<Vec<Log>> {
             };
             let asked = Range { from: number(from_block), to: number(to_block) };
             let is_exact = [from_block, to_block].iter().flatten().all(|tag| tag.is_number());
-            match asked.within(head, is_exact, node.limits.log_range)? {
+            match asked.within(head, is_exact)? {
                 Some(range) => in_range(node, filter, range),
                 None => Ok(Vec::new()),
             }
         }
     }
+}
+
+/// Is that a filter that may be searched or watched for?
+pub(super) fn check(node: &RpcContext, filter: &Filter) -> Answer<()> {
+    let limit = node.limits.log_terms;
+    let mut given =
+        std::iter::once(filter.address.len()).chain(filter.topics.iter().map(|t| t.len()));
+    if let Some(given) = given.find(|given| *given > limit) {
+        return Err(WatchError::TooManyTerms { given, limit }.into());
+    }
+    let (from, to) = filter.block_option.as_range();
+    if [from, to].into_iter().flatten().any(BlockNumberOrTag::is_pending) {
+        return Err(WatchError::PendingLogs.into());
+    }
+    Ok(())
 }
 
 /// Blocks `from` to `to`, both included.
@@ -37,19 +54,12 @@ struct Range {
 impl Range {
     /// What of the range exists; nothing if it begins after the head. A range that runs backwards
     /// is wrong only if both ends were given as numbers: `latest` moves.
-    fn within(self, head: u64, is_exact: bool, limit: u64) -> Answer<Option<Self>> {
+    fn within(self, head: u64, is_exact: bool) -> Answer<Option<Self>> {
         if self.from > self.to && is_exact {
             return Err(RpcError::InvalidBlockRange);
         }
         let to = self.to.min(head);
-        if self.from > to {
-            return Ok(None);
-        }
-        let asked = to - self.from + 1;
-        if asked > limit {
-            return Err(RpcError::LogRange { asked, limit });
-        }
-        Ok(Some(Self { from: self.from, to }))
+        Ok((self.from <= to).then_some(Self { from: self.from, to }))
     }
 }
 
@@ -58,42 +68,43 @@ fn in_block(node: &RpcContext, filter: &Filter, hash: B256) -> Answer<Vec<Log>> 
     let found = of_block(node, filter, &block)?;
     let limit = node.limits.logs;
     if found.len() > limit {
-        return Err(RpcError::TooManyLogsInBlock { limit, block: block.number() });
+        return Err(WatchError::TooManyLogsInBlock { limit, block: block.number() }.into());
     }
     Ok(found)
 }
 
 fn in_range(node: &RpcContext, filter: &Filter, range: Range) -> Answer<Vec<Log>> {
+    let limit = node.limits.log_range;
+    let mut search = node.chain.search_logs(filter, range.from, range.to)?;
+    let asked = search.unindexed();
+    if asked > limit {
+        return Err(RpcError::LogRange { asked, limit });
+    }
     let mut found = Vec::new();
-    for number in range.from..=range.to {
-        let Some(header) = node.chain.header(number)? else { break };
-        if !may_match(filter, &header) {
-            continue;
-        }
-        let Some(block) = node.chain.block(number)? else { break };
-        found.extend(of_block(node, filter, &block)?);
+    while let Some(block) = search.next(limit)? {
+        let number = block.header.number;
+        found.extend(convert::found(block));
         if found.len() > node.limits.logs {
-            return Err(too_many(node.limits.logs, range.from, number));
+            return Err(too_many(node.limits.logs, range.from, number).into());
         }
     }
-    Ok(found)
+    if search.is_done() {
+        return Ok(found);
+    }
+    let to = search.position().saturating_sub(1).max(range.from);
+    Err(WatchError::LogWork { limit, from: range.from, to }.into())
 }
 
 /// The limit was passed in block `number`: everything before it fits.
-fn too_many(limit: usize, from: u64, number: u64) -> RpcError {
+fn too_many(limit: usize, from: u64, number: u64) -> WatchError {
     if number == from {
-        return RpcError::TooManyLogsInBlock { limit, block: number };
+        return WatchError::TooManyLogsInBlock { limit, block: number };
     }
-    RpcError::TooManyLogs { limit, from, to: number - 1 }
-}
-
-/// Could the block hold a match? Its bloom filter has no false negatives.
-fn may_match(filter: &Filter, header: &SealedHeader) -> bool {
-    !header.logs_bloom.is_zero() && filter.matches_bloom(header.logs_bloom)
+    WatchError::TooManyLogs { limit, from, to: number - 1 }
 }
 
 fn of_block(node: &RpcContext, filter: &Filter, block: &Block) -> Answer<Vec<Log>> {
-    if !may_match(filter, &block.header) {
+    if block.header.logs_bloom.is_zero() || !filter.matches_bloom(block.header.logs_bloom) {
         return Ok(Vec::new());
     }
     let receipts = resolve::receipts(&node.chain, block)?.ok_or(RpcError::UnknownBlock)?;
@@ -106,7 +117,7 @@ mod tests {
 
     fn within(from: u64, to: u64, head: u64, is_exact: bool) -> Result<Option<Range>, String> {
         let asked = Range { from, to };
-        asked.within(head, is_exact, 10).map_err(|error| error.to_string())
+        asked.within(head, is_exact).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -124,16 +135,8 @@ mod tests {
     }
 
     #[test]
-    fn a_range_over_the_limit_is_refused_with_both_numbers() {
-        assert_eq!(within(1, 10, 50, true), Ok(Some(Range { from: 1, to: 10 })));
-        let refused = RpcError::LogRange { asked: 11, limit: 10 }.to_string();
-        assert_eq!(within(0, 10, 50, true), Err(refused));
-        assert_eq!(within(0, u64::MAX, 9, true), Ok(Some(Range { from: 0, to: 9 })));
-    }
-
-    #[test]
     fn too_many_logs_name_the_blocks_that_fit() {
-        assert!(matches!(too_many(5, 3, 8), RpcError::TooManyLogs { from: 3, to: 7, .. }));
-        assert!(matches!(too_many(5, 3, 3), RpcError::TooManyLogsInBlock { block: 3, .. }));
+        assert!(matches!(too_many(5, 3, 8), WatchError::TooManyLogs { from: 3, to: 7, .. }));
+        assert!(matches!(too_many(5, 3, 3), WatchError::TooManyLogsInBlock { block: 3, .. }));
     }
 }

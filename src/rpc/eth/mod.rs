@@ -13,18 +13,21 @@
 //! | `simulate` | what would whole blocks do? |
 //! | `send`, `fill`, `nonces` | how does a transaction get in? |
 //! | `sign` | what does a key of the node sign? |
-//! | `subscribe` | what is new? |
+//! | `subscribe`, `filters`, `watch`, `news` | what is new? |
 
 pub mod blocks;
 pub mod call;
 pub mod call_many;
 pub mod config;
+pub mod error;
 mod fee_history;
 pub mod fees;
 mod fill;
+pub mod filters;
 pub mod info;
 mod log_search;
 pub mod logs;
+mod news;
 pub(super) mod nonces;
 pub mod send;
 pub mod sign;
@@ -32,6 +35,7 @@ pub mod simulate;
 pub mod state;
 pub mod subscribe;
 pub mod transactions;
+pub(super) mod watch;
 
 use super::Api;
 use jsonrpsee::Methods;
@@ -52,6 +56,7 @@ pub(super) fn methods(api: &Api) -> Methods {
         sign::methods(api),
         simulate::methods(api),
         subscribe::methods(api),
+        filters::methods(api),
     ] {
         methods.merge(more).expect("no two traits share a method or an alias");
     }

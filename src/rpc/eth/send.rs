@@ -170,7 +170,7 @@ fn priced(
 ) -> Answer<TransactionRequest> {
     let spec = node.chain.spec();
     let market = Market {
-        chain_id: spec.chain_id,
+        chain_id: spec.chain_id(),
         next_base_fee: next_base_fee(node),
         blob_base_fee: spec.blob_base_fee(&node.chain.head()).unwrap_or(0),
         fees: node.fees,

@@ -1,36 +1,41 @@
-//! What is new? News of the chain, pushed over WebSocket.
+//! What is new? News of the chain and the pool, pushed over WebSocket.
+//!
+//! A subscriber is a place in the history of the chain: it is read on whenever the client has taken
+//! what was sent, so that a slow client holds up nobody, costs no more memory than a fast one, and
+//! still hears of every block once and in order. A client that takes nothing for
+//! [`RpcLimits::patience`](crate::rpc::RpcLimits) is unsubscribed and told so.
 
 #![expect(
     clippy::disallowed_methods,
     reason = "jsonrpsee's macro starts the refusal of a subscription"
 )]
 
-use crate::{
-    chain::ChainEvent,
-    rpc::{Api, convert, error::SERVER_ERROR},
-    storage::StoredBlock,
-};
-use alloy_rpc_types::{
-    Filter, Log,
-    pubsub::{Params, SubscriptionKind},
-};
+use super::error::WatchError;
+use super::news::{LogWatch, News, Topic};
+use crate::rpc::{Api, RpcError};
+use alloy_rpc_types::{Filter, pubsub::TransactionReceiptsParams};
 use jsonrpsee::{
-    Methods, PendingSubscriptionSink, SubscriptionMessage,
-    core::{SubscriptionResult, async_trait},
+    Methods, PendingSubscriptionSink, SubscriptionMessage, SubscriptionSink,
+    core::{SubscriptionResult, async_trait, server::SendTimeoutError},
     proc_macros::rpc,
     types::{ErrorObjectOwned, error::INVALID_PARAMS_CODE},
 };
-use serde_json::value::RawValue;
-use tokio::sync::broadcast::error::RecvError;
+use serde_json::{Value, value::to_raw_value};
 
-/// Subscriptions. A client that reads too slowly for the buffers is told so and unsubscribed.
+/// Transactions that one subscription to receipts may name, as in geth.
+const MAX_TRANSACTIONS: usize = 200;
+/// Transactions read from the pool at a time.
+const READ: usize = 256;
+
+/// Subscriptions.
 #[rpc(server, namespace = "eth")]
 pub trait Subscribe {
-    /// `newHeads`: a header for every new block. `logs`: every new event that
-    /// matches the filter, and each again with `removed` when its block is gone.
+    /// `newHeads`: a header for every new block. `logs`: every new event that matches the filter, and
+    /// each again with `removed` when its block is gone. `newPendingTransactions`: the hash of every
+    /// transaction that can run, or with `true` the whole of it. `transactionReceipts`: the receipts
+    /// of every new block, or of the `transactionHashes` that are named. `syncing`: false, at once.
     #[subscription(name = "subscribe" => "subscription", unsubscribe = "unsubscribe", item = serde_json::Value)]
-    async fn subscribe(&self, kind: SubscriptionKind, params: Option<Params>)
-    -> SubscriptionResult;
+    async fn subscribe(&self, kind: String, params: Option<Value>) -> SubscriptionResult;
 }
 
 #[async_trait]
@@ -38,93 +43,159 @@ impl SubscribeServer for Api {
     async fn subscribe(
         &self,
         pending: PendingSubscriptionSink,
-        kind: SubscriptionKind,
-        params: Option<Params>,
+        kind: String,
+        params: Option<Value>,
     ) -> SubscriptionResult {
-        match Topic::of(kind, params) {
-            Ok(topic) => self.publish(pending, topic).await,
+        let done = match self.wanted(&kind, params.unwrap_or_default()) {
+            Ok(Wanted::Chain(topic)) => self.push_chain(pending, topic).await,
+            Ok(Wanted::Pool { full }) => self.push_pool(pending, full).await,
+            Ok(Wanted::Syncing) => self.push_syncing(pending).await,
             Err(refusal) => {
                 pending.reject(refusal).await;
-                Ok(())
+                return Ok(());
             }
+        };
+        match done {
+            Ok(()) | Err(Ended::Gone) => Ok(()),
+            Err(Ended::Because(reason)) => Err(format!("{reason}; subscribe again").into()),
         }
     }
 }
 
-/// What a subscriber wants to hear of.
-enum Topic {
-    Heads,
-    Logs(Box<Filter>),
+/// What a subscriber asked for.
+enum Wanted {
+    Chain(Topic),
+    Pool { full: bool },
+    Syncing,
 }
 
-impl Topic {
-    fn of(kind: SubscriptionKind, params: Option<Params>) -> Result<Self, ErrorObjectOwned> {
-        match (kind, params.unwrap_or_default()) {
-            (SubscriptionKind::NewHeads, Params::None) => Ok(Self::Heads),
-            (SubscriptionKind::Logs, Params::None) => Ok(Self::Logs(Box::default())),
-            (SubscriptionKind::Logs, Params::Logs(filter)) => Ok(Self::Logs(filter)),
-            (SubscriptionKind::NewHeads | SubscriptionKind::Logs, _) => {
-                let text = "these parameters do not belong to this subscription";
-                Err(ErrorObjectOwned::owned(INVALID_PARAMS_CODE, text, None::<()>))
-            }
-            (kind, _) => {
-                let text = format!("no subscription of kind {kind:?}; there are newHeads and logs");
-                Err(ErrorObjectOwned::owned(SERVER_ERROR, text, None::<()>))
-            }
-        }
-    }
+/// Why a subscription is over.
+enum Ended {
+    /// The client has left.
+    Gone,
+    /// It is told why.
+    Because(RpcError),
+}
 
-    /// What an event means to this subscriber.
-    fn news(&self, event: &ChainEvent) -> serde_json::Result<Vec<Box<RawValue>>> {
-        use serde_json::value::to_raw_value;
-        match (self, event) {
-            (Self::Heads, ChainEvent::NewHead(new)) => {
-                Ok(vec![to_raw_value(&convert::header(&new.block.header))?])
-            }
-            (Self::Heads, ChainEvent::Unwound { .. }) => Ok(Vec::new()),
-            (Self::Logs(filter), ChainEvent::NewHead(new)) => {
-                matching(filter, new, false).iter().map(to_raw_value).collect()
-            }
-            (Self::Logs(filter), ChainEvent::Unwound { removed, .. }) => {
-                let newest_first = removed.iter().rev();
-                let gone = newest_first.flat_map(|block| matching(filter, block, true));
-                gone.map(|log| to_raw_value(&log)).collect()
-            }
-        }
+impl From<WatchError> for Ended {
+    fn from(error: WatchError) -> Self {
+        Self::Because(error.into())
     }
 }
 
-/// The events of a block that the filter wants, marked if the block is gone.
-fn matching(filter: &Filter, stored: &StoredBlock, removed: bool) -> Vec<Log> {
-    let mut found =
-        convert::logs(&stored.block, &stored.receipts, |event: &_| filter.matches(event));
-    found.iter_mut().for_each(|log| log.removed = removed);
-    found
+impl From<RpcError> for Ended {
+    fn from(error: RpcError) -> Self {
+        Self::Because(error)
+    }
 }
 
 impl Api {
-    /// Sends news until the client leaves, or falls behind.
-    async fn publish(&self, pending: PendingSubscriptionSink, topic: Topic) -> SubscriptionResult {
-        let mut events = self.chain.subscribe();
-        let sink = pending.accept().await?;
+    fn wanted(&self, kind: &str, params: Value) -> Result<Wanted, ErrorObjectOwned> {
+        match kind {
+            "newHeads" => Ok(Wanted::Chain(Topic::Heads)),
+            "logs" => {
+                let filter = read::<Filter>(params)?;
+                Ok(Wanted::Chain(Topic::Logs(LogWatch::new(self, filter)?)))
+            }
+            "newPendingTransactions" => Ok(Wanted::Pool { full: read(params)? }),
+            "transactionReceipts" => {
+                let params = read::<TransactionReceiptsParams>(params)?;
+                let hashes = params.transaction_hashes.unwrap_or_default();
+                let (given, limit) = (hashes.len(), MAX_TRANSACTIONS);
+                if given > limit {
+                    return Err(refused(WatchError::TooManyHashes { given, limit }));
+                }
+                Ok(Wanted::Chain(Topic::Receipts(hashes.into_iter().collect())))
+            }
+            "syncing" => Ok(Wanted::Syncing),
+            other => Err(refused(WatchError::NoSubscription(other.chars().take(80).collect()))),
+        }
+    }
+
+    async fn push_chain(
+        &self,
+        pending: PendingSubscriptionSink,
+        topic: Topic,
+    ) -> Result<(), Ended> {
+        let mut cursor = self.chain.follow();
+        let mut changes = self.chain.changes();
+        let sink = accept(pending).await?;
         loop {
-            let event = tokio::select! {
+            changes.mark_unchanged();
+            while let Some(event) = self.next_event(&mut cursor).await? {
+                for news in topic.news(self, &event) {
+                    self.push(&sink, &news).await?;
+                }
+            }
+            tokio::select! {
                 () = sink.closed() => return Ok(()),
-                event = events.recv() => event,
-            };
-            match event {
-                Ok(event) => {
-                    for item in topic.news(&event)? {
-                        sink.send(SubscriptionMessage::from(item)).await?;
-                    }
-                }
-                Err(RecvError::Lagged(missed)) => {
-                    return Err(format!("{missed} blocks were missed; subscribe again").into());
-                }
-                Err(RecvError::Closed) => return Ok(()),
+                changed = changes.changed() => changed.map_err(|_chain_ended| Ended::Gone)?,
             }
         }
     }
+
+    async fn push_pool(&self, pending: PendingSubscriptionSink, full: bool) -> Result<(), Ended> {
+        let mut arrivals = self.pool.arrivals();
+        let mut seen = *arrivals.borrow_and_update();
+        let sink = accept(pending).await?;
+        loop {
+            arrivals.mark_unchanged();
+            let arrived = self.pool.arrived_after(seen, READ).map_err(WatchError::from)?;
+            for tx in &arrived {
+                self.push(&sink, &News::transaction(tx, full)).await?;
+            }
+            seen += arrived.len() as u64;
+            if !arrived.is_empty() {
+                continue;
+            }
+            tokio::select! {
+                () = sink.closed() => return Ok(()),
+                changed = arrivals.changed() => changed.map_err(|_pool_ended| Ended::Gone)?,
+            }
+        }
+    }
+
+    /// The node always has its whole chain: there is one thing to say.
+    async fn push_syncing(&self, pending: PendingSubscriptionSink) -> Result<(), Ended> {
+        let sink = accept(pending).await?;
+        self.push(&sink, &false).await?;
+        sink.closed().await;
+        Ok(())
+    }
+
+    /// Sends one piece of news, waiting for a slow client as long as it takes anything at all.
+    async fn push(
+        &self,
+        sink: &SubscriptionSink,
+        news: &impl serde::Serialize,
+    ) -> Result<(), Ended> {
+        let patience = self.limits.patience;
+        let message = to_raw_value(news).map_err(|_not_json| RpcError::WorkerLost)?;
+        match sink.send_timeout(SubscriptionMessage::from(message), patience).await {
+            Ok(()) => Ok(()),
+            Err(SendTimeoutError::Closed(_)) => Err(Ended::Gone),
+            Err(SendTimeoutError::Timeout(_)) => Err(WatchError::SlowReader { patience }.into()),
+        }
+    }
+}
+
+fn refused(error: WatchError) -> ErrorObjectOwned {
+    RpcError::from(error).into()
+}
+
+async fn accept(pending: PendingSubscriptionSink) -> Result<SubscriptionSink, Ended> {
+    pending.accept().await.map_err(|_client_left| Ended::Gone)
+}
+
+/// The second parameter; none, and an empty object, are what there is by default.
+fn read<T: serde::de::DeserializeOwned + Default>(params: Value) -> Result<T, ErrorObjectOwned> {
+    if params.is_null() || params.as_object().is_some_and(|fields| fields.is_empty()) {
+        return Ok(T::default());
+    }
+    serde_json::from_value(params).map_err(|error| {
+        let text = format!("invalid argument 1: {error}");
+        ErrorObjectOwned::owned(INVALID_PARAMS_CODE, text, None::<()>)
+    })
 }
 
 pub(super) fn methods(api: &Api) -> Methods {

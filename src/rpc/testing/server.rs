@@ -17,7 +17,7 @@ use tokio::{
 /// A node with an open port.
 pub(super) struct Port {
     pub(super) node: TestNode,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
     _server: ServerHandle,
 }
 
@@ -144,7 +144,7 @@ async fn new_blocks_and_events_are_pushed() {
     let receipt = port.node.send(json!({ "from": ALICE, "to": emitter })).await;
     assert_eq!(heads.next().await.unwrap().unwrap()["hash"], receipt["blockHash"]);
     assert_eq!(logs.next().await.unwrap().unwrap(), receipt["logs"][0]);
-    let other: Result<Subscription<Value>, _> = subscribe("syncing", Value::Null).await;
+    let other: Result<Subscription<Value>, _> = subscribe("newTails", Value::Null).await;
     assert!(other.is_err());
     let chain_id: Value = client.request("eth_chainId", rpc_params![]).await.unwrap();
     assert_eq!(chain_id, "0x7a69", "one connection serves calls and news");

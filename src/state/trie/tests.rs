@@ -187,6 +187,7 @@ impl World {
             block: block_hash(number),
             changes,
             transactions: Vec::new(),
+            receipts: &[],
         };
         let blocks =
             self.pending.iter().map(|(number, root, changes)| block((*number, *root, changes)));

@@ -47,7 +47,7 @@ fn every_block_answers_as_the_model_whatever_happened_since() {
 }
 
 /// Runs a test for every seed, on two threads.
-fn each_seed(run: impl Fn(u64) + Sync) {
+pub(crate) fn each_seed(run: impl Fn(u64) + Sync) {
     let run = &run;
     let (seeds, next) = (seeds(), AtomicU64::new(0));
     std::thread::scope(|scope| {

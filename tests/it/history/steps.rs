@@ -207,7 +207,7 @@ impl Run {
     }
 
     pub(super) fn snapshot(&mut self) {
-        let id = self.node.dev.snapshot();
+        let id = self.node.dev.snapshot().unwrap();
         self.snapshots.push((id, self.blocks.len(), self.now.clone()));
     }
 

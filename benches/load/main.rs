@@ -1,10 +1,17 @@
-//! How fast does a node take transactions over HTTP? Works against any node with the development
-//! accounts; `scripts/bench.sh` runs it against this one and against anvil.
+//! How fast does a node take transactions and answer questions over HTTP? Works against any node with
+//! the development accounts; `scripts/bench.sh` runs it against this one and against anvil.
 //!
 //! `cargo bench --bench load -- --url 127.0.0.1:8545 --kind transfer --count 40000`
 //!
-//! All transactions are signed beforehand. The clock starts with the first send and stops when the
-//! last one is mined. One line of JSON is printed.
+//! Kinds: `transfer` and `erc20` (all transactions are signed beforehand; the clock starts with the
+//! first send and stops when the last one is mined), `reads` and `logs` (several nodes in turns, their
+//! addresses joined by commas), `bare` (serves two methods without a node behind them, to compare
+//! with). One line of JSON is printed for each measurement.
+
+mod client;
+mod questions;
+
+use client::Connection;
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::Encodable2718;
@@ -14,8 +21,6 @@ use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English
 use serde_json::{Value, json};
 use std::{
     error::Error,
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
     time::{Duration, Instant},
 };
 
@@ -50,7 +55,7 @@ impl Plan {
         for pair in arguments.chunks(2) {
             let [flag, value] = pair else { return Err(format!("{pair:?} has no value").into()) };
             match flag.as_str() {
-                "--url" => plan.url = value.trim_start_matches("http://").into(),
+                "--url" => plan.url = value.replace("http://", ""),
                 "--kind" => plan.kind = value.clone(),
                 "--count" => plan.count = value.parse()?,
                 "--connections" => plan.connections = value.parse()?,
@@ -66,23 +71,33 @@ impl Plan {
 
 fn main() -> Outcome<()> {
     let plan = Plan::from_arguments()?;
+    match plan.kind.as_str() {
+        "transfer" | "erc20" => send_transactions(&plan),
+        "reads" => questions::reads(&plan),
+        "logs" => questions::logs(&plan),
+        "bare" => questions::serve_bare(&plan.url),
+        other => Err(format!("unknown kind {other}").into()),
+    }
+}
+
+fn send_transactions(plan: &Plan) -> Outcome<()> {
     let mut control = Connection::open(&plan.url)?;
     let accounts = (0..plan.senders).map(signer).collect::<Outcome<Vec<_>>>()?;
     let token =
         if plan.kind == "erc20" { Some(deploy_token(&mut control, &accounts)?) } else { None };
-    let lanes = sign_all(&plan, &mut control, &accounts, token)?;
+    let lanes = sign_all(plan, &mut control, &accounts, token)?;
     let last = lanes.iter().flat_map(|lane| lane.last_hashes.clone()).collect::<Vec<_>>();
 
     let started = Instant::now();
     let answers = std::thread::scope(|scope| {
         let running: Vec<_> =
-            lanes.iter().map(|lane| scope.spawn(|| send(&plan, &lane.bodies))).collect();
+            lanes.iter().map(|lane| scope.spawn(|| send(plan, &lane.bodies))).collect();
         running.into_iter().map(|lane| lane.join().map_err(|_panic| "a sender panicked")?).collect()
     });
     let answers: Outcome<Vec<usize>> = answers;
     let refused: usize = answers?.iter().sum();
     let sent = started.elapsed();
-    let mined = wait_until_mined(&plan, &mut control, &last, started)?;
+    let mined = wait_until_mined(plan, &mut control, &last, started)?;
     println!(
         "{}",
         json!({
@@ -235,69 +250,4 @@ fn wait_until_mined(
 fn quantity(value: &Value) -> Outcome<u64> {
     let text = value.as_str().ok_or("not a quantity")?;
     Ok(u64::from_str_radix(text.trim_start_matches("0x"), 16)?)
-}
-
-/// A keep-alive HTTP connection that costs the machine as little as possible.
-struct Connection {
-    stream: BufReader<TcpStream>,
-    host: String,
-    line: String,
-}
-
-impl Connection {
-    fn open(url: &str) -> Outcome<Self> {
-        let stream = TcpStream::connect(url)?;
-        stream.set_nodelay(true)?;
-        Ok(Self {
-            stream: BufReader::with_capacity(1 << 16, stream),
-            host: url.into(),
-            line: String::new(),
-        })
-    }
-
-    fn post(&mut self, body: &str) -> Outcome<String> {
-        let head = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.host,
-            body.len()
-        );
-        self.stream.get_mut().write_all((head + body).as_bytes())?;
-        let mut length = 0;
-        loop {
-            self.line.clear();
-            if self.stream.read_line(&mut self.line)? == 0 {
-                return Err("the node closed the connection".into());
-            }
-            let line = self.line.trim_end().to_ascii_lowercase();
-            if let Some(value) = line.strip_prefix("content-length:") {
-                length = value.trim().parse()?;
-            }
-            if line.is_empty() {
-                break;
-            }
-        }
-        let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer)?;
-        Ok(String::from_utf8(answer)?)
-    }
-
-    fn call(&mut self, method: &str, params: Value) -> Outcome<Value> {
-        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let mut answer: Value = serde_json::from_str(&self.post(&request.to_string())?)?;
-        if let Some(error) = answer.get("error") {
-            return Err(format!("{method}: {error}").into());
-        }
-        Ok(answer["result"].take())
-    }
-
-    fn receipt(&mut self, hash: &str) -> Outcome<Value> {
-        for _ in 0..1000 {
-            let receipt = self.call("eth_getTransactionReceipt", json!([hash]))?;
-            if !receipt.is_null() {
-                return Ok(receipt);
-            }
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
-        Err(format!("{hash} is not mined").into())
-    }
 }

@@ -1,0 +1,82 @@
+//! How does the log index come to cover blocks that were written before there was one?
+//!
+//! In chunks, by the state writer's thread, while the node serves: searches look at the headers of the
+//! blocks that the index does not have yet. It goes on where it was when the node stops meanwhile.
+
+use super::{Chain, ChainError};
+use crate::{
+    primitives::{BlockNumHash, Receipt},
+    storage::BlockReceipts,
+};
+use std::time::{Duration, Instant};
+
+/// Blocks added to the index by one commit, and about how many events at most.
+const CHUNK_BLOCKS: u64 = 5_000;
+const CHUNK_LOGS: usize = 200_000;
+/// How often the log says how far it is.
+const PROGRESS: Duration = Duration::from_secs(2);
+
+impl Chain {
+    /// Adds blocks to the index until it has all that the state has. A failure is logged: searches
+    /// work without, and the next start tries again.
+    pub(crate) fn complete_log_index(&self) {
+        let (mut said, mut added) = (Instant::now(), 0);
+        while !self.flush.is_stopping() {
+            match self.extend_log_index() {
+                Ok(None) => break,
+                Ok(Some((done, of))) => {
+                    added += 1;
+                    if said.elapsed() >= PROGRESS || added == 1 {
+                        said = Instant::now();
+                        tracing::info!(target: "chain", "log index: block {done} of {of}");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(target: "chain", %error, "the log index is not complete");
+                    return;
+                }
+            }
+            if self.settings.flush.reached(&self.visible.load(), 1) {
+                self.flush.written(self.flush_state());
+            }
+        }
+        if added > 0 && !self.flush.is_stopping() {
+            tracing::info!(target: "chain", "log index: complete");
+        }
+    }
+
+    /// Leaves the data as a version wrote it that knew no index.
+    #[cfg(test)]
+    pub(crate) fn forget_log_index(&self) -> Result<(), ChainError> {
+        Ok(self.storage.state.forget_log_index()?)
+    }
+
+    /// Adds the next blocks; answers the block reached and the newest in the state, or nothing if
+    /// there are none to add.
+    fn extend_log_index(&self) -> Result<Option<(u64, u64)>, ChainError> {
+        // No block that is read here goes away.
+        let _state_writer = self.state_writer.lock();
+        let state = self.storage.state.reader()?;
+        let (Some(head), indexed) = (state.head()?, state.logs_indexed()?) else { return Ok(None) };
+        if indexed == Some(head) {
+            return Ok(None);
+        }
+        let blocks = self.storage.blocks.reader()?;
+        let mut number = indexed.map_or(self.first(), |indexed| indexed.number + 1);
+        let last = head.number.min(number + CHUNK_BLOCKS - 1);
+        let mut chunk: Vec<(BlockNumHash, Vec<Receipt>)> = Vec::new();
+        let mut logs = 0;
+        while number <= last && logs < CHUNK_LOGS {
+            let (Some(hash), Some(receipts)) = (blocks.hash(number)?, blocks.receipts(number)?)
+            else {
+                return Err(ChainError::UnknownBlock { number, head: head.number });
+            };
+            logs += receipts.iter().map(|receipt| receipt.logs.len()).sum::<usize>();
+            chunk.push((BlockNumHash::new(number, hash), receipts));
+            number += 1;
+        }
+        let each = chunk.iter().map(|(block, receipts)| BlockReceipts { block: *block, receipts });
+        self.storage.state.index_logs(&each.collect::<Vec<_>>())?;
+        Ok(Some((number - 1, head.number)))
+    }
+}
