@@ -85,35 +85,38 @@ fn ten_greedy_scripts_cost_the_node_nothing_and_a_good_one_has_its_turn() {
         "for (;;) db.getBalance(context.to)",
         "var a = []; for (var i = 0; i < 3000000; i++) a = [a]; return a",
     ];
-    let asked: Vec<_> = greedy
-        .iter()
-        .map(|body| {
-            let code =
-                format!("{{fault: function() {{}}, result: function(context, db) {{ {body} }}}}");
-            let mut client = node.new_client();
-            thread::spawn(move || client.refused("debug_traceCall", params(&code, "2s")))
-        })
-        .collect();
-    wait_until("as many run as may", || children(pid).len() == AT_ONCE);
-    let mut client = node.new_client();
-    let good = thread::spawn(move || client.get("debug_traceCall", params(GOOD, "5s")));
-    let mut client = node.new_client();
-    while !asked.iter().all(|asked| asked.is_finished()) {
-        let began = Instant::now();
-        assert_eq!(client.block_number(), 0);
-        assert_eq!(client.get("eth_call", json!([{ "data": "0x" }, "latest"])), "0x");
-        assert!(began.elapsed() < Duration::from_secs(10), "the node is kept from its work");
-        assert!(children(pid).len() <= AT_ONCE);
-        assert!(resident_megabytes(pid) < before + 100, "the node takes part in the cost");
-    }
-    for (body, asked) in greedy.iter().zip(asked) {
-        let refused = asked.join().unwrap();
-        assert_eq!(refused.code, -32000, "{body}: {refused:?}");
-        assert!(!refused.message.contains("ended without a result"), "{body}: {refused:?}");
-    }
-    assert_eq!(good.join().unwrap(), "fine");
-    assert_eq!(children(pid), Vec::<u32>::new(), "every process is gone, and buried");
-    assert_eq!(client.get("debug_traceCall", params(GOOD, "5s")), "fine");
+    thread::scope(|scope| {
+        let asked: Vec<_> = greedy
+            .iter()
+            .map(|body| {
+                let code = format!(
+                    "{{fault: function() {{}}, result: function(context, db) {{ {body} }}}}"
+                );
+                let mut client = node.new_client();
+                scope.spawn(move || client.refused("debug_traceCall", params(&code, "2s")))
+            })
+            .collect();
+        wait_until("as many run as may", || children(pid).len() == AT_ONCE);
+        let mut client = node.new_client();
+        let good = scope.spawn(move || client.get("debug_traceCall", params(GOOD, "5s")));
+        let mut client = node.new_client();
+        while !asked.iter().all(|asked| asked.is_finished()) {
+            let began = Instant::now();
+            assert_eq!(client.block_number(), 0);
+            assert_eq!(client.get("eth_call", json!([{ "data": "0x" }, "latest"])), "0x");
+            assert!(began.elapsed() < Duration::from_secs(10), "the node is kept from its work");
+            assert!(children(pid).len() <= AT_ONCE);
+            assert!(resident_megabytes(pid) < before + 100, "the node takes part in the cost");
+        }
+        for (body, asked) in greedy.iter().zip(asked) {
+            let refused = asked.join().unwrap();
+            assert_eq!(refused.code, -32000, "{body}: {refused:?}");
+            assert!(!refused.message.contains("ended without a result"), "{body}: {refused:?}");
+        }
+        assert_eq!(good.join().unwrap(), "fine");
+        assert_eq!(children(pid), Vec::<u32>::new(), "every process is gone, and buried");
+        assert_eq!(client.get("debug_traceCall", params(GOOD, "5s")), "fine");
+    });
 }
 
 #[test]
