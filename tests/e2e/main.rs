@@ -30,6 +30,7 @@ mod soak;
 mod stored_keys;
 mod tools;
 mod vectors;
+mod walks;
 mod wallet;
 mod wallet_resets;
 mod websocket;

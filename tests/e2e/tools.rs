@@ -44,32 +44,66 @@ fn programs() -> &'static Path {
     })
 }
 
-/// What Hardhat of `tests/e2e/<name>` says in the copied project at `dir`; it must succeed.
-#[track_caller]
-pub(crate) fn hardhat_project(name: &str, dir: &Path, url: &str, arguments: &[&str]) -> String {
-    let installed = programs().join("..").join(name).join("node_modules");
-    std::os::unix::fs::symlink(installed.canonicalize().unwrap(), dir.join("node_modules"))
-        .unwrap();
-    let mut command = Command::new(dir.join("node_modules/.bin/hardhat"));
-    for proxy in PROXIES {
-        command.env_remove(proxy);
+/// A folder that is thrown away, with npm packages beside what is written there: a user's project.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    dir: TempDir,
+    url: String,
+}
+
+impl Workshop {
+    /// A project with the packages at `modules`, a path from the folder of tools, for this node.
+    pub(crate) fn with(modules: &str, url: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let installed = programs().join("..").join(modules).canonicalize().unwrap();
+        std::os::unix::fs::symlink(installed, dir.path().join("node_modules")).unwrap();
+        Self { dir, url: url.to_owned() }
     }
-    let path = std::env::var("PATH").unwrap_or_default();
-    command
-        .args(arguments)
-        .current_dir(dir)
-        .env("PATH", format!("{}:{path}", programs().display()))
-        .env("NODE_URL", url)
-        .env("SOLJSON", root().join("node_modules/solc/soljson.js"))
-        // Hardhat keeps settings in the home directory and asks about telemetry where it finds none.
-        .env("HOME", dir)
-        .env("CI", "1")
-        .env("NO_COLOR", "1");
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let problem = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{name} {arguments:?}: {}\n{said}\n{problem}", output.status);
-    said
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file, with the node in the place of the usual address.
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        let path = self.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text.replace("http://127.0.0.1:8545", &self.url)).unwrap();
+    }
+
+    /// Is web3.py installed?
+    pub(crate) fn has_python(&self) -> bool {
+        python().exists()
+    }
+
+    /// What a command prints in the folder; it must succeed.
+    #[track_caller]
+    pub(crate) fn shell(&self, command: &str) -> String {
+        let mut bash = Command::new("bash");
+        for proxy in PROXIES {
+            bash.env_remove(proxy);
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        let python = python().parent().unwrap().to_owned();
+        bash.args(["-euo", "pipefail", "-c", command])
+            .current_dir(self.path())
+            .env("PATH", format!("{}:{}:{path}", programs().display(), python.display()))
+            .env("NODE_URL", &self.url)
+            // Hardhat keeps settings in the home directory and asks about telemetry where it finds none.
+            .env("HOME", self.path())
+            .env("CI", "1")
+            .env("NO_COLOR", "1");
+        let output = bash.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let problem = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}: {}\n{said}\n{problem}", output.status);
+        said
+    }
+}
+
+/// The Python that has web3.py, if it is there.
+fn python() -> PathBuf {
+    programs().join("../python/bin/python3")
 }
 
 /// Runs a script of `tests/e2e/clients` with Node, which must succeed.
@@ -83,7 +117,7 @@ pub(crate) fn node_script(name: &str, env: &[(&str, &str)]) {
 /// The same with Python; says loudly that it was skipped where Python's `venv` is missing.
 #[track_caller]
 pub(crate) fn python_script(name: &str, env: &[(&str, &str)]) {
-    let python = programs().join("../python/bin/python");
+    let python = python();
     if !python.exists() {
         eprintln!(
             "SKIPPED: {name}: python3 -m venv does not work here, see scripts/setup-tools.sh"

@@ -4,10 +4,8 @@ require("@nomicfoundation/hardhat-chai-matchers");
 const { subtask } = require("hardhat/config");
 const { TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD } = require("hardhat/builtin-tasks/task-names");
 
-const SOLJSON = process.env.SOLJSON ?? require.resolve("solc/soljson.js");
-
 subtask(TASK_COMPILE_SOLIDITY_GET_SOLC_BUILD, async () => ({
-  compilerPath: SOLJSON,
+  compilerPath: require.resolve("solc/soljson.js"),
   isSolcJs: true,
   version: "0.8.37",
   longVersion: "0.8.37+commit.f401782d",

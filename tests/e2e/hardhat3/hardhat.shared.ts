@@ -1,7 +1,9 @@
 // What both toolboxes are set to: a compiler that is a file, and the node under test.
 
+import { fileURLToPath } from "node:url";
+
 /** The compiler's JavaScript build; nothing is downloaded. */
-export const solidity = { version: "0.8.37", path: process.env.SOLJSON ?? "node_modules/solc/soljson.js" };
+export const solidity = { version: "0.8.37", path: fileURLToPath(import.meta.resolve("solc/soljson.js")) };
 
 export const networks = {
   mainspring: {
