@@ -5,10 +5,12 @@
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
 //! | `import` | how do blocks come from a file into a chain? |
+//! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
 
 mod directory;
 mod import;
+mod parts;
 mod report;
 mod stored;
 
@@ -16,25 +18,21 @@ pub use import::{ImportFailure, Step, import};
 pub use stored::StoredChain;
 
 use crate::{
-    chain::{self, Chain, ChainError, ChainSettings, FlushLimits, Opened},
-    config::{
-        AccountsConfig, Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, DialectName,
-        OrderName, Role,
-    },
+    chain::{Chain, ChainError, Opened},
+    config::{AccountsConfig, Config, DialectName, Role},
     dev::{
-        Dev, DevSettings,
+        Dev,
         accounts::{AccountsError, DevAccounts},
-        keyring::{Keyring, KeyringError},
+        keyring::KeyringError,
     },
-    evm::{EvmSettings, trace::ScriptHost},
-    pool::{self, Limits, Order, Pool, PoolError},
+    pool::{self, Limits, Pool, PoolError},
     primitives::SealedHeader,
     rpc::{
-        self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, RpcLimits, ServeError,
-        ServerSettings, Verbosity,
+        self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServeError, ServerSettings,
+        Verbosity,
     },
-    sealer::{Mode, Sealer, SealerHandle, SealerSettings},
-    spec::{self, ChainSpec, Fork, SpecError, dev::DevGenesis},
+    sealer::{Sealer, SealerHandle},
+    spec::{self, ChainSpec, SpecError},
     storage::StorageError,
 };
 use alloy_consensus::Header;
@@ -217,7 +215,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     check_sealing(&mut config, &spec)?;
     let storage = directory.storage.clone();
     let first = spec.genesis.number.unwrap_or(0);
-    let settings = chain_settings(&config, &spec);
+    let settings = parts::chain_settings(&config, &spec);
     let (chain, opened) = Chain::open(storage, spec, settings)?;
     if let Some(before) = directory.before.filter(|_| config.data.rotate_chain_id) {
         // A genesis with an id of its own is a new network already.
@@ -228,9 +226,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
-    let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(&config));
+    let sealer = Sealer::new(chain.clone(), pool.clone(), parts::sealer_settings(&config));
     let handle = sealer.handle();
-    let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), dev_settings(&config));
+    let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
     let writer = chain.clone();
     let threads = vec![
         ("sealer", thread("sealer", move || sealer.run())?),
@@ -240,7 +238,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         // Nobody waits for its end. Development chains hardly see blobs and start in no time.
         drop(thread("blob setup", pool::load_trusted_setup)?);
     }
-    let keyring = Arc::new(keyring(&config, &accounts)?);
+    let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
     tasks.spawn(report::report(chain.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
@@ -251,8 +249,8 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         sealer: handle.clone(),
         accounts: keyring,
         dev: Arc::new(dev),
-        limits: rpc_limits(&config),
-        fees: fee_policy(&config),
+        limits: parts::rpc_limits(&config),
+        fees: parts::fee_policy(&config),
         dialect: match config.server.dialect {
             DialectName::Geth => Dialect::Geth,
             DialectName::Hardhat => Dialect::Hardhat,
@@ -263,7 +261,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         },
         ready: readiness(&chain, &handle),
         verbosity,
-        scripts: script_host(&config),
+        scripts: parts::script_host(&config),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -279,7 +277,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         accounts,
         genesis,
         opened,
-        fees: fee_policy(&config),
+        fees: parts::fee_policy(&config),
         pool,
         sealer: handle,
         servers,
@@ -368,15 +366,6 @@ impl NodeHandle {
     }
 }
 
-/// The development accounts and, where a chain has a directory, those that were stored there.
-fn keyring(config: &Config, accounts: &DevAccounts) -> Result<Keyring, KeyringError> {
-    let limit = config.rpc.stored_accounts;
-    if config.role != Role::Development || config.data.ephemeral {
-        return Ok(Keyring::in_memory(accounts, limit));
-    }
-    Keyring::in_folder(accounts, &config.data.dir.join("keystore"), limit)
-}
-
 /// The development accounts and those that `--fund-accounts` names, with their balances in wei.
 fn funded(config: &Config, accounts: &DevAccounts) -> Vec<(Address, U256)> {
     let own = accounts.addresses().into_iter().map(|address| (address, config.accounts.balance));
@@ -409,7 +398,7 @@ fn chain_spec(
             Ok(stored)
         }
         (None, None) => {
-            let mut genesis = dev_genesis(config, funded);
+            let mut genesis = parts::dev_genesis(config, funded);
             if let Some(before) = directory.before.filter(|_| config.data.monotonic) {
                 genesis.number = config.genesis.number.unwrap_or(before.head.saturating_add(1));
             }
@@ -450,106 +439,6 @@ fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
         }
     }
     serde_json::from_value(genesis).map_err(format)
-}
-
-fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGenesis {
-    let genesis = &config.genesis;
-    DevGenesis {
-        chain_id: genesis.chain_id.unwrap_or(DEFAULT_CHAIN_ID),
-        timestamp: genesis.timestamp.unwrap_or_else(chain::genesis_time),
-        number: genesis.number.unwrap_or(0),
-        gas_limit: genesis.gas_limit.unwrap_or(DEFAULT_GAS_LIMIT),
-        base_fee: genesis.base_fee.unwrap_or(DEFAULT_BASE_FEE),
-        fork: genesis.hardfork.unwrap_or(Fork::LATEST),
-        accounts: funded.to_vec(),
-        create2_deployer: !genesis.no_create2,
-    }
-}
-
-fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings {
-    let verify_seals = matches!(config.role, Role::Stored { verify_seals: true, .. });
-    ChainSettings {
-        evm: EvmSettings {
-            code_size_limit: config.evm.code_size_limit,
-            disable_block_gas_limit: config.evm.disable_block_gas_limit,
-            // A developer may leave the cap out; elsewhere it is a rule.
-            transaction_gas_cap: config.evm.tx_gas_cap || spec.mode != spec::Mode::Dev,
-            memory_limit: config.evm.memory_limit,
-            call_gas_cap: config.rpc.gas_cap,
-        },
-        flush: FlushLimits {
-            blocks: config.writer.blocks,
-            bytes: config.writer.bytes,
-            gas: config.writer.gas,
-            age: config.writer.age,
-        },
-        trie_nodes: config.writer.trie_nodes,
-        slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
-        verify_seals,
-        allow_equal_timestamps: config.sealing.allow_equal_timestamps,
-        takes_future_blocks: false,
-    }
-}
-
-const fn dev_settings(config: &Config) -> DevSettings {
-    DevSettings {
-        auto_impersonate: config.evm.auto_impersonate,
-        snapshots: config.rpc.snapshots,
-        rotate_chain_id: config.data.rotate_chain_id,
-        monotonic: config.data.monotonic,
-        filled_blocks: config.rpc.mined_blocks,
-    }
-}
-
-fn sealer_settings(config: &Config) -> SealerSettings {
-    let sealing = &config.sealing;
-    SealerSettings {
-        mode: Mode::from_settings(sealing.block_time, sealing.mixed, sealing.no_mining),
-        order: match sealing.order {
-            OrderName::Fees => Order::Fees,
-            OrderName::Fifo => Order::Fifo,
-        },
-        coinbase: Address::ZERO,
-        answer_at_once: sealing.async_automine,
-        max_transactions: sealing.max_transactions,
-        max_tx_bytes: config.pool.max_tx_bytes,
-        min_tip: 0,
-        disable_balance_check: config.pool.disable_balance_checks,
-    }
-}
-
-fn rpc_limits(config: &Config) -> RpcLimits {
-    RpcLimits {
-        body_bytes: config.rpc.max_body_bytes,
-        response_bytes: config.rpc.max_response_bytes,
-        batch_requests: config.rpc.max_batch as usize,
-        connections: config.rpc.max_connections,
-        subscriptions: config.rpc.max_subscriptions,
-        log_range: config.rpc.log_range,
-        logs: config.rpc.max_logs,
-        log_terms: config.rpc.max_log_terms,
-        watched_terms: config.rpc.max_watched_terms,
-        filters: config.rpc.max_filters,
-        filter_idle: config.rpc.filter_idle,
-        patience: config.rpc.slow_reader,
-        heavy_calls: config.rpc.heavy_calls,
-        proof_slots: config.rpc.proof_slots,
-        fee_history_blocks: config.rpc.fee_history,
-        mined_blocks: config.rpc.mined_blocks,
-        typed_data_bytes: config.rpc.typed_data_bytes,
-        scripts: config.rpc.scripts,
-        ..RpcLimits::default()
-    }
-}
-
-fn script_host(config: &Config) -> ScriptHost {
-    let (memory, time) = (config.rpc.script_memory, config.rpc.script_time);
-    ScriptHost { memory, time, ..ScriptHost::default() }
-}
-
-fn fee_policy(config: &Config) -> FeePolicy {
-    let min_gas_price = config.sealing.gas_price.unwrap_or(0);
-    FeePolicy { min_gas_price, ..FeePolicy::default() }
 }
 
 /// Does a flag say which accounts are funded? Without one, a stored chain keeps its own.

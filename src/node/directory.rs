@@ -4,7 +4,11 @@ use super::NodeError;
 use crate::{
     chain,
     config::{Config, Role},
-    dev::WALLET_HINT,
+    dev::{
+        WALLET_HINT,
+        accounts::DevAccounts,
+        keyring::{Keyring, KeyringError},
+    },
     spec::ChainSpec,
     storage::{Durability, Storage, StorageError},
 };
@@ -123,6 +127,15 @@ fn empty(path: &Path) -> Result<(), NodeError> {
         }
     }
     Ok(())
+}
+
+/// The development accounts and, where a chain has a directory, those that were stored there.
+pub(super) fn keyring(config: &Config, accounts: &DevAccounts) -> Result<Keyring, KeyringError> {
+    let limit = config.rpc.stored_accounts;
+    if config.role != Role::Development || config.data.ephemeral {
+        return Ok(Keyring::in_memory(accounts, limit));
+    }
+    Keyring::in_folder(accounts, &config.data.dir.join("keystore"), limit)
 }
 
 /// Compares the settings that shape a genesis, as far as they were given, with the stored chain.

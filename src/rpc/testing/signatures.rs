@@ -114,7 +114,7 @@ fn blob_of_zeros() -> Value {
     json!({
         "blobs": [format!("0x{}", "00".repeat(131_072))],
         "commitments": [infinity],
-        "cellProofs": vec![infinity.clone(); 128],
+        "cellProofs": vec![infinity; 128],
     })
 }
 

@@ -76,7 +76,9 @@ const answers = (namespace, actions) => {
 
 const account = { id: "one", address: FROM, type: "eip155:eoa", options: {}, methods: [], scopes: ["eip155:0"], metadata: { name: "one", importTime: 0, keyring: { type: "Simple Key Pair" } } };
 answers("ErrorReportingService", { captureException: (error) => console.error(error) });
-answers("RemoteFeatureFlagController", { getState: () => ({ remoteFeatureFlags: {}, cacheTimestamp: 0 }) });
+// MetaMask looks for receipts every three seconds; nobody here wants to wait so long.
+const remoteFeatureFlags = { confirmations_transactions: { acceleratedPolling: { defaultIntervalMs: 100, defaultCountMax: 1000 } } };
+answers("RemoteFeatureFlagController", { getState: () => ({ remoteFeatureFlags, cacheTimestamp: 0 }) });
 answers("ApprovalController", { addRequest: async () => ({}) });
 answers("AccountsController", {
   getSelectedAccount: () => account,
