@@ -104,6 +104,6 @@ impl Reader {
         assert_eq!(said[format!("receipt {created} contractAddress").as_str()], token.to_string());
         let (_, logs) = reads.last().unwrap();
         assert_eq!(logs.matches("transactionHash").count(), 2, "minted and sent:\n{logs}");
-        assert!(said["client"].starts_with("mainspring/"), "{}", said["client"]);
+        assert!(said["client"].starts_with("anvil/mainspring/"), "{}", said["client"]);
     }
 }

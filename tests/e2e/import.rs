@@ -212,6 +212,28 @@ fn an_export_stops_at_the_first_block_that_nobody_else_could_execute() {
         "without a signature",
         &format!("{sender}"),
     ]);
+
+    let node = Node::start(&["--allow-equal-timestamps"]);
+    node.client().get("anvil_setBlockTimestampInterval", json!([0]));
+    node.client().get("anvil_mine", json!([2]));
+    let [first, second] = ["0x1", "0x2"].map(|number| {
+        let block = node.client().get("eth_getBlockByNumber", json!([number, false]));
+        block["timestamp"].clone()
+    });
+    assert_eq!(first, second, "equal, because it is allowed");
+    let launch = node.stop("TERM");
+    let data = launch.data_dir().display().to_string();
+    let equal = ["stopped before block 1", "the timestamp of the block before"];
+    place.run(&format!("export --datadir {data} part.rlp")).failed(&equal);
+
+    let node = Node::start(&[]);
+    node.client().get("evm_mine", json!([]));
+    node.client().get("anvil_setChainId", json!([5]));
+    node.client().get("evm_mine", json!([]));
+    let launch = node.stop("TERM");
+    let data = launch.data_dir().display().to_string();
+    let other = ["stopped before block 2", "its chain id was set to 5"];
+    place.run(&format!("export --datadir {data} part.rlp")).failed(&other);
 }
 
 #[test]
