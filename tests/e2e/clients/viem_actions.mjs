@@ -62,7 +62,8 @@ const actions = {
   },
   async setIntervalMining(it) {
     const before = await it.getBlockNumber();
-    await it.setIntervalMining({ interval: 1 });
+    // The node counts evm_setIntervalMining in milliseconds, as Hardhat does; viem knows that of Hardhat.
+    await it.setIntervalMining({ interval: it.mode === "hardhat" ? 1 : 1000 });
     while ((await it.getBlockNumber()) <= before) await new Promise((resolve) => setTimeout(resolve, 50));
     await it.setIntervalMining({ interval: 0 });
     await client("anvil").setAutomine(true);
