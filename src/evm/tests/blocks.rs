@@ -174,7 +174,7 @@ fn a_header_that_lies_is_told_which_field() {
     );
     assert!(lie(|header| header.receipts_root = B256::ZERO).starts_with("receiptsRoot: header"));
     assert!(
-        lie(|header| header.requests_hash = None).starts_with("requestsHash: header says None")
+        lie(|header| header.requests_hash = None).starts_with("requestsHash: header says none")
     );
     assert!(lie(|header| header.blob_gas_used = Some(5)).starts_with("blobGasUsed: header says 5"));
     assert!(lie(|header| header.logs_bloom.0[0] = 1).starts_with("logsBloom: header says 0x01"));

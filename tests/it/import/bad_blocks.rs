@@ -161,6 +161,5 @@ fn a_block_in_the_future_waits_where_work_proves_blocks_and_nowhere_else() {
     let genesis = maker.genesis();
     let right = maker.run(genesis, 1, SLOW, 1).remove(0);
     let (_, early) = ahead(&merged, &right);
-    let refused = merged.chain.import(&early).unwrap_err();
-    assert_eq!(refused.rule(), Some("InvalidDifficulty"), "its time is no matter: {refused}");
+    assert_eq!(merged.chain.import(&early).unwrap(), Imported::Extended, "its time is no matter");
 }
