@@ -86,7 +86,7 @@ impl Chain {
         let count = removed.len() as u64;
         let removed = Arc::new(removed);
         // Under the lock, so that news comes in the order of what happened; no subscriber is no error.
-        let _ = self.events.send(ChainEvent::Unwound { to, removed });
+        let _ = self.events.send(ChainEvent::Unwound { to, removed, by_branch: true });
         self.publish_heads(stored);
         Ok(count)
     }

@@ -40,7 +40,8 @@ impl Chain {
         }
         let removed = Arc::new(removed);
         // Under the lock, so that news comes in the order of what happened; no subscriber is no error.
-        let _ = self.events.send(ChainEvent::Unwound { to, removed: removed.clone() });
+        let news = ChainEvent::Unwound { to, removed: removed.clone(), by_branch: false };
+        let _ = self.events.send(news);
         Ok(removed)
     }
 

@@ -4,12 +4,12 @@
 use super::{Dev, Impersonation};
 use crate::{
     chain::{ChainError, ClockState},
-    primitives::Transaction,
+    pool::SavedPool,
     sealer::Mode,
     state::StateError,
 };
 use alloy_primitives::B256;
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 /// Why the chain did not go back.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,7 @@ struct Snapshot {
     clock: ClockState,
     mode: Mode,
     impersonation: Impersonation,
-    pool: Vec<Transaction>,
+    pool: SavedPool,
 }
 
 impl Dev {
@@ -52,7 +52,7 @@ impl Dev {
             clock: self.chain.clock().save(),
             mode: self.sealer.mode(),
             impersonation: self.impersonation.lock().clone(),
-            pool: self.pool.transactions(),
+            pool: self.pool.save(),
         };
         let mut snapshots = self.snapshots.lock();
         let id = snapshots.taken;
@@ -91,7 +91,7 @@ impl Dev {
     /// transactions of the removed blocks are not sent again, as in geth.
     pub fn set_head(&self, number: u64) -> Result<(), DevError> {
         let _pause = self.sealer.pause();
-        let waiting = self.pool.transactions();
+        let waiting = self.pool.save();
         self.chain.unwind(number, 0)?;
         self.restore_pool(waiting)
     }
@@ -102,15 +102,17 @@ impl Dev {
         Ok(header.is_some_and(|header| header.seal() == snapshot.hash))
     }
 
-    fn restore_pool(&self, waiting: Vec<Transaction>) -> Result<(), DevError> {
-        self.pool.drop_all();
+    fn restore_pool(&self, waiting: SavedPool) -> Result<(), DevError> {
         let (_, view) = self.chain.latest()?;
-        let mut nonces = alloy_primitives::map::AddressMap::default();
-        for transaction in &waiting {
-            let account = view.account(transaction.sender())?;
-            nonces.insert(transaction.sender(), account.map_or(0, |account| account.nonce));
-        }
-        self.pool.reinject(waiting, |sender| nonces.get(&sender).copied().unwrap_or_default());
-        Ok(())
+        let failure = Cell::new(None);
+        self.pool.bring_back(waiting, |sender| match view.account(sender) {
+            Ok(account) => account.map_or(0, |account| account.nonce),
+            Err(error) => {
+                failure.set(Some(error));
+                0
+            }
+        });
+        self.sealer.wake();
+        failure.into_inner().map_or(Ok(()), |error| Err(error.into()))
     }
 }

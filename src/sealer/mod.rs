@@ -5,13 +5,14 @@
 
 mod build;
 mod error;
+mod follow;
 mod handle;
 mod run;
 mod trigger;
 
 pub use build::{BlockOptions, build};
 pub use error::SealError;
-pub use handle::{SealerHandle, SealingPause};
+pub use handle::{Admitted, SealerHandle, SealingPause};
 pub use run::Sealer;
 pub use trigger::Mode;
 

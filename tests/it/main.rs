@@ -11,6 +11,7 @@
 //! | `inspect` | pages of the state and states inside blocks do not depend on what is written yet |
 //! | `import` | blocks from outside are checked, and the heaviest branch is the chain |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
+//! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
 //! | `snapshots` | a snapshot brings back everything that a developer set |
@@ -25,6 +26,7 @@ mod import;
 mod inspect;
 mod maker;
 mod node;
+mod pool;
 mod recovery;
 mod sealing;
 mod snapshots;
