@@ -9,6 +9,8 @@
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
+//! | `drop` | what leaves the pool on demand? |
+//! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
@@ -16,9 +18,11 @@
 //! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil`, `debug`, `trace` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
+pub mod blobs;
 pub mod build;
 mod convert;
 pub mod debug;
+pub mod drop;
 pub mod error;
 pub mod eth;
 pub mod evm;
@@ -149,6 +153,8 @@ impl Api {
             txpool::methods(self),
             evm::methods(self),
             anvil::methods(self),
+            blobs::methods(self),
+            drop::methods(self),
             build::methods(self),
             debug::methods(self),
             trace::methods(self),

@@ -12,6 +12,7 @@ mod simulations;
 mod state;
 mod trace;
 mod traces;
+mod waiting;
 
 use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{

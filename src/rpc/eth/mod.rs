@@ -11,13 +11,15 @@
 //! | `config` | which rules hold now and next? |
 //! | `call`, `call_many` | what would happen if? |
 //! | `simulate` | what would whole blocks do? |
-//! | `send`, `fill`, `nonces` | how does a transaction get in? |
+//! | `send`, `conditional`, `fill`, `nonces` | how does a transaction get in? |
+//! | `waiting` | what waits, and how is it sent again? |
 //! | `sign` | what does a key of the node sign? |
 //! | `subscribe` | what is new? |
 
 pub mod blocks;
 pub mod call;
 pub mod call_many;
+pub mod conditional;
 pub mod config;
 mod fee_history;
 pub mod fees;
@@ -32,6 +34,7 @@ pub mod simulate;
 pub mod state;
 pub mod subscribe;
 pub mod transactions;
+pub mod waiting;
 
 use super::Api;
 use jsonrpsee::Methods;
@@ -43,6 +46,7 @@ pub(super) fn methods(api: &Api) -> Methods {
         state::methods(api),
         blocks::methods(api),
         transactions::methods(api),
+        waiting::methods(api),
         logs::methods(api),
         fees::methods(api),
         call::methods(api),
