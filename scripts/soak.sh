@@ -2,11 +2,12 @@
 # The long forms of what scripts/test.sh runs in short: hours, not minutes. Optimized build.
 #
 #   scripts/soak.sh                    everything
-#   scripts/soak.sh crash              one part: crash, property, memory or solidity
+#   scripts/soak.sh crash              one part: crash, property, sends, memory or solidity
 #
 #   MAINSPRING_CRASH_ROUNDS=200        kill -9 under load, so many times
 #   MAINSPRING_CRASH_SEED=N            other moments
 #   MAINSPRING_SEEDS=2000              random sequences in the property tests
+#   MAINSPRING_SENDS=10000             sends from eight clients through one account
 #   MAINSPRING_BLOCKS=100000           length of the chain whose memory and speed are measured
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,6 +22,7 @@ PATH="$(scripts/setup-tools.sh):$PATH"
 export PATH MAINSPRING_SOAK=1
 export MAINSPRING_CRASH_ROUNDS=${MAINSPRING_CRASH_ROUNDS:-200}
 export MAINSPRING_SEEDS=${MAINSPRING_SEEDS:-2000}
+export MAINSPRING_SENDS=${MAINSPRING_SENDS:-10000}
 export MAINSPRING_BLOCKS=${MAINSPRING_BLOCKS:-100000}
 
 if wants crash; then
@@ -31,6 +33,12 @@ fi
 if wants property; then
   step "random sequences against a model, $MAINSPRING_SEEDS seeds"
   tests --test it -- --nocapture
+  tests --lib -- --nocapture pool::model_tests::
+fi
+
+if wants sends; then
+  step "what answers say agrees, $MAINSPRING_SENDS sends from eight clients"
+  tests --test e2e -- --nocapture concurrent_sends::
 fi
 
 if wants memory; then

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
+//! | `follow` | who tells the pool what others did to the chain? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
 
 mod directory;
+mod follow;
 mod import;
 mod parts;
 mod report;
@@ -25,7 +27,7 @@ use crate::{
         accounts::{AccountsError, DevAccounts},
         keyring::KeyringError,
     },
-    pool::{self, Limits, Pool, PoolError},
+    pool::{self, Limits, Pool},
     primitives::SealedHeader,
     rpc::{
         self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServeError, ServerSettings,
@@ -110,9 +112,6 @@ pub enum NodeError {
         /// The chain's mode.
         mode: spec::Mode,
     },
-    /// The pool's journal is damaged.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
     /// The port cannot be opened.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -242,6 +241,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let mut tasks = JoinSet::new();
     tasks.spawn(report::report(chain.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
+    tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
     let api = rpc::Api::new(RpcContext {
         chain: chain.clone(),
@@ -451,10 +451,11 @@ fn restore_pool(chain: &Chain, config: &Config) -> Result<Pool, NodeError> {
         transactions: config.pool.max_transactions,
         bytes: config.pool.max_bytes,
         per_sender: config.pool.max_per_sender,
+        kept_blob_bytes: config.pool.kept_blob_bytes,
     });
     let (_, view) = chain.latest()?;
     let nonce = |sender| view.account(sender).ok().flatten().map_or(0, |account| account.nonce);
-    pool.restore(chain.pool_journal()?, nonce)?;
+    pool.restore(chain.pool_journal()?, nonce);
     Ok(pool)
 }
 
@@ -477,7 +478,11 @@ fn write_journal(chain: &Chain, pool: &Pool) -> Result<(), ChainError> {
     if changes.is_empty() {
         return Ok(());
     }
-    chain.write_pool_journal(&changes.removed, &changes.added)
+    let written = chain.write_pool_journal(&changes.removed, &changes.added);
+    if written.is_err() {
+        pool.journal_not_written(changes);
+    }
+    written
 }
 
 fn readiness(chain: &Arc<Chain>, sealer: &SealerHandle) -> Readiness {

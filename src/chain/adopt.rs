@@ -77,7 +77,7 @@ impl Chain {
         let (count, removed) = (removed.len() as u64, Arc::new(removed));
         match self.head_after_reorganisation(&visible, branch) {
             Ok(next) => {
-                let unwinds = Arc::new(visible.unwinds.and(to, &removed));
+                let unwinds = Arc::new(visible.unwinds.and(to, &removed, true));
                 self.visible.store(Arc::new(Visible { unwinds, ..next }));
             }
             Err(error) => {
@@ -86,7 +86,7 @@ impl Chain {
             }
         }
         self.clock.block_appended(branch.tip.timestamp);
-        self.publish(ChainEvent::Unwound { to, removed });
+        self.publish(ChainEvent::Unwound { to, removed, by_branch: true });
         self.publish_heads(stored);
         Ok(count)
     }

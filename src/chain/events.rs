@@ -19,5 +19,8 @@ pub enum ChainEvent {
         to: u64,
         /// The blocks that are gone.
         removed: Arc<Vec<StoredBlock>>,
+        /// Another branch won: what it does not hold of the removed blocks is to be mined again. A chain
+        /// that somebody took back does not want it back.
+        by_branch: bool,
     },
 }

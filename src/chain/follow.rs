@@ -28,6 +28,7 @@ pub struct Cursor {
 struct Unwound {
     to: u64,
     removed: Arc<Vec<StoredBlock>>,
+    by_branch: bool,
     bytes: usize,
 }
 
@@ -57,11 +58,11 @@ impl Unwinds {
     }
 
     /// These and one more.
-    pub(super) fn and(&self, to: u64, removed: &Arc<Vec<StoredBlock>>) -> Self {
+    pub(super) fn and(&self, to: u64, removed: &Arc<Vec<StoredBlock>>, by_branch: bool) -> Self {
         let bytes = removed.iter().map(size).sum();
         let mut next = self.clone();
         next.bytes += bytes;
-        next.kept.push_back(Arc::new(Unwound { to, removed: removed.clone(), bytes }));
+        next.kept.push_back(Arc::new(Unwound { to, removed: removed.clone(), by_branch, bytes }));
         while next.kept.len() > KEPT_UNWINDS || next.bytes > KEPT_BYTES {
             let Some(oldest) = next.kept.pop_front() else { break };
             next.bytes -= oldest.bytes;
@@ -121,8 +122,9 @@ impl Chain {
             };
             if cursor.at >= unwound.tip() {
                 *cursor = Cursor { at: unwound.to, unwinds: cursor.unwinds + 1 };
+                let Unwound { to, by_branch, .. } = **unwound;
                 let removed = unwound.removed.clone();
-                return Ok(Some(ChainEvent::Unwound { to: unwound.to, removed }));
+                return Ok(Some(ChainEvent::Unwound { to, removed, by_branch }));
             }
             // A block that was there before the chain went back: it may have gone then, or later, or
             // be there still.

@@ -40,7 +40,7 @@ impl Chain {
             Ok(next) => {
                 let unwinds = match removed.is_empty() {
                     true => visible.unwinds.clone(),
-                    false => Arc::new(visible.unwinds.and(to, &removed)),
+                    false => Arc::new(visible.unwinds.and(to, &removed, false)),
                 };
                 self.visible.store(Arc::new(Visible { unwinds, ..next }));
             }
@@ -49,7 +49,8 @@ impl Chain {
                 return Err(error);
             }
         }
-        self.publish(ChainEvent::Unwound { to, removed: removed.clone() });
+        let news = ChainEvent::Unwound { to, removed: removed.clone(), by_branch: false };
+        self.publish(news);
         Ok(removed)
     }
 

@@ -92,6 +92,8 @@ pub struct PoolConfig {
     pub max_bytes: usize,
     /// Transactions of one sender.
     pub max_per_sender: usize,
+    /// Blobs of mined transactions that stay readable, in bytes.
+    pub kept_blob_bytes: usize,
     /// Encoded size of one transaction in bytes, without blobs.
     pub max_tx_bytes: usize,
     /// Admit senders that cannot pay.
@@ -104,6 +106,7 @@ impl Default for PoolConfig {
             max_transactions: 100_000,
             max_bytes: 128 << 20,
             max_per_sender: 16_384,
+            kept_blob_bytes: 64 << 20,
             max_tx_bytes: 128 << 10,
             disable_balance_checks: false,
         }

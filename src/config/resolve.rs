@@ -184,6 +184,7 @@ fn pool(settings: &Settings) -> Result<PoolConfig, ConfigError> {
         max_transactions: transactions.unwrap_or(default.max_transactions),
         max_bytes: bytes.unwrap_or(default.max_bytes),
         max_per_sender: per_sender.unwrap_or(default.max_per_sender),
+        kept_blob_bytes: settings.pool_kept_blob_bytes.unwrap_or(default.kept_blob_bytes),
         max_tx_bytes: tx_bytes.unwrap_or(default.max_tx_bytes),
         disable_balance_checks: settings.disable_pool_balance_checks,
     })

@@ -202,6 +202,10 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_POOL_MAX_PER_SENDER", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
     pub pool_max_per_sender: Option<usize>,
+    /// Blobs of mined transactions that stay readable, in bytes [default: 67108864]
+    #[arg(long, env = "MAINSPRING_POOL_KEPT_BLOB_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = LIMITS)]
+    pub pool_kept_blob_bytes: Option<usize>,
     /// Bytes of one transaction, without blobs [default: 131072]
     #[arg(long, env = "MAINSPRING_MAX_TX_BYTES", value_name = "BYTES", help_heading = LIMITS)]
     pub max_tx_bytes: Option<usize>,

@@ -5,12 +5,13 @@
 use super::{Dev, Impersonation, new_instance};
 use crate::{
     chain::{ChainError, Development},
-    primitives::Transaction,
+    pool::SavedPool,
     sealer::{Mode, SealError},
     state::StateError,
 };
 use alloy_primitives::B256;
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
 };
@@ -79,16 +80,15 @@ struct Snapshot {
     development: Development,
     mode: Mode,
     impersonation: Arc<Impersonation>,
-    pool: Arc<Vec<Transaction>>,
+    pool: SavedPool,
 }
 
 impl Snapshots {
     /// What waits, as the newest snapshot has it if nothing changed since.
-    fn share(&self, waiting: Vec<Transaction>) -> Arc<Vec<Transaction>> {
-        let hashes = |all: &[Transaction]| all.iter().map(Transaction::hash).collect::<Vec<_>>();
+    fn share(&self, waiting: SavedPool) -> SavedPool {
         match self.kept.values().next_back() {
-            Some(newest) if hashes(&newest.pool) == hashes(&waiting) => newest.pool.clone(),
-            _ => Arc::new(waiting),
+            Some(newest) if newest.pool.holds_the_same(&waiting) => newest.pool.clone(),
+            _ => waiting,
         }
     }
 
@@ -97,7 +97,7 @@ impl Snapshots {
         let mut before: Option<&Snapshot> = None;
         let mut entries = 0;
         for snapshot in self.kept.values().chain([next]) {
-            if before.is_none_or(|before| !Arc::ptr_eq(&before.pool, &snapshot.pool)) {
+            if before.is_none_or(|before| !before.pool.is_shared_with(&snapshot.pool)) {
                 entries += snapshot.pool.len();
             }
             let is_same =
@@ -121,7 +121,7 @@ impl Dev {
         let _pause = self.sealer.pause();
         let head = self.chain.head();
         let mut snapshots = self.snapshots.lock();
-        let pool = snapshots.share(self.pool.transactions());
+        let pool = snapshots.share(self.pool.save());
         let snapshot = Snapshot {
             number: head.number,
             hash: head.seal(),
@@ -155,7 +155,7 @@ impl Dev {
         drop(snapshots);
         self.chain.develop(|set| *set = snapshot.development)?;
         *self.impersonation.lock() = snapshot.impersonation;
-        self.restore_pool(snapshot.pool.to_vec())?;
+        self.restore_pool(snapshot.pool)?;
         self.sealer.set_mode(snapshot.mode);
         Ok(true)
     }
@@ -192,7 +192,7 @@ impl Dev {
     /// transactions of the removed blocks are not sent again, as in geth.
     pub fn set_head(&self, number: u64) -> Result<(), DevError> {
         let _pause = self.sealer.pause();
-        let waiting = self.pool.transactions();
+        let waiting = self.pool.save();
         self.warn_wallets(number);
         self.chain.unwind(number, 0)?;
         let id = self.chain.spec().chain_id();
@@ -247,16 +247,18 @@ impl Dev {
         Ok(header.is_some_and(|header| header.seal() == snapshot.hash))
     }
 
-    fn restore_pool(&self, waiting: Vec<Transaction>) -> Result<(), DevError> {
-        self.pool.drop_all();
+    fn restore_pool(&self, waiting: SavedPool) -> Result<(), DevError> {
         let (_, view) = self.chain.latest()?;
-        let mut nonces = alloy_primitives::map::AddressMap::default();
-        for transaction in &waiting {
-            let account = view.account(transaction.sender())?;
-            nonces.insert(transaction.sender(), account.map_or(0, |account| account.nonce));
-        }
-        self.pool.reinject(waiting, |sender| nonces.get(&sender).copied().unwrap_or_default());
-        Ok(())
+        let failure = Cell::new(None);
+        self.pool.bring_back(waiting, |sender| match view.account(sender) {
+            Ok(account) => account.map_or(0, |account| account.nonce),
+            Err(error) => {
+                failure.set(Some(error));
+                0
+            }
+        });
+        self.sealer.wake();
+        failure.into_inner().map_or(Ok(()), |error| Err(error.into()))
     }
 }
 

@@ -226,6 +226,15 @@ impl BlockState {
         Ok(load(&self.source, &mut self.accounts, address)?.now)
     }
 
+    /// The root of an account's storage trie; `None` if this block has changed a slot of it, since the
+    /// new root is made when the block is finished.
+    pub(super) fn storage_root(&mut self, address: Address) -> Result<Option<B256>, ReadError> {
+        let entry = load(&self.source, &mut self.accounts, address)?;
+        let is_same = !entry.wiped && entry.slots.values().all(|slot| slot.now == slot.before);
+        let root = entry.before.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
+        Ok(is_same.then_some(root))
+    }
+
     /// Is there code at `address`?
     pub(super) fn has_code(&mut self, address: Address) -> Result<bool, ReadError> {
         Ok(self.account(address)?.is_some_and(|account| account.has_code()))

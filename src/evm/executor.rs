@@ -24,6 +24,7 @@ use alloy_evm::{
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::{
+    Database,
     context::{
         TxEnv,
         result::{ExecutionResult, Output, ResultAndState},
@@ -217,6 +218,21 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         self.gas_used += result.tx_gas_used();
         self.blob_gas_used += tx.blob_gas_used().unwrap_or(0);
         Ok(self.record(tx, result, root))
+    }
+
+    /// A slot as the block has left it so far. Without a slot, the root of the account's storage trie:
+    /// `None` if the block has changed the storage.
+    pub fn known_storage(
+        &mut self,
+        address: Address,
+        slot: Option<U256>,
+    ) -> Result<Option<B256>, EvmError> {
+        let state = self.evm.db_mut();
+        let read = match slot {
+            Some(slot) => state.storage(address, slot).map(|value| Some(value.into())),
+            None => state.storage_root(address),
+        };
+        Ok(read?)
     }
 
     /// Gas used so far.

@@ -20,7 +20,7 @@ pub(super) async fn report(chain: Arc<Chain>, mut news: broadcast::Receiver<Chai
                     block(&chain, &stored.block, &stored.receipts);
                 }
             }
-            Ok(ChainEvent::Unwound { to, removed }) => {
+            Ok(ChainEvent::Unwound { to, removed, .. }) => {
                 tracing::info!(target: "block", "    Back to block {to}: {} removed", removed.len());
             }
             Err(RecvError::Lagged(missed)) => {

@@ -191,8 +191,8 @@ fn check_funds(tx: &Transaction, account: &SenderState, rules: &Rules) -> Result
     Err(PoolError::InsufficientFunds { balance, cost, overshot: cost - balance })
 }
 
-/// The most a transaction can cost its sender, in wei.
-fn cost_of(tx: &Transaction) -> U256 {
+/// The most a transaction can cost its sender, in wei; 2^256 - 1 if it is more than that.
+pub(super) fn cost_of(tx: &Transaction) -> U256 {
     let gas = U256::from(tx.gas_limit()) * U256::from(tx.max_fee_per_gas());
     let blob_gas = U256::from(tx.blob_gas_used().unwrap_or(0))
         * U256::from(tx.max_fee_per_blob_gas().unwrap_or(0));

@@ -1,10 +1,10 @@
 //! Which transactions go into the next block, and in which order?
 
-use super::{Pool, queue::Entry};
+use super::{Conditions, Pool, queue::Entry};
 use crate::primitives::Transaction;
 use alloy_consensus::Transaction as _;
 use alloy_primitives::Address;
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 /// Which of two executable transactions of different senders goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,28 +23,31 @@ pub(super) struct Head {
     arrival: Reverse<u64>,
     sender: Address,
     nonce: u64,
-    tx: OpaqueTransaction,
+    offer: Offer,
 }
 
 /// Never compared: arrivals are unique.
 #[derive(Debug)]
-struct OpaqueTransaction(Transaction);
+struct Offer {
+    tx: Transaction,
+    conditions: Option<Arc<Conditions>>,
+}
 
-impl PartialEq for OpaqueTransaction {
+impl PartialEq for Offer {
     fn eq(&self, _other: &Self) -> bool {
         true
     }
 }
 
-impl Eq for OpaqueTransaction {}
+impl Eq for Offer {}
 
-impl PartialOrd for OpaqueTransaction {
+impl PartialOrd for Offer {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for OpaqueTransaction {
+impl Ord for Offer {
     fn cmp(&self, _other: &Self) -> std::cmp::Ordering {
         std::cmp::Ordering::Equal
     }
@@ -68,7 +71,7 @@ impl Head {
             arrival: Reverse(entry.arrival),
             sender: tx.sender(),
             nonce: tx.nonce(),
-            tx: OpaqueTransaction(tx.clone()),
+            offer: Offer { tx: tx.clone(), conditions: entry.conditions.clone() },
         })
     }
 }
@@ -85,12 +88,14 @@ pub struct Best<'pool> {
     heads: BinaryHeap<Head>,
     /// Sender and nonce of what was handed out last: its successor is looked up only when asked.
     last: Option<(Address, u64)>,
+    /// Its conditions.
+    conditions: Option<Arc<Conditions>>,
 }
 
 impl<'pool> Best<'pool> {
     pub(super) fn new(pool: &'pool Pool, base_fee: u64, blob_base_fee: u128, order: Order) -> Self {
         let heads = pool.queues.lock().heads(base_fee, blob_base_fee, order).into();
-        Self { pool, base_fee, blob_base_fee, order, heads, last: None }
+        Self { pool, base_fee, blob_base_fee, order, heads, last: None, conditions: None }
     }
 
     /// Leaves out everything else of a sender: its transaction did not fit, or failed its checks.
@@ -101,11 +106,23 @@ impl<'pool> Best<'pool> {
         }
     }
 
-    fn advance(&mut self, sender: Address, nonce: u64) {
+    /// Goes on with the transaction of this nonce, if it can run: the sender's nonce is another one
+    /// than that of its transaction that was handed out last.
+    pub fn resume(&mut self, sender: Address, nonce: u64) {
+        self.skip_sender(sender);
+        self.offer(sender, nonce);
+    }
+
+    /// When the transaction that was handed out last may enter a block, if its sender has said.
+    pub fn conditions(&self) -> Option<&Conditions> {
+        self.conditions.as_deref()
+    }
+
+    fn offer(&mut self, sender: Address, nonce: u64) {
         let queues = self.pool.queues.lock();
-        let next = nonce.checked_add(1).and_then(|next| queues.sender(sender)?.executable(next));
+        let entry = queues.sender(sender).and_then(|queue| queue.executable(nonce));
         let head =
-            next.and_then(|entry| Head::of(entry, self.base_fee, self.blob_base_fee, self.order));
+            entry.and_then(|entry| Head::of(entry, self.base_fee, self.blob_base_fee, self.order));
         self.heads.extend(head);
     }
 }
@@ -115,10 +132,11 @@ impl Iterator for Best<'_> {
 
     fn next(&mut self) -> Option<Transaction> {
         if let Some((sender, nonce)) = self.last.take() {
-            self.advance(sender, nonce);
+            self.offer(sender, nonce.saturating_add(1));
         }
         let head = self.heads.pop()?;
         self.last = Some((head.sender, head.nonce));
-        Some(head.tx.0)
+        self.conditions = head.offer.conditions;
+        Some(head.offer.tx)
     }
 }

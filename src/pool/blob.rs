@@ -2,14 +2,14 @@
 
 use super::{PoolError, Rules};
 use crate::{primitives::Transaction, spec::Fork};
-use alloy_consensus::{Transaction as _, TxEip4844Variant, TxEnvelope};
+use alloy_consensus::{Signed, Transaction as _, TxEip4844Variant, TxEnvelope};
 use alloy_eips::{
     eip4844::{BLOB_TX_MIN_BLOB_GASPRICE, env_settings::EnvKzgSettings},
     eip7594::BlobTransactionSidecarVariant,
 };
 
 /// The blobs that a waiting blob transaction carries.
-pub(super) fn sidecar(tx: &Transaction) -> Option<&BlobTransactionSidecarVariant> {
+pub fn sidecar(tx: &Transaction) -> Option<&BlobTransactionSidecarVariant> {
     match tx.envelope() {
         TxEnvelope::Eip4844(signed) => match signed.tx() {
             TxEip4844Variant::TxEip4844WithSidecar(with_sidecar) => Some(with_sidecar.sidecar()),
@@ -17,6 +17,27 @@ pub(super) fn sidecar(tx: &Transaction) -> Option<&BlobTransactionSidecarVariant
         },
         _ => None,
     }
+}
+
+/// The same transaction with the proofs that Osaka asks for, where it came with those from before
+/// ([EIP-7594](https://eips.ethereum.org/EIPS/eip-7594)). Many tools still make those; geth turns them
+/// into the new ones too. Takes a large part of a second a blob.
+pub fn with_cell_proofs(tx: &Transaction, rules: &Rules) -> Result<Option<Transaction>, PoolError> {
+    let TxEnvelope::Eip4844(signed) = tx.envelope() else { return Ok(None) };
+    let TxEip4844Variant::TxEip4844WithSidecar(inner) = signed.tx() else { return Ok(None) };
+    let is_old = matches!(inner.sidecar(), BlobTransactionSidecarVariant::Eip4844(_));
+    let blobs = inner.sidecar().blobs().len();
+    if rules.fork < Fork::Osaka || !is_old || blobs > rules.max_blobs {
+        return Ok(None);
+    }
+    // Blobs that are not what the hashes say are not worth the time.
+    check_proofs(tx)?;
+    let mut inner = inner.clone();
+    let sidecar = inner.sidecar.try_convert_into_eip7594();
+    inner.sidecar = sidecar.map_err(|error| PoolError::Kzg(error.into()))?;
+    let variant = TxEip4844Variant::TxEip4844WithSidecar(inner);
+    let signed = Signed::new_unchecked(variant, *signed.signature(), *signed.hash());
+    Ok(Some(Transaction::new_unchecked(TxEnvelope::Eip4844(signed), tx.sender())))
 }
 
 /// The cheap half: numbers and versions. Other transactions pass.

@@ -1,7 +1,7 @@
 //! Why was a transaction turned away? In geth's words, with the numbers.
 
 use alloy_eips::eip4844::BlobTransactionValidationError;
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, U256};
 
 /// Why the pool refused a transaction, or could not read its journal.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +177,23 @@ pub enum PoolError {
         /// Wei missing.
         overshot: U256,
     },
+    /// The sender cannot pay for this beside what can run already.
+    #[error(
+        "insufficient funds for gas * price + value: balance {balance}, queued cost {queued}, \
+         tx {} {cost}, overshot {}",
+        if *.bumps { "bumped" } else { "cost" },
+        .queued.saturating_add(*.cost).saturating_sub(*.balance)
+    )]
+    InsufficientFundsForAll {
+        /// Wei.
+        balance: U256,
+        /// Wei that what can run costs at most.
+        queued: U256,
+        /// Wei that this adds to it.
+        cost: U256,
+        /// It takes the place of another one, and only the difference counts.
+        bumps: bool,
+    },
     /// A replacement must raise the fee cap by ten percent (a blob transaction: double it).
     #[error(
         "replacement transaction underpriced: new tx gas fee cap {given} < {queued} queued + \
@@ -222,6 +239,37 @@ pub enum PoolError {
         /// Transactions of this sender that wait.
         pooled: usize,
     },
+    /// An account with a delegation, or with one that waits, has one transaction in flight.
+    #[error("in-flight transaction limit reached for delegated accounts: {pending} pending")]
+    InFlightLimit {
+        /// Of its transactions that can run.
+        pending: usize,
+    },
+    /// An account with a delegation, or with one that waits, leaves out no nonce.
+    #[error("gapped-nonce tx from delegated accounts: next nonce {next}, tx nonce {given}")]
+    GappedFromDelegated {
+        /// Nonce of the account.
+        next: u64,
+        /// Nonce of the transaction.
+        given: u64,
+    },
+    /// Whoever signed an authorization has several transactions waiting.
+    #[error("authority already reserved: {authority}")]
+    AuthorityReserved {
+        /// Who signed.
+        authority: Address,
+    },
+    /// The pool is full of what can run, and this cannot yet.
+    #[error(
+        "future transaction tries to replace pending transaction: {transactions} transactions, \
+         {bytes} bytes"
+    )]
+    FutureReplacesPending {
+        /// Transactions that wait.
+        transactions: usize,
+        /// Their size.
+        bytes: usize,
+    },
     /// The pool is full and everything in it pays more.
     #[error("txpool is full: {transactions} transactions, {bytes} bytes")]
     Full {
@@ -229,11 +277,5 @@ pub enum PoolError {
         transactions: usize,
         /// Their size.
         bytes: usize,
-    },
-    /// A row of the stored journal cannot be read.
-    #[error("pool journal: the row of transaction {hash} is damaged")]
-    Journal {
-        /// Key of the row.
-        hash: B256,
     },
 }

@@ -1,18 +1,25 @@
 //! The pool: which transactions wait, in which order?
 //!
 //! [`admit`] decides who may enter, [`queue`] keeps one sender's transactions by nonce, `queues`
-//! all of them under limits, `arrivals` tells who watches what is new, [`best`] offers them to the sealer, [`journal`] remembers them over a
-//! restart. One lock, held for moments; nothing here waits, reads state or knows the chain.
+//! all of them under limits, `arrivals` tells who watches what is new, [`best`] offers them to the
+//! sealer, [`journal`] remembers them over a restart, `kept_blobs` keeps the blobs of mined ones. One
+//! lock, held for moments; nothing here waits, reads state or knows the chain.
 
 mod admit;
 mod arrivals;
+mod authority;
 mod best;
 mod blob;
+mod conditions;
+mod content;
 mod error;
 mod journal;
+mod kept_blobs;
 mod queue;
 mod queues;
 
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -21,7 +28,9 @@ mod tests;
 pub use admit::{Rules, SenderState, check};
 pub use arrivals::MissedArrivals;
 pub use best::{Best, Order};
-pub use blob::load_trusted_setup;
+pub use blob::{load_trusted_setup, sidecar, with_cell_proofs};
+pub use conditions::{Conditions, KnownStorage, UnmetCondition};
+pub use content::Content;
 pub use error::PoolError;
 pub use journal::JournalChanges;
 
@@ -35,7 +44,7 @@ use arrivals::Arrivals;
 use parking_lot::Mutex;
 use queue::{Entry, SenderQueue};
 use queues::Queues;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// How much may wait.
@@ -47,11 +56,18 @@ pub struct Limits {
     pub bytes: usize,
     /// Transactions of one sender.
     pub per_sender: usize,
+    /// Blobs of mined transactions that stay readable, in bytes.
+    pub kept_blob_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { transactions: 100_000, bytes: 128 << 20, per_sender: 16_384 }
+        Self {
+            transactions: 100_000,
+            bytes: 128 << 20,
+            per_sender: 16_384,
+            kept_blob_bytes: 64 << 20,
+        }
     }
 }
 
@@ -68,13 +84,31 @@ pub struct Added {
     pub replaced: Option<B256>,
 }
 
-/// Waiting transactions of one sender or of all, by sender and nonce.
+/// What waited at some moment, for [`Pool::bring_back`].
 #[derive(Clone, Debug, Default)]
-pub struct Content {
-    /// Can run.
-    pub pending: BTreeMap<Address, BTreeMap<u64, Transaction>>,
-    /// Wait for a nonce before them.
-    pub queued: BTreeMap<Address, BTreeMap<u64, Transaction>>,
+pub struct SavedPool(Arc<Vec<Entry>>);
+
+impl SavedPool {
+    /// How many transactions waited.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Did nothing wait?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Do both hold the same transactions, in the same order?
+    pub fn holds_the_same(&self, other: &Self) -> bool {
+        let hashes = |saved: &Self| saved.0.iter().map(|entry| entry.tx.hash()).collect::<Vec<_>>();
+        hashes(self) == hashes(other)
+    }
+
+    /// Are both one and the same in memory?
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// The transactions that wait for a block.
@@ -97,34 +131,25 @@ impl Pool {
         account: &SenderState,
         rules: &Rules,
     ) -> Result<Added, PoolError> {
+        self.add_with(tx, None, account, rules)
+    }
+
+    /// Like [`Self::add`], for a transaction that may enter a block only under `conditions`.
+    pub fn add_with(
+        &self,
+        tx: Transaction,
+        conditions: Option<Arc<Conditions>>,
+        account: &SenderState,
+        rules: &Rules,
+    ) -> Result<Added, PoolError> {
         self.admit(&tx, account, rules)?;
         let pays = rules.pays(&tx);
         let place = (tx.sender(), tx.nonce());
-        let insert = |queues: &mut Queues| queues.insert(tx, account.nonce);
+        let entry = Entry::new(tx).under(conditions);
+        let pays_for_all = !rules.disable_balance_check;
+        let insert = |queues: &mut Queues| queues.insert(entry, account, pays_for_all);
         let added = self.arrivals.while_inserting(&mut self.queues.lock(), place, insert)?;
         Ok(Added { pays, ..added })
-    }
-
-    /// Like [`Self::add`] for many at once, under one lock; one answer for each, in order.
-    pub fn add_batch(
-        &self,
-        batch: Vec<(Transaction, SenderState)>,
-        rules: &Rules,
-    ) -> Vec<Result<Added, PoolError>> {
-        let checks: Vec<_> =
-            batch.iter().map(|(tx, account)| self.admit(tx, account, rules)).collect();
-        let mut queues = self.queues.lock();
-        let checked = batch.into_iter().zip(checks);
-        checked
-            .map(|((tx, account), check)| {
-                check?;
-                let pays = rules.pays(&tx);
-                let place = (tx.sender(), tx.nonce());
-                let insert = |queues: &mut Queues| queues.insert(tx, account.nonce);
-                let added = self.arrivals.while_inserting(&mut queues, place, insert)?;
-                Ok(Added { pays, ..added })
-            })
-            .collect()
     }
 
     fn admit(
@@ -165,9 +190,24 @@ impl Pool {
         queues.sender(sender)?.get(nonce).map(|entry| entry.tx.clone())
     }
 
+    /// The conditions of a waiting transaction, if it has some.
+    pub fn conditions(&self, hash: B256) -> Option<Arc<Conditions>> {
+        self.queues.lock().get(hash)?.conditions.clone()
+    }
+
     /// Does this transaction wait?
     pub fn contains(&self, hash: B256) -> bool {
         self.queues.lock().contains(hash)
+    }
+
+    /// A blob transaction with its sidecar: it waits, or was mined not long ago.
+    pub fn with_blobs(&self, hash: B256) -> Option<Transaction> {
+        self.queues.lock().with_blobs(hash).cloned()
+    }
+
+    /// A transaction with its sidecar that has a blob of this versioned hash.
+    pub fn with_blob(&self, versioned_hash: B256) -> Option<Transaction> {
+        self.queues.lock().with_blob(versioned_hash).cloned()
     }
 
     /// How many wait.
@@ -229,13 +269,66 @@ impl Pool {
 
     /// All that wait, in order of arrival.
     pub fn transactions(&self) -> Vec<Transaction> {
+        self.in_order_of_arrival(|_nonce, _queue| true)
+    }
+
+    /// All that can run, fees aside, in order of arrival.
+    pub fn pending(&self) -> Vec<Transaction> {
+        self.in_order_of_arrival(|nonce, queue| nonce < queue.next_nonce())
+    }
+
+    fn in_order_of_arrival(
+        &self,
+        is_wanted: impl Fn(u64, &SenderQueue) -> bool,
+    ) -> Vec<Transaction> {
         let mut entries: Vec<(u64, Transaction)> = {
             let queues = self.queues.lock();
-            let all = queues.senders().flat_map(|(_sender, queue)| queue.entries());
-            all.map(|(_nonce, entry)| (entry.arrival, entry.tx.clone())).collect()
+            let wanted = queues.senders().flat_map(|(_sender, queue)| {
+                queue.entries().filter(|(nonce, _entry)| is_wanted(*nonce, queue))
+            });
+            wanted.map(|(_nonce, entry)| (entry.arrival, entry.tx.clone())).collect()
         };
         entries.sort_unstable_by_key(|(arrival, _tx)| *arrival);
         entries.into_iter().map(|(_arrival, tx)| tx).collect()
+    }
+
+    /// Everything that waits, to be brought back later.
+    pub fn save(&self) -> SavedPool {
+        let mut entries: Vec<Entry> = {
+            let queues = self.queues.lock();
+            let all = queues.senders().flat_map(|(_sender, queue)| queue.entries());
+            all.map(|(_nonce, entry)| entry.clone()).collect()
+        };
+        entries.sort_unstable_by_key(|entry| entry.arrival);
+        SavedPool(Arc::new(entries))
+    }
+
+    /// Makes what was saved wait again, and nothing else. What is stale by now stays away.
+    /// `account_nonce` answers for the state at the head.
+    pub fn bring_back(&self, saved: SavedPool, account_nonce: impl Fn(Address) -> u64) {
+        let senders: AddressSet = saved.0.iter().map(|entry| entry.tx.sender()).collect();
+        let nonces: AddressMap<u64> =
+            senders.into_iter().map(|sender| (sender, account_nonce(sender))).collect();
+        let mut queues = self.queues.lock();
+        queues.clear();
+        for entry in Arc::unwrap_or_clone(saved.0) {
+            let nonce = nonces.get(&entry.tx.sender()).copied().unwrap_or_default();
+            let entry = Entry { journaled: false, ..entry };
+            if let Err(error) = queues.insert_unchecked(entry, nonce) {
+                tracing::debug!(target: "pool", %error, "a saved transaction stays away");
+            }
+        }
+    }
+
+    /// Has the pool heard that this transaction was mined?
+    pub fn has_followed(&self, mined: &Transaction) -> bool {
+        let queues = self.queues.lock();
+        queues.sender(mined.sender()).is_none_or(|queue| queue.account_nonce() > mined.nonce())
+    }
+
+    /// Everyone who has something waiting.
+    pub fn senders(&self) -> Vec<Address> {
+        self.queues.lock().senders().map(|(sender, _queue)| sender).collect()
     }
 
     /// A block was put on the chain: drops what it used up and lets the next nonces run.
@@ -245,6 +338,9 @@ impl Pool {
         let nonces: Vec<_> =
             touched.into_iter().map(|sender| (sender, account_nonce(sender))).collect();
         let mut queues = self.queues.lock();
+        for tx in mined.iter().filter(|tx| tx.is_eip4844()) {
+            queues.keep_blobs(tx.hash());
+        }
         for (sender, nonce) in nonces {
             queues.rebase(sender, nonce);
         }
@@ -257,47 +353,34 @@ impl Pool {
     }
 
     /// Blocks were taken off the chain: their transactions wait again as if they had just arrived,
-    /// unless another one waits in their place. Blob transactions are lost, since blocks do not
-    /// carry blobs. `account_nonce` answers for the state after the unwinding.
+    /// unless another one waits in their place. A blob transaction whose blobs are not kept any more
+    /// is lost, since blocks do not carry blobs. `account_nonce` answers for the state after the
+    /// unwinding.
     pub fn reinject(&self, unwound: Vec<Transaction>, account_nonce: impl Fn(Address) -> u64) {
         let touched = senders_touched(&unwound);
         let nonces: AddressMap<u64> =
             touched.into_iter().map(|sender| (sender, account_nonce(sender))).collect();
+        let complete = unwound.into_iter().filter_map(|tx| {
+            if !tx.is_eip4844() || sidecar(&tx).is_some() {
+                return Some(tx);
+            }
+            self.with_blobs(tx.hash())
+        });
+        let entries: Vec<Entry> = complete.map(Entry::new).collect();
         let mut queues = self.queues.lock();
         for (sender, nonce) in &nonces {
             queues.rebase(*sender, *nonce);
         }
-        for tx in unwound {
-            let sender = tx.sender();
-            let taken = queues.sender(sender).is_some_and(|queue| queue.get(tx.nonce()).is_some());
-            let lost_blobs = tx.is_eip4844() && blob::sidecar(&tx).is_none();
-            if taken || lost_blobs {
+        for entry in entries {
+            let (sender, nonce) = (entry.tx.sender(), entry.tx.nonce());
+            if queues.sender(sender).is_some_and(|queue| queue.get(nonce).is_some()) {
                 continue;
             }
-            let nonce = nonces.get(&sender).copied().unwrap_or_default();
-            if let Err(error) = queues.insert(tx, nonce) {
+            let account_nonce = nonces.get(&sender).copied().unwrap_or_default();
+            if let Err(error) = queues.insert_unchecked(entry, account_nonce) {
                 tracing::debug!(target: "pool", %error, "an unwound transaction was dropped");
             }
         }
-    }
-
-    /// What waits, as the `txpool` namespace shows it.
-    pub fn content(&self) -> Content {
-        let queues = self.queues.lock();
-        let mut content = Content::default();
-        for (sender, queue) in queues.senders() {
-            content.take(sender, queue);
-        }
-        content
-    }
-
-    /// What waits of one sender.
-    pub fn content_of(&self, sender: Address) -> Content {
-        let mut content = Content::default();
-        if let Some(queue) = self.queues.lock().sender(sender) {
-            content.take(sender, queue);
-        }
-        content
     }
 
     /// What the stored journal lacks and has too much since the last call. Hands it out once: the
@@ -307,20 +390,28 @@ impl Pool {
         changes.into()
     }
 
+    /// Changes that were handed out could not be written: they are handed out again, with what is
+    /// left of them.
+    pub fn journal_not_written(&self, changes: JournalChanges) {
+        let added = changes.added.into_iter().map(|(hash, _row)| hash).collect();
+        self.queues.lock().journal_not_written(added, changes.removed);
+    }
+
     /// Fills the pool from the stored journal; returns how many wait now. Transactions that
-    /// became stale are dropped and leave the journal with the next changes.
-    ///
-    /// # Errors
-    /// A damaged row; nothing was taken in.
+    /// became stale and rows that are damaged are dropped and leave the journal with the next
+    /// changes.
     pub fn restore(
         &self,
         rows: impl IntoIterator<Item = (B256, Vec<u8>)>,
         account_nonce: impl Fn(Address) -> u64,
-    ) -> Result<usize, PoolError> {
-        let mut entries: Vec<Entry> = rows
-            .into_iter()
-            .map(|(hash, row)| journal::decode(hash, &row))
-            .collect::<Result<_, _>>()?;
+    ) -> usize {
+        let (mut entries, mut damaged) = (Vec::new(), Vec::new());
+        for (hash, row) in rows {
+            match journal::decode(hash, &row) {
+                Some(entry) => entries.push(entry),
+                None => damaged.push(hash),
+            }
+        }
         entries.sort_unstable_by_key(|entry| entry.arrival);
         let nonces: Vec<u64> =
             entries.iter().map(|entry| account_nonce(entry.tx.sender())).collect();
@@ -330,17 +421,15 @@ impl Pool {
                 tracing::debug!(target: "pool", %error, "a journaled transaction was dropped");
             }
         }
-        Ok(queues.len())
-    }
-}
-
-impl Content {
-    fn take(&mut self, sender: Address, queue: &SenderQueue) {
-        for (nonce, entry) in queue.entries() {
-            let runs = nonce < queue.next_nonce();
-            let half = if runs { &mut self.pending } else { &mut self.queued };
-            half.entry(sender).or_default().insert(nonce, entry.tx.clone());
+        if let Some(first) = damaged.first() {
+            let rows = damaged.len();
+            tracing::warn!(
+                target: "pool", rows, %first,
+                "rows of the pool's journal are damaged; what waited there is lost"
+            );
         }
+        damaged.into_iter().for_each(|hash| queues.drop_row(hash));
+        queues.len()
     }
 }
 

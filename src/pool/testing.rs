@@ -2,8 +2,14 @@
 
 use super::{Limits, Pool, Rules, SenderState};
 use crate::{primitives::Transaction, spec::Fork};
-use alloy_consensus::{EthereumTypedTransaction, TxEip1559};
-use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy_consensus::{
+    EthereumTypedTransaction, TxEip1559, TxEip4844, TxEip4844Variant, TxEip4844WithSidecar,
+};
+use alloy_eips::{
+    eip4844::{Blob, Bytes48},
+    eip7594::{BlobTransactionSidecarEip7594, BlobTransactionSidecarVariant},
+};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 
 pub(crate) const ALICE: Address = Address::repeat_byte(0xa1);
 pub(crate) const BOB: Address = Address::repeat_byte(0xb0);
@@ -46,6 +52,31 @@ pub(crate) fn sent(
     sender: Address,
 ) -> Transaction {
     Transaction::impersonate(inner, sender)
+}
+
+/// A blob transaction whose blobs and proofs are nothing; each seed gives a versioned hash.
+pub(crate) fn blob_tx(sender: Address, nonce: u64, seeds: &[u8]) -> Transaction {
+    let sidecar = BlobTransactionSidecarEip7594 {
+        blobs: seeds.iter().map(|seed| Blob::repeat_byte(*seed)).collect(),
+        commitments: seeds.iter().map(|seed| Bytes48::repeat_byte(*seed)).collect(),
+        cell_proofs: Vec::new(),
+    };
+    let tx = TxEip4844 {
+        chain_id: 31337,
+        nonce,
+        gas_limit: 21_000,
+        max_fee_per_gas: 2_000_000_000,
+        max_priority_fee_per_gas: 1_000_000_000,
+        max_fee_per_blob_gas: 1,
+        to: BOB,
+        blob_versioned_hashes: seeds.iter().map(|seed| B256::repeat_byte(*seed)).collect(),
+        ..Default::default()
+    };
+    let variant = TxEip4844Variant::TxEip4844WithSidecar(TxEip4844WithSidecar {
+        tx,
+        sidecar: BlobTransactionSidecarVariant::Eip7594(sidecar),
+    });
+    sent(EthereumTypedTransaction::Eip4844(variant), sender)
 }
 
 pub(crate) fn rules() -> Rules {

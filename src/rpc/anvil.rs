@@ -87,6 +87,8 @@ impl AnvilServer for Api {
         let nonce = small(nonce, "nonce")?;
         self.edit(Edit::Nonce(address, nonce)).await?;
         self.pool.set_account_nonce(address, nonce);
+        // What waited for this nonce can run now.
+        self.sealer.wake();
         Ok(())
     }
 

@@ -1,6 +1,13 @@
 //! What does a caller read when something goes wrong? The one place that gives codes and data.
 
-use super::{build::PayloadError, dev::DevelopmentError, dialect, eth::error::WatchError};
+use super::{
+    build::PayloadError,
+    dev::DevelopmentError,
+    dialect,
+    drop::AlreadyMined,
+    eth::{conditional::TooManyConditions, error::WatchError, waiting::ResendError},
+    txpool::PoolTooLarge,
+};
 use crate::{
     chain::{ChainError, ImportError},
     dev::{DevError, keyring::KeyringError, typed_data::TypedDataError},
@@ -28,6 +35,10 @@ pub const REVERTED: i32 = 3;
 pub const NOT_MINED_IN_TIME: i32 = 4;
 /// Code of everything that the request's meaning, not its form, is to blame for.
 pub const SERVER_ERROR: i32 = -32000;
+/// Code of a transaction whose conditions do not hold (EIP-7796).
+pub const CONDITION_NOT_MET: i32 = -32003;
+/// Code of a transaction with too many conditions (EIP-7796).
+pub const TOO_MANY_CONDITIONS: i32 = -32005;
 
 /// Why a request is not answered with a result. Texts are geth's where geth has one.
 #[derive(Debug, thiserror::Error)]
@@ -269,6 +280,18 @@ pub enum RpcError {
     /// The pool turned the transaction away.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// A waiting transaction was not sent again.
+    #[error(transparent)]
+    Resend(#[from] ResendError),
+    /// More waits than one answer can hold.
+    #[error(transparent)]
+    PoolTooLarge(#[from] PoolTooLarge),
+    /// Conditions that take too long to check.
+    #[error(transparent)]
+    TooManyConditions(#[from] TooManyConditions),
+    /// A transaction to drop that is mined.
+    #[error(transparent)]
+    AlreadyMined(#[from] AlreadyMined),
     /// A transaction that was handed in is not in a block yet.
     #[error("the transaction was added to the pool but was not mined within {waited:?}")]
     NotMinedInTime {
@@ -347,9 +370,12 @@ impl RpcError {
             | Self::TypedData(_)
             | Self::Development(_)
             | Self::Seal(SealError::Timestamp { .. })
+            | Self::AlreadyMined(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::Watch(error) => error.code(),
+            Self::Seal(SealError::Condition(_)) => CONDITION_NOT_MET,
+            Self::TooManyConditions(_) => TOO_MANY_CONDITIONS,
             Self::WorkerLost => INTERNAL_ERROR_CODE,
             Self::Simulation(error) => simulation_code(error),
             _ => SERVER_ERROR,

@@ -10,6 +10,8 @@
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
+//! | `drop` | what leaves the pool on demand? |
+//! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
@@ -19,11 +21,13 @@
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
+pub mod blobs;
 pub mod build;
 mod convert;
 pub mod debug;
 pub mod dev;
 mod dialect;
+pub mod drop;
 pub mod error;
 pub mod eth;
 mod health;
@@ -192,6 +196,8 @@ impl Api {
             txpool::methods(self),
             anvil::methods(self),
             dev::methods(self),
+            blobs::methods(self),
+            drop::methods(self),
             build::methods(self),
             personal::methods(self),
             debug::methods(self),

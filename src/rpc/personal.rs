@@ -135,8 +135,7 @@ impl PersonalServer for Api {
         passphrase: Passphrase,
     ) -> Answer<B256> {
         let authority = self.opened(&request, passphrase).await?;
-        let (tx, _nonce) = self.make(request, authority).await?;
-        Ok(self.sealer.submit(tx).await?)
+        self.send_as(request, authority).await
     }
 
     async fn sign_transaction(

@@ -19,6 +19,7 @@ mod state;
 mod subscriptions;
 mod trace;
 mod traces;
+mod waiting;
 
 use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{

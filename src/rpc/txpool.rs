@@ -1,6 +1,6 @@
 //! `txpool_*`: what waits?
 
-use super::{Answer, Api, convert};
+use super::{Answer, Api, RpcContext, convert};
 use crate::{pool::Content, primitives::Transaction};
 use alloy_primitives::Address;
 use alloy_rpc_types::{
@@ -9,6 +9,22 @@ use alloy_rpc_types::{
 };
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 use std::collections::BTreeMap;
+
+/// Bytes that a transaction takes in an answer at least.
+const LEAST_SHOWN: usize = 600;
+
+/// More waits than one answer can hold.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "{transactions} transactions do not fit into an answer of {bytes} bytes; ask for those of one sender \
+     with txpool_contentFrom, or for a line each with txpool_inspect"
+)]
+pub struct PoolTooLarge {
+    /// That wait.
+    transactions: usize,
+    /// Bytes allowed.
+    bytes: usize,
+}
 
 /// One half of what waits, by sender and nonce.
 type Half<T> = BTreeMap<Address, BTreeMap<String, T>>;
@@ -37,6 +53,7 @@ pub trait Txpool {
 impl TxpoolServer for Api {
     async fn content(&self) -> Answer<TxpoolContent<RpcTransaction>> {
         self.blocking(|node| {
+            check_fits(node)?;
             let Content { pending, queued } = node.pool.content();
             let (pending, queued) =
                 (half(pending, convert::waiting), half(queued, convert::waiting));
@@ -65,6 +82,15 @@ impl TxpoolServer for Api {
     fn status(&self) -> Answer<TxpoolStatus> {
         let (pending, queued) = (self.pool.pending_len() as u64, self.pool.queued_len() as u64);
         Ok(TxpoolStatus { pending, queued })
+    }
+}
+
+/// Refuses what cannot fit into an answer before it takes memory.
+pub(super) fn check_fits(node: &RpcContext) -> Answer<()> {
+    let (transactions, bytes) = (node.pool.len(), node.limits.response_bytes as usize);
+    match transactions > bytes / LEAST_SHOWN {
+        true => Err(PoolTooLarge { transactions, bytes }.into()),
+        false => Ok(()),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{SealError, SealerSettings};
 use crate::{
     chain::{BuildContext, Chain, ExecutedBlock, NextBlock},
-    evm::{ApplyError, BlockExecutor, BlockTemplate, assemble},
-    pool::Pool,
+    evm::{ApplyError, BlockExecutor, BlockTemplate, InvalidTx, assemble},
+    pool::{Conditions, Pool, UnmetCondition},
     primitives::{Block, Body, SealedHeader, Transaction},
     spec::{ChainSpec, Fork},
 };
@@ -87,19 +87,50 @@ fn fill(
     let mut included = Vec::new();
     while included.len() < settings.max_transactions {
         let Some(transaction) = best.next() else { break };
+        let (sender, hash) = (transaction.sender(), transaction.hash());
+        if let Some(unmet) = unmet_condition(best.conditions(), executor, template)? {
+            best.skip_sender(sender);
+            if !unmet.may_hold_later() {
+                tracing::info!(target: "sealer", %hash, %unmet, "conditional transaction dropped");
+                pool.remove(hash);
+            }
+            continue;
+        }
         match executor.apply(&transaction) {
             Ok(_) => included.push(transaction.without_sidecar()),
+            Err(ApplyError::Invalid(
+                InvalidTx::NonceTooLow { expected, .. } | InvalidTx::NonceTooHigh { expected, .. },
+            )) => {
+                // A developer, or an authorization in this block, has changed the nonce.
+                pool.set_account_nonce(sender, expected);
+                best.resume(sender, expected);
+            }
             Err(ApplyError::Invalid(reason)) => {
-                let hash = transaction.hash();
                 tracing::warn!(target: "sealer", %hash, %reason, "transaction dropped");
-                best.skip_sender(transaction.sender());
+                best.skip_sender(sender);
                 pool.remove(hash);
             }
             Err(ApplyError::Evm(error)) => return Err(error.into()),
-            Err(_does_not_fit) => best.skip_sender(transaction.sender()),
+            Err(_does_not_fit) => best.skip_sender(sender),
         }
     }
     Ok(included)
+}
+
+/// The condition of a transaction that the block, as far as it is made, does not meet.
+fn unmet_condition(
+    conditions: Option<&Conditions>,
+    executor: &mut BlockExecutor,
+    template: &BlockTemplate,
+) -> Result<Option<UnmetCondition>, SealError> {
+    let Some(conditions) = conditions else { return Ok(None) };
+    match conditions.unmet_by_block(template.number, template.timestamp) {
+        Some(unmet) => Ok(Some(unmet)),
+        None => {
+            Ok(conditions
+                .unmet_by_storage(|address, slot| executor.known_storage(address, slot))?)
+        }
+    }
 }
 
 /// What the block after `parent` says before anything is in it: the rules, and over them what a

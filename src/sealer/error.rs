@@ -1,7 +1,10 @@
 //! Why no block was made, or a transaction was not taken.
 
 use crate::{
-    chain::ChainError, evm::EvmError, pool::PoolError, state::StateError, state::TrieError,
+    chain::ChainError,
+    evm::EvmError,
+    pool::{PoolError, UnmetCondition},
+    state::{StateError, TrieError},
 };
 
 /// Why no block was made, or a transaction was not taken.
@@ -34,6 +37,9 @@ pub enum SealError {
         /// The earliest that is allowed.
         earliest: u64,
     },
+    /// A condition that the transaction's sender set does not hold.
+    #[error("transaction condition not met: {0}")]
+    Condition(Box<UnmetCondition>),
     /// The block that a transaction waited for could not be made.
     #[error(transparent)]
     NotMade(std::sync::Arc<Self>),

@@ -4,7 +4,7 @@ use super::{BlockOptions, Mode, SealError, SealerSettings, build::template};
 use crate::{
     chain::Chain,
     evm::{BlockTemplate, EvmSettings},
-    pool::{Added, Order, Pool, Rules, SenderState},
+    pool::{self, Added, Conditions, Order, Pool, Rules, SenderState},
     primitives::{SealedHeader, Transaction},
     spec::{Fork, TRANSACTION_GAS_CAP},
     state::StateView,
@@ -64,6 +64,30 @@ pub(super) struct MineRequest {
     pub(super) answer: oneshot::Sender<Result<B256, SealError>>,
 }
 
+/// A transaction that is in the pool.
+#[derive(Debug)]
+#[must_use = "where blocks are made on arrival, its sender is answered when it is visible"]
+pub struct Admitted {
+    hash: B256,
+    mined: Option<oneshot::Receiver<Waited>>,
+}
+
+impl Admitted {
+    /// Answers the hash once the transaction is in a visible block; at once where no block is made on
+    /// its arrival.
+    ///
+    /// # Errors
+    /// [`SealError::NotMade`] when its block could not be made: it has left the pool again.
+    pub async fn visible(self) -> Result<B256, SealError> {
+        let Some(mined) = self.mined else { return Ok(self.hash) };
+        match mined.await {
+            Ok(Err(reason)) => Err(SealError::NotMade(reason)),
+            // Mined; or nobody answers any more, and it stays in the pool.
+            Ok(Ok(())) | Err(_) => Ok(self.hash),
+        }
+    }
+}
+
 /// No block is made and no transaction is admitted while this is held.
 #[derive(Debug)]
 pub struct SealingPause<'a> {
@@ -78,13 +102,7 @@ impl SealerHandle {
     /// # Errors
     /// [`SealError::NotMade`] when its block could not be made: it has left the pool again.
     pub async fn submit(&self, transaction: Transaction) -> Result<B256, SealError> {
-        let hash = transaction.hash();
-        let Some(mined) = self.admit(transaction)? else { return Ok(hash) };
-        match mined.await {
-            Ok(Err(reason)) => Err(SealError::NotMade(reason)),
-            // Mined; or nobody answers any more, and it stays in the pool.
-            Ok(Ok(())) | Err(_) => Ok(hash),
-        }
+        self.admit(transaction, None)?.visible().await
     }
 
     /// Why the last block could not be made, until one is made again.
@@ -92,21 +110,32 @@ impl SealerHandle {
         self.shared.state.lock().failure.clone()
     }
 
-    /// Admits a transaction; answers what to wait for, if anything.
-    fn admit(
+    /// Admits a transaction, which may enter a block only under the conditions. For one with blobs this
+    /// takes milliseconds a blob, or the better part of a second where its proofs have to be made new.
+    pub fn admit(
         &self,
-        transaction: Transaction,
-    ) -> Result<Option<oneshot::Receiver<Waited>>, SealError> {
+        mut transaction: Transaction,
+        conditions: Option<Arc<Conditions>>,
+    ) -> Result<Admitted, SealError> {
         let shared = &self.shared;
+        if transaction.is_eip4844() {
+            let rules = shared.rules(&shared.chain.head());
+            if let Some(converted) = pool::with_cell_proofs(&transaction, &rules)? {
+                transaction = converted;
+            }
+        }
         let admission = shared.admission.read();
         let (head, view) = shared.chain.latest()?;
         let sender = sender_state(&view, transaction.sender())?;
         let rules = shared.rules(&head);
+        if let Some(conditions) = &conditions {
+            shared.check_conditions(conditions, &head, &view)?;
+        }
         drop(view);
         let hash = transaction.hash();
-        let added = shared.pool.add(transaction, &sender, &rules)?;
+        let added = shared.pool.add_with(transaction, conditions, &sender, &rules)?;
         drop(admission);
-        shared.arrived(hash, added)
+        Ok(Admitted { hash, mined: shared.arrived(hash, added)? })
     }
 
     /// Makes one block now, whatever the mode.
@@ -207,6 +236,29 @@ impl Shared {
         drop(state);
         self.wake.notify_all();
         Ok(waiter)
+    }
+
+    /// Conditions that never hold again are refused; what may hold in a later block waits.
+    fn check_conditions(
+        &self,
+        conditions: &Conditions,
+        head: &SealedHeader,
+        view: &StateView,
+    ) -> Result<(), SealError> {
+        let next = self.chain.clock().next_timestamp(head.timestamp);
+        let unmet = conditions.unmet_by_block(head.number + 1, next);
+        let unmet = unmet.filter(|unmet| !unmet.may_hold_later());
+        let read = |address, slot: Option<U256>| match slot {
+            Some(slot) => view.storage(address, slot).map(|value| Some(value.into())),
+            None => {
+                let account = view.account(address)?.unwrap_or_default();
+                Ok(Some(account.storage_root))
+            }
+        };
+        match unmet.map_or_else(|| conditions.unmet_by_storage(read), |unmet| Ok(Some(unmet)))? {
+            Some(unmet) => Err(SealError::Condition(unmet.into())),
+            None => Ok(()),
+        }
     }
 
     /// What the pool may admit on this head.

@@ -7,6 +7,7 @@
 mod build;
 mod burst;
 mod error;
+mod follow;
 mod handle;
 mod run;
 mod trigger;
@@ -14,7 +15,7 @@ mod trigger;
 pub use build::{BlockOptions, build};
 pub use burst::Spacing;
 pub use error::SealError;
-pub use handle::{SealerHandle, SealingPause};
+pub use handle::{Admitted, SealerHandle, SealingPause};
 pub use run::Sealer;
 pub use trigger::Mode;
 

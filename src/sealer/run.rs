@@ -8,7 +8,6 @@ use super::{
 use crate::{
     chain::{Chain, ChainError},
     pool::Pool,
-    primitives::Transaction,
 };
 use alloy_primitives::B256;
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
@@ -188,16 +187,6 @@ impl Shared {
         state.arrived |= !block.body.transactions.is_empty() && !self.pool.is_empty();
         state.failure = None;
         Ok(Some(block.hash()))
-    }
-
-    /// Takes what was mined out of the pool, and lets the next nonces of its senders run.
-    fn follow(&self, mined: &[Transaction]) -> Result<(), SealError> {
-        let _admission = self.admission.write();
-        let (_, view) = self.chain.latest()?;
-        self.pool.on_block(mined, |sender| {
-            view.account(sender).ok().flatten().map_or(0, |account| account.nonce)
-        });
-        Ok(())
     }
 
     /// After a round nobody waits in vain: a transaction that is not in the pool any more was mined

@@ -13,6 +13,7 @@
 //! | `import` | blocks from outside are checked, and the heaviest branch is the chain |
 //! | `logs` | a search by the index finds what a look into every block finds |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
+//! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
 //! | `snapshots` | a snapshot brings back everything that a developer set |
@@ -29,6 +30,7 @@ mod inspect;
 mod logs;
 mod maker;
 mod node;
+mod pool;
 mod recovery;
 mod sealing;
 mod snapshots;

@@ -247,7 +247,7 @@ impl Running {
         let storage = Storage::open(dir, setup.durability)?;
         let (chain, opened) = Chain::open(storage.clone(), setup.spec(), setup.chain_settings())?;
         let pool = Arc::new(Pool::new(Limits::default()));
-        pool.restore(chain.pool_journal()?, |sender| nonce(&chain, sender)).unwrap();
+        pool.restore(chain.pool_journal()?, |sender| nonce(&chain, sender));
         let sealer = Sealer::new(chain.clone(), pool.clone(), setup.sealer_settings());
         let handle = sealer.handle();
         let dev =

@@ -28,11 +28,7 @@ impl ControlServer for Api {
     }
 
     async fn clear_txpool(&self) -> Answer<()> {
-        self.blocking(|node| {
-            node.pool.drop_all();
-            Ok(())
-        })
-        .await
+        self.drop_everything().await
     }
 
     fn verbosity(&self, level: Number) -> Answer<()> {

@@ -11,13 +11,15 @@
 //! | `config` | which rules hold now and next? |
 //! | `call`, `call_many` | what would happen if? |
 //! | `simulate` | what would whole blocks do? |
-//! | `send`, `fill`, `nonces` | how does a transaction get in? |
+//! | `send`, `conditional`, `fill`, `nonces` | how does a transaction get in? |
+//! | `waiting` | what waits, and how is it sent again? |
 //! | `sign` | what does a key of the node sign? |
 //! | `subscribe`, `filters`, `watch`, `news` | what is new? |
 
 pub mod blocks;
 pub mod call;
 pub mod call_many;
+pub mod conditional;
 pub mod config;
 pub mod error;
 mod fee_history;
@@ -35,6 +37,7 @@ pub mod simulate;
 pub mod state;
 pub mod subscribe;
 pub mod transactions;
+pub mod waiting;
 pub(super) mod watch;
 
 use super::Api;
@@ -47,6 +50,7 @@ pub(super) fn methods(api: &Api) -> Methods {
         state::methods(api),
         blocks::methods(api),
         transactions::methods(api),
+        waiting::methods(api),
         logs::methods(api),
         fees::methods(api),
         call::methods(api),

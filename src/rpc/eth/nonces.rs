@@ -1,58 +1,53 @@
-//! Which nonce gets the next transaction that the node makes for a sender?
+//! Which nonce gets the next transaction of a sender?
 
+use crate::rpc::{Answer, RpcContext};
 use alloy_primitives::{Address, map::AddressMap};
 use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio::sync::{Mutex as Line, OwnedMutexGuard};
 
-/// Nonces given to transactions that are on their way into the pool. Two `eth_sendTransaction` of
-/// one sender at the same time would both read the same nonce from the pool; here the second sees
-/// that the first has taken it.
+/// Senders for whom the node makes a transaction just now. From the moment it reads the next nonce until
+/// the transaction is in the pool, nobody else gets one: two `eth_sendTransaction` of one sender at the
+/// same time leave neither a gap nor a nonce used twice, also when the first of them is refused.
 #[derive(Debug, Default)]
-pub(in crate::rpc) struct Nonces(Mutex<AddressMap<Taken>>);
+pub(in crate::rpc) struct Nonces(Mutex<AddressMap<Arc<Line<()>>>>);
 
-/// What is on its way for one sender.
-#[derive(Debug, Default)]
-struct Taken {
-    /// The nonce after the last one given out.
-    next: u64,
-    /// How many are on their way; with none left the pool alone knows.
-    on_their_way: usize,
-}
-
-/// A nonce that is taken until this is dropped.
+/// A sender's turn, until this is dropped.
 #[derive(Debug)]
-pub(in crate::rpc) struct Ticket<'a> {
+pub(in crate::rpc) struct Turn<'a> {
     nonces: &'a Nonces,
     sender: Address,
-    /// The nonce.
-    pub(super) nonce: u64,
+    guard: Option<OwnedMutexGuard<()>>,
 }
 
 impl Nonces {
-    /// Takes the next nonce. `pooled` reads what the pool would give; it is asked while nobody else
-    /// can take one, so that what a transaction on its way has become is not missed.
-    pub(super) fn take<E>(
-        &self,
-        sender: Address,
-        pooled: impl FnOnce() -> Result<u64, E>,
-    ) -> Result<Ticket<'_>, E> {
-        let mut all = self.0.lock();
-        let pooled = pooled()?;
-        let taken = all.entry(sender).or_default();
-        let nonce = taken.next.max(pooled);
-        taken.next = nonce.saturating_add(1);
-        taken.on_their_way += 1;
-        Ok(Ticket { nonces: self, sender, nonce })
+    /// Waits for the sender's turn.
+    pub(super) async fn turn(&self, sender: Address) -> Turn<'_> {
+        let line = self.0.lock().entry(sender).or_default().clone();
+        Turn { nonces: self, sender, guard: Some(line.lock_owned().await) }
     }
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut all = self.nonces.0.lock();
-        if let Some(taken) = all.get_mut(&self.sender) {
-            taken.on_their_way -= 1;
-            if taken.on_their_way == 0 {
-                all.remove(&self.sender);
-            }
+        self.guard = None;
+        let mut lines = self.nonces.0.lock();
+        // Nobody else stands in the line.
+        if lines.get(&self.sender).is_some_and(|line| Arc::strong_count(line) == 1) {
+            lines.remove(&self.sender);
+        }
+    }
+}
+
+/// The nonce of the account, after all that can run in the pool.
+pub(super) fn pending(node: &RpcContext, sender: Address) -> Answer<u64> {
+    loop {
+        let (head, view) = node.chain.latest()?;
+        let nonce = view.account(sender)?.map_or(0, |account| account.nonce);
+        let next = node.pool.next_nonce(sender, nonce);
+        // With a block in between, its transactions may have been counted in neither of the two.
+        if node.chain.head().seal() == head.seal() {
+            return Ok(next);
         }
     }
 }
@@ -60,36 +55,25 @@ impl Drop for Ticket<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const ALICE: Address = Address::repeat_byte(1);
     const BOB: Address = Address::repeat_byte(2);
 
-    fn take(nonces: &Nonces, sender: Address, pooled: u64) -> Ticket<'_> {
-        nonces.take(sender, || Ok::<_, ()>(pooled)).unwrap()
-    }
-
-    #[test]
-    fn sends_at_the_same_time_get_different_nonces() {
+    #[tokio::test]
+    async fn one_sender_is_served_after_the_other_and_nothing_is_kept() {
         let nonces = Nonces::default();
-        let first = take(&nonces, ALICE, 7);
-        let second = take(&nonces, ALICE, 7);
-        assert_eq!((first.nonce, second.nonce), (7, 8));
-        assert_eq!(take(&nonces, BOB, 7).nonce, 7, "another sender counts for itself");
-        assert_eq!(take(&nonces, ALICE, 20).nonce, 20, "the pool has moved on");
-    }
-
-    #[test]
-    fn a_nonce_whose_transaction_was_refused_is_free_again() {
-        let nonces = Nonces::default();
-        drop(take(&nonces, ALICE, 7));
-        assert_eq!(take(&nonces, ALICE, 7).nonce, 7);
-        assert!(nonces.0.lock().is_empty(), "nothing is kept");
-    }
-
-    #[test]
-    fn a_failed_read_takes_nothing() {
-        let nonces = Nonces::default();
-        assert!(nonces.take(ALICE, || Err("no disk")).is_err());
+        let first = nonces.turn(ALICE).await;
+        let other = nonces.turn(BOB).await;
+        let second = nonces.turn(ALICE);
+        tokio::pin!(second);
+        let waits = tokio::time::timeout(Duration::from_millis(1), &mut second).await;
+        assert!(waits.is_err(), "the second waits for the first");
+        drop(first);
+        let second = second.await;
+        drop(other);
+        assert_eq!(nonces.0.lock().len(), 1);
+        drop(second);
         assert!(nonces.0.lock().is_empty());
     }
 }

@@ -2,16 +2,19 @@
 
 use super::{
     call,
+    conditional::Conditional,
     fees::next_base_fee,
     fill::{self, Market},
-    nonces::Ticket,
+    nonces::{self, Turn},
     sign::{Authority, seal},
     transactions,
 };
 use crate::{
     chain::ChainEvent,
+    pool::Conditions,
     primitives::Transaction,
     rpc::{Answer, Api, RpcContext, RpcError, convert, params::Number},
+    sealer::Admitted,
 };
 use alloy_consensus::Signed;
 use alloy_eips::eip2718::Encodable2718;
@@ -19,7 +22,7 @@ use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use alloy_rpc_types::{FillTransaction, TransactionReceipt, TransactionRequest};
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
 /// How long `eth_sendRawTransactionSync` waits if the caller does not say.
@@ -44,6 +47,16 @@ pub trait Send {
         timeout: Option<Number>,
     ) -> Answer<TransactionReceipt>;
 
+    /// Sends a signed transaction that may enter a block only under conditions
+    /// ([EIP-7796](https://eips.ethereum.org/EIPS/eip-7796)). It is refused if they can never hold, and
+    /// dropped once they cannot hold any more.
+    #[method(name = "sendRawTransactionConditional")]
+    async fn send_raw_transaction_conditional(
+        &self,
+        raw: Bytes,
+        conditions: Conditional,
+    ) -> Answer<B256>;
+
     /// Fills what the request leaves open and answers the unsigned transaction, raw and as an
     /// object.
     #[method(name = "fillTransaction")]
@@ -54,6 +67,20 @@ pub trait Send {
     /// impersonated sender), and sends. Without `from` the first account sends.
     #[method(name = "sendTransaction")]
     async fn send_transaction(&self, request: TransactionRequest) -> Answer<B256>;
+
+    /// Like `eth_sendTransaction`, and answers the receipt once the transaction is in a block. `timeout`
+    /// is in milliseconds: 20,000 by default, 60,000 at most.
+    #[method(name = "sendTransactionSync")]
+    async fn send_transaction_sync(
+        &self,
+        request: TransactionRequest,
+        timeout: Option<Number>,
+    ) -> Answer<TransactionReceipt>;
+
+    /// Like `eth_sendTransaction`, from any address, without its key and without an impersonation. On
+    /// development chains only.
+    #[method(name = "sendUnsignedTransaction")]
+    async fn send_unsigned_transaction(&self, request: TransactionRequest) -> Answer<B256>;
 }
 
 #[async_trait]
@@ -62,7 +89,7 @@ impl SendServer for Api {
         // Recovering the sender (35 microseconds) stays on the runtime's thread: handing it to
         // another and waiting for that costs as much, and all of the runtime's threads take part.
         let tx = Transaction::decode(&raw)?;
-        Ok(self.sealer.submit(tx).await?)
+        Ok(self.hand_in(tx, None).await?.visible().await?)
     }
 
     async fn send_raw_transaction_sync(
@@ -70,13 +97,20 @@ impl SendServer for Api {
         raw: Bytes,
         timeout: Option<Number>,
     ) -> Answer<TransactionReceipt> {
-        let waits = timeout.map(|given| Duration::from_millis(given.saturating_to()));
-        let waits = waits.filter(|given| !given.is_zero()).unwrap_or(SYNC_WAIT).min(MAX_SYNC_WAIT);
         // Heard from before it is sent: no block is missed.
         let news = self.chain.subscribe();
-        let hash = self.sealer.submit(Transaction::decode(&raw)?).await?;
-        let receipt = tokio::time::timeout(waits, mined(self, hash, news)).await;
-        receipt.map_err(|_elapsed| RpcError::NotMinedInTime { hash, waited: waits })?
+        let hash = self.send_raw_transaction(raw).await?;
+        receipt_in_time(self, hash, news, timeout).await
+    }
+
+    async fn send_raw_transaction_conditional(
+        &self,
+        raw: Bytes,
+        conditions: Conditional,
+    ) -> Answer<B256> {
+        let tx = Transaction::decode(&raw)?;
+        let conditions = Some(Arc::new(conditions.checked()?));
+        Ok(self.hand_in(tx, conditions).await?.visible().await?)
     }
 
     async fn fill_transaction(
@@ -86,7 +120,7 @@ impl SendServer for Api {
         let sender = request.from.unwrap_or_default();
         let mut request = self.blocking(move |node| priced(node, request, sender)).await?;
         if request.nonce.is_none() {
-            request.nonce = Some(pooled_nonce(self, sender)?);
+            request.nonce = Some(nonces::pending(self, sender)?);
         }
         let signature = Signature::new(U256::ZERO, U256::ZERO, false);
         let unsigned = Signed::new_unhashed(fill::build(request)?, signature).into();
@@ -94,8 +128,21 @@ impl SendServer for Api {
     }
 
     async fn send_transaction(&self, request: TransactionRequest) -> Answer<B256> {
-        let (tx, _nonce) = self.make(request, Authority::KeyOrImpersonation).await?;
-        Ok(self.sealer.submit(tx).await?)
+        self.send_as(request, Authority::KeyOrImpersonation).await
+    }
+
+    async fn send_transaction_sync(
+        &self,
+        request: TransactionRequest,
+        timeout: Option<Number>,
+    ) -> Answer<TransactionReceipt> {
+        let news = self.chain.subscribe();
+        let hash = self.send_transaction(request).await?;
+        receipt_in_time(self, hash, news, timeout).await
+    }
+
+    async fn send_unsigned_transaction(&self, request: TransactionRequest) -> Answer<B256> {
+        self.send_as(request, Authority::Development).await
     }
 }
 
@@ -106,23 +153,62 @@ impl Api {
         request.from.or_else(first).ok_or(RpcError::UnknownAccount(Address::ZERO))
     }
 
-    /// Makes the transaction of a request. Its nonce is taken until the ticket is dropped.
+    /// Makes the transaction of a request and sends it.
+    pub(in crate::rpc) async fn send_as(
+        &self,
+        request: TransactionRequest,
+        authority: Authority,
+    ) -> Answer<B256> {
+        let (tx, turn) = self.make(request, authority).await?;
+        let admitted = self.hand_in(tx, None).await?;
+        // It is in the pool: the next one gets the next nonce, also while this one's block is made.
+        drop(turn);
+        Ok(admitted.visible().await?)
+    }
+
+    /// Hands a transaction in. One with blobs is checked for milliseconds or more: not on the runtime's
+    /// own threads.
+    pub(super) async fn hand_in(
+        &self,
+        tx: Transaction,
+        conditions: Option<Arc<Conditions>>,
+    ) -> Answer<Admitted> {
+        if tx.is_eip4844() {
+            return self.blocking(move |node| Ok(node.sealer.admit(tx, conditions)?)).await;
+        }
+        Ok(self.sealer.admit(tx, conditions)?)
+    }
+
+    /// Makes the transaction of a request. Its nonce is taken until the sender's turn is over.
     pub(in crate::rpc) async fn make(
         &self,
         request: TransactionRequest,
         authority: Authority,
-    ) -> Answer<(Transaction, Option<Ticket<'_>>)> {
+    ) -> Answer<(Transaction, Option<Turn<'_>>)> {
         let sender = self.sender(&request)?;
         let key = authority.key(self, sender)?;
         let mut request = self.blocking(move |node| priced(node, request, sender)).await?;
-        let ticket = match request.nonce {
-            Some(_given) => None,
-            None => Some(self.nonces().take(sender, || pooled_nonce(self, sender))?),
-        };
-        request.nonce = request.nonce.or(ticket.as_ref().map(|ticket| ticket.nonce));
+        let mut turn = None;
+        if request.nonce.is_none() {
+            turn = Some(self.nonces().turn(sender).await);
+            request.nonce = Some(nonces::pending(self, sender)?);
+        }
         let tx = seal(key, sender, fill::build(request)?)?;
-        Ok((tx, ticket))
+        Ok((tx, turn))
     }
+}
+
+/// Waits as long as the caller wants, in milliseconds, and answers the receipt of what it has sent.
+async fn receipt_in_time(
+    api: &Api,
+    hash: B256,
+    news: broadcast::Receiver<ChainEvent>,
+    timeout: Option<Number>,
+) -> Answer<TransactionReceipt> {
+    let waits = timeout.map(|given| Duration::from_millis(given.saturating_to()));
+    let waits = waits.filter(|given| !given.is_zero()).unwrap_or(SYNC_WAIT).min(MAX_SYNC_WAIT);
+    let receipt = tokio::time::timeout(waits, mined(api, hash, news)).await;
+    receipt.map_err(|_elapsed| RpcError::NotMinedInTime { hash, waited: waits })?
 }
 
 /// Waits for the block with a transaction, and answers its receipt.
@@ -182,13 +268,6 @@ fn priced(
         request.gas = Some(call::estimate_for(node, request.clone())?);
     }
     Ok(request)
-}
-
-/// The nonce after all that wait in the pool.
-fn pooled_nonce(node: &RpcContext, sender: Address) -> Answer<u64> {
-    let (_head, view) = node.chain.latest()?;
-    let nonce = view.account(sender)?.map_or(0, |account| account.nonce);
-    Ok(node.pool.next_nonce(sender, nonce))
 }
 
 pub(super) fn methods(api: &Api) -> Methods {

@@ -1,5 +1,6 @@
 //! What does an account hold, at which block, and how is it proven?
 
+use super::nonces;
 use crate::{
     primitives::Account,
     rpc::{
@@ -103,10 +104,10 @@ impl StateServer for Api {
     }
 
     fn transaction_count(&self, address: Address, block: Option<At>) -> Answer<U64> {
-        let nonce = account(&view(self, block)?, address)?.nonce;
-        let is_pending = At::or_latest(block) == BlockId::Number(BlockNumberOrTag::Pending);
-        let next = if is_pending { self.pool.next_nonce(address, nonce) } else { nonce };
-        Ok(U64::from(next))
+        if At::or_latest(block) == BlockId::Number(BlockNumberOrTag::Pending) {
+            return Ok(U64::from(nonces::pending(self, address)?));
+        }
+        Ok(U64::from(account(&view(self, block)?, address)?.nonce))
     }
 
     async fn account(&self, address: Address, block: Option<At>) -> Answer<Option<RpcAccount>> {

@@ -4,8 +4,9 @@ use crate::{
     primitives::Block,
     rpc::{Answer, Api, RpcContext, convert, params::At, resolve},
 };
+use alloy_consensus::Transaction as _;
 use alloy_eips::{BlockId, eip2718::Encodable2718};
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use alloy_rpc_types::{Index, Transaction as RpcTransaction, TransactionReceipt};
 use jsonrpsee::{Methods, proc_macros::rpc};
 
@@ -84,6 +85,32 @@ pub(super) fn receipt_of(node: &RpcContext, hash: B256) -> Answer<Option<Transac
     let receipts = resolve::receipts(&node.chain, &block)?;
     let spec = node.chain.spec();
     Ok(receipts.and_then(|receipts| convert::receipt(spec, &block, &receipts, index)))
+}
+
+/// The mined transaction that used a nonce of an account. Found by halving the chain where the
+/// account's nonce passed it; a developer who has set the nonce back hides what came before.
+pub(super) fn of_sender(
+    node: &RpcContext,
+    sender: Address,
+    nonce: u64,
+) -> Answer<Option<RpcTransaction>> {
+    let is_used = |number| -> Answer<bool> {
+        let account = node.chain.state_at(number)?.account(sender)?;
+        Ok(account.is_some_and(|account| account.nonce > nonce))
+    };
+    let mut unused = node.chain.spec().genesis.number.unwrap_or(0);
+    let mut used = node.chain.head().number;
+    if is_used(unused)? || !is_used(used)? {
+        return Ok(None);
+    }
+    while used - unused > 1 {
+        let middle = unused + (used - unused) / 2;
+        *(if is_used(middle)? { &mut used } else { &mut unused }) = middle;
+    }
+    let Some(block) = node.chain.block(used)? else { return Ok(None) };
+    let mut transactions = block.body.transactions.iter();
+    let index = transactions.position(|tx| tx.sender() == sender && tx.nonce() == nonce);
+    Ok(index.and_then(|index| shown(&block, index)))
 }
 
 /// The block that holds the transaction, and where.

@@ -203,7 +203,9 @@ fn news_of_a_reorganisation_comes_in_order() {
     import_all(&node, &one);
     let mut news = node.chain.subscribe();
     import_all(&node, &other);
-    let Ok(ChainEvent::Unwound { to: 0, removed }) = news.try_recv() else { panic!("no unwind") };
+    let Ok(ChainEvent::Unwound { to: 0, removed, by_branch: true }) = news.try_recv() else {
+        panic!("no unwind")
+    };
     let gone: Vec<_> = removed.iter().map(|stored| stored.block.hash()).collect();
     assert_eq!(gone, [one[0].hash(), one[1].hash()]);
     for block in &other {
