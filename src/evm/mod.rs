@@ -12,6 +12,7 @@
 //! | `block_state`, `roots` | what has the block changed so far, and which root is that? |
 //! | `machine`, `env` | which machine runs it, under which limits, in which block? |
 //! | `call`, `arguments`, `overrides` | what would a transaction do, over a state that is pretended? |
+//! | `leaf` | is a call so small that it need not wait for a thread? |
 //! | `call_many` | what would calls do, one after the other? |
 //! | `estimate`, `access_list` | which gas limit is enough, and what is touched? |
 //! | [`simulate`] | what would whole blocks do? |
@@ -31,6 +32,7 @@ mod executor;
 mod halt;
 mod header;
 mod invalid;
+mod leaf;
 mod machine;
 mod overrides;
 mod requests;
@@ -49,6 +51,7 @@ pub use estimate::estimate_gas;
 pub use executor::{Applied, ApplyError, BlockExecutor, Executed, execute};
 pub use header::{assemble, check};
 pub use invalid::InvalidTx;
+pub use leaf::{may_be_leaf, run_leaf};
 pub use overrides::Overrides;
 pub use revert::{revert_message, revert_reason};
 
