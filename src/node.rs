@@ -5,10 +5,12 @@
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
 //! | `import` | how do blocks come from a file into a chain? |
+//! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
 
 mod directory;
 mod import;
+mod parts;
 mod report;
 mod stored;
 
@@ -16,24 +18,21 @@ pub use import::{ImportFailure, Step, import};
 pub use stored::StoredChain;
 
 use crate::{
-    chain::{self, Chain, ChainError, ChainSettings, FlushLimits, Opened},
-    config::{
-        AccountsConfig, Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName,
-        Role,
-    },
+    chain::{Chain, ChainError, Opened},
+    config::{AccountsConfig, Config, DialectName, Role},
     dev::{
         Dev,
         accounts::{AccountsError, DevAccounts},
+        keyring::KeyringError,
     },
-    evm::EvmSettings,
-    pool::{self, Limits, Order, Pool, PoolError},
+    pool::{self, Limits, Pool, PoolError},
     primitives::SealedHeader,
     rpc::{
-        self, FeePolicy, Namespaces, Readiness, RpcContext, RpcLimits, ServeError, ServerSettings,
+        self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServeError, ServerSettings,
         Verbosity,
     },
-    sealer::{Mode, Sealer, SealerHandle, SealerSettings},
-    spec::{self, ChainSpec, Fork, SpecError, dev::DevGenesis},
+    sealer::{Sealer, SealerHandle},
+    spec::{self, ChainSpec, SpecError},
     storage::StorageError,
 };
 use alloy_consensus::Header;
@@ -42,6 +41,7 @@ use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
 use std::{
+    io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -52,6 +52,8 @@ use tokio::task::JoinSet;
 
 /// The pool's journal is made durable this often.
 const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest genesis file, in bytes: room for millions of accounts.
+const MAX_GENESIS_BYTES: u64 = 256 << 20;
 /// How often it is checked that all threads live.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -70,6 +72,9 @@ pub enum NodeError {
     /// The accounts cannot be made.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
+    /// The stored keys cannot be read.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// The stored chain has no first block.
     #[error("the stored chain has no genesis block; restore a backup, or start over with --fresh")]
     NoGenesis,
@@ -87,6 +92,17 @@ pub enum NodeError {
     OtherRules {
         /// The directory.
         dir: PathBuf,
+    },
+    /// A development chain cannot go on from a chain of others.
+    #[error(
+        "{dir} holds a chain of mode {mode:?}, which is no development chain; serve it with \
+         `mainspring node --datadir {dir} --no-seal`, or choose another directory with --datadir"
+    )]
+    NotForDevelopment {
+        /// The directory.
+        dir: PathBuf,
+        /// The chain's mode.
+        mode: spec::Mode,
     },
     /// Nobody here makes blocks of such a chain.
     #[error("this node cannot make blocks of a chain of mode {mode:?}; serve it with --no-seal")]
@@ -120,6 +136,14 @@ pub enum NodeError {
         path: PathBuf,
         /// What is wrong.
         source: std::io::Error,
+    },
+    /// The genesis file has no end, or is no genesis.
+    #[error("the genesis file {path} is longer than {limit} bytes")]
+    GenesisTooLong {
+        /// The file.
+        path: PathBuf,
+        /// In bytes.
+        limit: u64,
     },
     /// The genesis file is not a genesis.
     #[error("{path} is not a genesis file in geth's format: {source}")]
@@ -191,14 +215,20 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     check_sealing(&mut config, &spec)?;
     let storage = directory.storage.clone();
     let first = spec.genesis.number.unwrap_or(0);
-    let settings = chain_settings(&config, &spec);
+    let settings = parts::chain_settings(&config, &spec);
     let (chain, opened) = Chain::open(storage, spec, settings)?;
+    if let Some(before) = directory.before.filter(|_| config.data.rotate_chain_id) {
+        // A genesis with an id of its own is a new network already.
+        if before.genesis_chain_id == chain.spec().chain_id() {
+            chain.develop(|set| set.set_chain_id(first, before.next_chain_id))?;
+        }
+    }
     let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
-    let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(&config));
+    let sealer = Sealer::new(chain.clone(), pool.clone(), parts::sealer_settings(&config));
     let handle = sealer.handle();
-    let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), config.evm.auto_impersonate);
+    let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
     let writer = chain.clone();
     let threads = vec![
         ("sealer", thread("sealer", move || sealer.run())?),
@@ -208,6 +238,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         // Nobody waits for its end. Development chains hardly see blobs and start in no time.
         drop(thread("blob setup", pool::load_trusted_setup)?);
     }
+    let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
     tasks.spawn(report::report(chain.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
@@ -216,16 +247,21 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         chain: chain.clone(),
         pool: pool.clone(),
         sealer: handle.clone(),
-        accounts: accounts.clone(),
+        accounts: keyring,
         dev: Arc::new(dev),
-        limits: rpc_limits(&config),
-        fees: fee_policy(&config),
+        limits: parts::rpc_limits(&config),
+        fees: parts::fee_policy(&config),
+        dialect: match config.server.dialect {
+            DialectName::Geth => Dialect::Geth,
+            DialectName::Hardhat => Dialect::Hardhat,
+        },
         namespaces: Namespaces {
             development: config.role == Role::Development,
             named: config.server.namespaces.clone(),
         },
         ready: readiness(&chain, &handle),
         verbosity,
+        scripts: parts::script_host(&config),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -241,7 +277,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         accounts,
         genesis,
         opened,
-        fees: fee_policy(&config),
+        fees: parts::fee_policy(&config),
         pool,
         sealer: handle,
         servers,
@@ -267,6 +303,14 @@ impl NodeHandle {
         &self.accounts
     }
 
+    /// What its development accounts have at the head, in wei.
+    pub fn balances(&self) -> Result<Vec<U256>, NodeError> {
+        let (_head, view) = self.chain.latest()?;
+        let account = |address| view.account(address).map_err(ChainError::from);
+        let balance = |address| Ok(account(address)?.map_or(U256::ZERO, |found| found.balance));
+        self.accounts.addresses().into_iter().map(balance).collect()
+    }
+
     /// The first block's header.
     pub fn genesis(&self) -> &Header {
         self.genesis.inner()
@@ -279,7 +323,7 @@ impl NodeHandle {
 
     /// EIP-155 id.
     pub fn chain_id(&self) -> u64 {
-        self.chain.spec().chain_id
+        self.chain.spec().chain_id()
     }
 
     /// Height of the head.
@@ -294,7 +338,7 @@ impl NodeHandle {
 
     /// What `eth_gasPrice` answers at the head, in wei per gas.
     pub fn gas_price(&self) -> u128 {
-        self.fees.gas_price(self.chain.spec().next_base_fee(&self.chain.head()))
+        self.fees.gas_price(self.chain.next_base_fee(&self.chain.head()))
     }
 
     /// Returns when the node cannot go on: a thread of it has ended.
@@ -343,13 +387,23 @@ fn chain_spec(
         (_, Some(given)) => Ok(ChainSpec::from_genesis(given)?),
         (Some(stored), None) => {
             let stored = ChainSpec::from_genesis(stored)?;
+            if stored.mode != spec::Mode::Dev {
+                let (dir, mode) = (config.data.dir.clone(), stored.mode);
+                return Err(NodeError::NotForDevelopment { dir, mode });
+            }
             directory::check_flags(config, &stored)?;
             if accounts_were_chosen(config) {
                 directory::check_accounts(funded, &stored.genesis)?;
             }
             Ok(stored)
         }
-        (None, None) => Ok(ChainSpec::from_genesis(dev_genesis(config, funded).genesis())?),
+        (None, None) => {
+            let mut genesis = parts::dev_genesis(config, funded);
+            if let Some(before) = directory.before.filter(|_| config.data.monotonic) {
+                genesis.number = config.genesis.number.unwrap_or(before.head.saturating_add(1));
+            }
+            Ok(ChainSpec::from_genesis(genesis.genesis())?)
+        }
     }
 }
 
@@ -369,8 +423,13 @@ fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError>
 }
 
 fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
-    let text = std::fs::read(path)
+    let mut text = Vec::new();
+    let file = std::fs::File::open(path);
+    file.and_then(|file| file.take(MAX_GENESIS_BYTES + 1).read_to_end(&mut text))
         .map_err(|source| NodeError::GenesisFile { path: path.into(), source })?;
+    if text.len() as u64 > MAX_GENESIS_BYTES {
+        return Err(NodeError::GenesisTooLong { path: path.into(), limit: MAX_GENESIS_BYTES });
+    }
     let format = |source| NodeError::GenesisFormat { path: path.into(), source };
     let genesis: serde_json::Value = serde_json::from_slice(&text).map_err(format)?;
     // Without these, geth takes a file for no genesis either; a chain would come of anything else.
@@ -380,87 +439,6 @@ fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
         }
     }
     serde_json::from_value(genesis).map_err(format)
-}
-
-fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGenesis {
-    let genesis = &config.genesis;
-    DevGenesis {
-        chain_id: genesis.chain_id.unwrap_or(DEFAULT_CHAIN_ID),
-        timestamp: genesis.timestamp.unwrap_or_else(chain::genesis_time),
-        number: genesis.number.unwrap_or(0),
-        gas_limit: genesis.gas_limit.unwrap_or(DEFAULT_GAS_LIMIT),
-        base_fee: genesis.base_fee.unwrap_or(DEFAULT_BASE_FEE),
-        fork: genesis.hardfork.unwrap_or(Fork::LATEST),
-        accounts: funded.to_vec(),
-        create2_deployer: !genesis.no_create2,
-    }
-}
-
-fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings {
-    let verify_seals = matches!(config.role, Role::Stored { verify_seals: true, .. });
-    ChainSettings {
-        evm: EvmSettings {
-            code_size_limit: config.evm.code_size_limit,
-            disable_block_gas_limit: config.evm.disable_block_gas_limit,
-            // A developer may leave the cap out; elsewhere it is a rule.
-            transaction_gas_cap: config.evm.tx_gas_cap || spec.mode != spec::Mode::Dev,
-            memory_limit: config.evm.memory_limit,
-            call_gas_cap: config.rpc.gas_cap,
-        },
-        flush: FlushLimits {
-            blocks: config.writer.blocks,
-            bytes: config.writer.bytes,
-            gas: config.writer.gas,
-            age: config.writer.age,
-        },
-        trie_nodes: config.writer.trie_nodes,
-        slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
-        verify_seals,
-    }
-}
-
-fn sealer_settings(config: &Config) -> SealerSettings {
-    let sealing = &config.sealing;
-    SealerSettings {
-        mode: Mode::from_settings(sealing.block_time, sealing.mixed, sealing.no_mining),
-        order: match sealing.order {
-            OrderName::Fees => Order::Fees,
-            OrderName::Fifo => Order::Fifo,
-        },
-        coinbase: Address::ZERO,
-        answer_at_once: sealing.async_automine,
-        max_transactions: sealing.max_transactions,
-        max_tx_bytes: config.pool.max_tx_bytes,
-        min_tip: 0,
-        disable_balance_check: config.pool.disable_balance_checks,
-    }
-}
-
-fn rpc_limits(config: &Config) -> RpcLimits {
-    RpcLimits {
-        body_bytes: config.rpc.max_body_bytes,
-        response_bytes: config.rpc.max_response_bytes,
-        batch_requests: config.rpc.max_batch as usize,
-        connections: config.rpc.max_connections,
-        subscriptions: config.rpc.max_subscriptions,
-        log_range: config.rpc.log_range,
-        logs: config.rpc.max_logs,
-        log_terms: config.rpc.max_log_terms,
-        watched_terms: config.rpc.max_watched_terms,
-        filters: config.rpc.max_filters,
-        filter_idle: config.rpc.filter_idle,
-        patience: config.rpc.slow_reader,
-        heavy_calls: config.rpc.heavy_calls,
-        proof_slots: config.rpc.proof_slots,
-        fee_history_blocks: config.rpc.fee_history,
-        mined_blocks: config.rpc.mined_blocks,
-        ..RpcLimits::default()
-    }
-}
-
-fn fee_policy(config: &Config) -> FeePolicy {
-    let min_gas_price = config.sealing.gas_price.unwrap_or(0);
-    FeePolicy { min_gas_price, ..FeePolicy::default() }
 }
 
 /// Does a flag say which accounts are funded? Without one, a stored chain keeps its own.

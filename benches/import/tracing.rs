@@ -20,7 +20,14 @@ use std::{
 /// The median of this many runs counts.
 const RUNS: usize = 9;
 /// Far above what the tracers write here.
-const LIMITS: TraceLimits = TraceLimits { bytes: 1 << 30, timeout: Duration::from_secs(300) };
+fn limits() -> TraceLimits {
+    TraceLimits {
+        bytes: 1 << 30,
+        timeout: Duration::from_secs(300),
+        stop: Default::default(),
+        scripts: Default::default(),
+    }
+}
 
 /// Milliseconds of plain execution and of each tracer over the only block of the workload, and how
 /// many times the execution a tracer takes.
@@ -56,7 +63,7 @@ fn execute(chain: &Chain, block: &Block) -> Outcome<()> {
 
 fn trace(chain: &Chain, block: &Block, options: &TraceOptions) -> Outcome<()> {
     let replay = chain.replay_of(block.clone())?.ok_or("the block cannot be replayed")?;
-    let traces = trace_block(chain.spec(), chain.evm_settings(), replay, options, LIMITS)?;
+    let traces = trace_block(chain.spec(), chain.evm_settings(), replay, options, &limits())?;
     let expected = block.body.transactions.len();
     if traces.len() == expected { Ok(()) } else { Err("a trace is missing".into()) }
 }

@@ -48,6 +48,15 @@ pub struct TrieStep {
 }
 
 impl BuildContext {
+    /// A context over a block that is not visible yet, and on which no edits lie.
+    pub(super) fn without_edits(
+        parent: Arc<SealedHeader>,
+        view: StateView,
+        trie: TrieContext,
+    ) -> Self {
+        Self { parent, view, edits: Arc::default(), trie }
+    }
+
     /// The state for execution, and what [`TrieContext::root`] needs afterwards.
     pub fn split(self) -> (StateView, TrieContext) {
         (self.view, self.trie)
@@ -155,13 +164,15 @@ impl Chain {
         // Edits that came while the block was built lie over it.
         let later = visible.edits.get(used.len()..).unwrap_or_default().to_vec();
         let next = self.with_edits(visible.with_block(recent.clone()), later.clone())?;
+        let (development, row) = self.development_after(&block.header);
         self.storage.blocks.commit(&BlocksBatch {
+            development: row.as_deref(),
             keep_edits: Some((block.number(), used.len())),
             blocks: std::slice::from_ref(&recent.stored),
             edits: Some((block.number() + 1, 0, &later)),
             ..Default::default()
         })?;
-        self.clock.block_appended(block.header.timestamp);
+        self.settle_after(&block.header, development);
         self.visible.store(Arc::new(next));
         self.publish(ChainEvent::NewHead(recent.stored.clone()));
         drop(writer);

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     evm,
     primitives::{Block, BlockNumHash, SealedHeader, StorageId},
-    state::{Overlay, StateTrie, TrieError, rewind},
+    state::{Overlay, StateTrie, StateView, TrieError, rewind},
     storage::StateReader,
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
@@ -56,6 +56,16 @@ impl Branch {
         self.blocks.push(recent);
     }
 
+    /// The trie of the tip.
+    pub(super) const fn trie(&self) -> &StateTrie {
+        &self.trie
+    }
+
+    /// The next storage id at the tip.
+    pub(super) const fn next_storage_id(&self) -> StorageId {
+        self.next_storage_id
+    }
+
     /// Is this block the tip or below it, above the base?
     pub(super) fn contains(&self, block: BlockNumHash) -> bool {
         self.hashes.get(&block.number) == Some(&block.hash)
@@ -93,17 +103,33 @@ impl Chain {
         }))
     }
 
+    /// The state at the tip of a branch, and the rows below its trie.
+    ///
+    /// # Errors
+    /// [`ChainError::StaleParent`] when the base is not canonical any more.
+    pub(super) fn branch_readers(
+        &self,
+        branch: &Branch,
+    ) -> Result<(StateView, StateReader), ChainError> {
+        let (visible, [below, below_trie]) = self.visible_readers()?;
+        if !is_canonical(branch.base, &visible, &below)? {
+            let (number, parent) = (branch.tip.number + 1, branch.base.hash);
+            return Err(ChainError::StaleParent { number, parent, head: visible.header.seal() });
+        }
+        let view = self.view(branch.base.number, branch.overlay.clone(), below);
+        Ok((view.with_hashes(branch.hashes.clone()), below_trie))
+    }
+
     /// Executes a block on the tip of a branch and compares every result with its header.
     pub(super) fn execute_on(
         &self,
         branch: &Branch,
         block: &Block,
     ) -> Result<Arc<Recent>, ImportError> {
-        let (visible, [below, below_trie]) = self.visible_readers()?;
-        if !is_canonical(branch.base, &visible, &below)? {
-            return Err(ImportError::Moved);
-        }
-        let view = self.view(branch.base.number, branch.overlay.clone(), below);
+        let (view, below_trie) = match self.branch_readers(branch) {
+            Err(ChainError::StaleParent { .. }) => return Err(ImportError::Moved),
+            readers => readers?,
+        };
         let trie = TrieContext {
             reader: below_trie,
             trie: branch.trie.clone(),
@@ -113,7 +139,6 @@ impl Chain {
         };
         let invalid = |reason| ImportError::invalid(block, reason);
         let header = block.header.inner();
-        let view = view.with_hashes(branch.hashes.clone());
         let fork = self.spec.fork_of(header.number, header.timestamp, header.difficulty);
         let (edits, roots) = (Default::default(), trie.for_receipts(fork));
         let executed = evm::execute(&self.spec, &self.settings.evm, view, edits, block, roots);

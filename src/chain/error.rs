@@ -58,6 +58,21 @@ pub enum ChainError {
         /// How often it went back.
         unwinds: u64,
     },
+    /// Edits wait in memory for the next block.
+    #[error(
+        "{count} edits with {bytes} bytes of code would wait for the next block ({most} and \
+         {most_bytes} bytes fit); make one with evm_mine"
+    )]
+    TooManyEdits {
+        /// Edits there would be.
+        count: usize,
+        /// Edits that fit.
+        most: usize,
+        /// Bytes of code in them.
+        bytes: usize,
+        /// Bytes that fit.
+        most_bytes: usize,
+    },
     /// The block was built on a head that is not the head any more.
     #[error("block {number} was built on {parent}, but the head is {head}")]
     StaleParent {

@@ -12,7 +12,8 @@ pub enum ChainEvent {
     /// A block became canonical and is visible. After an [`Self::Unwound`] the blocks of the branch that
     /// won follow one by one; the head is the last of them already.
     NewHead(StoredBlock),
-    /// The chain went back to block `to`; `removed` were canonical, in ascending order.
+    /// The chain went back to block `to`; `removed` were canonical, in ascending order. Where a great
+    /// many were, these are the newest.
     Unwound {
         /// The newest block that stayed; the head, unless a branch follows.
         to: u64,

@@ -203,7 +203,10 @@ impl Chain {
     fn forget_written(&self, flushed: crate::primitives::BlockNumHash) {
         let _writer = self.writer.lock();
         let mut next = self.visible.load().without_flushed(flushed);
-        next.trie.collapse(flushed.number, self.settings.trie_nodes);
+        // An import goes on with a trie of its own, which is collapsed when it becomes the head's.
+        if self.side.try_lock().is_some() {
+            next.trie.collapse(flushed.number, self.settings.trie_nodes);
+        }
         self.visible.store(Arc::new(next));
     }
 }

@@ -4,7 +4,7 @@
 //! beside the canonical chain. Blocks that extend the head wait for a common durable commit.
 
 use super::{
-    Branch, Chain, ChainError, ImportError,
+    Branch, Chain, ChainError, ImportError, clock,
     fork_choice::{Choice, Head, choose},
     side::{MAX_BRANCH_BYTES, Parent, SideBranches},
     visible::Recent,
@@ -272,6 +272,11 @@ impl Chain {
     /// What can be said of a block before its parent's state is known: header, body, seals.
     fn check(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
         let header = block.header.inner();
+        let is_checked = self.spec.mode == Mode::Pow && !self.settings.takes_future_blocks;
+        if is_checked && let Some(now) = clock::future(header.timestamp) {
+            let (block, timestamp) = (block.num_hash(), header.timestamp);
+            return Err(ImportError::Future { block, timestamp, now });
+        }
         spec::check_header(&self.spec, &parent.header, header, parent.total_difficulty)
             .map_err(|error| ImportError::invalid(block, error))?;
         spec::check_body(&self.spec, header, &block.body)

@@ -29,6 +29,19 @@ pub enum ImportError {
         /// The parent it names.
         parent: B256,
     },
+    /// Its time has not come; it may be taken later.
+    #[error(
+        "block {} ({}) is a block in the future: its timestamp is {timestamp}, the time is {now}",
+        block.number, block.hash
+    )]
+    Future {
+        /// Its height and hash.
+        block: BlockNumHash,
+        /// The header's, in seconds.
+        timestamp: u64,
+        /// Wall time, in seconds.
+        now: u64,
+    },
     /// It branches off too far below the head.
     #[error(
         "block {} ({}) branches off {} blocks below the head {head}; at most {max} are followed",
@@ -130,7 +143,10 @@ impl ImportError {
         match error {
             EvmError::State(error) => Self::Chain(error.into()),
             EvmError::Trie(error) => Self::Chain(error.into()),
-            EvmError::NoTrie { .. } | EvmError::Machine(_) => Self::Chain(error.into()),
+            EvmError::NoTrie { .. }
+            | EvmError::Machine(_)
+            | EvmError::HungUp(_)
+            | EvmError::NoRows => Self::Chain(error.into()),
             error => Self::invalid(block, error),
         }
     }

@@ -20,10 +20,10 @@ impl Chain {
         let Some(replay) = self.replay_of(block.clone())? else {
             return self.state_at(block.number());
         };
-        let Replay { view, edits, .. } = replay;
+        let Replay { source, edits, .. } = replay;
         let template = BlockTemplate::from_block(&self.spec, block);
         let executor =
-            BlockExecutor::begin(&self.spec, &self.settings.evm, view, edits, &template)?;
+            BlockExecutor::begin(&self.spec, &self.settings.evm, source, edits, &template)?;
         let mut executor = executor.without_receipts();
         for transaction in block.body.transactions.iter().take(transactions) {
             executor.apply(transaction)?;

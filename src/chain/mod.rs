@@ -8,6 +8,7 @@
 //! | `open` | what is in the directory, and what has to be done again? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
+//! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
@@ -17,12 +18,15 @@
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
+//! | `development` | what did a developer set that is neither a block nor an edit? |
 
 mod adopt;
 mod append;
 mod bad_blocks;
 mod branch;
 mod clock;
+mod development;
+mod draft;
 mod edits;
 mod error;
 mod events;
@@ -42,7 +46,9 @@ mod unwind;
 mod visible;
 
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
-pub use clock::{Clock, ClockState, genesis_time};
+pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
+pub use development::{Development, NextBlock, stored_development};
+pub use draft::Draft;
 pub use error::ChainError;
 pub use events::ChainEvent;
 pub use flush::FlushLimits;
@@ -75,6 +81,10 @@ pub struct ChainSettings {
     /// Verify the seals of imported blocks also where the chain's mode does not ask for it: on a
     /// chain that has merged since.
     pub verify_seals: bool,
+    /// May a block have its parent's timestamp?
+    pub allow_equal_timestamps: bool,
+    /// Take blocks of a proof-of-work chain whose time has not come yet.
+    pub takes_future_blocks: bool,
 }
 
 /// As a node has them that nobody configured.
@@ -86,6 +96,8 @@ impl Default for ChainSettings {
             trie_nodes: 400_000,
             slots_in_an_epoch: 0,
             verify_seals: false,
+            allow_equal_timestamps: false,
+            takes_future_blocks: false,
         }
     }
 }
@@ -98,6 +110,8 @@ pub struct Chain {
     seals: SealPolicy,
     storage: Storage,
     clock: Clock,
+    /// What a developer set; its clock is the one above.
+    development: Mutex<Development>,
     visible: ArcSwap<Visible>,
     /// Held by whoever changes the chain; what is inside does not matter to readers.
     writer: Mutex<append::WriterState>,

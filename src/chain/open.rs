@@ -1,8 +1,8 @@
 //! Opening: a new chain gets its genesis, a stored one is brought back to its last durable block.
 
 use super::{
-    Chain, ChainError, ChainSettings, Clock, append::WriterState, events, flush::FlushSignal,
-    visible::Visible,
+    Chain, ChainError, ChainSettings, Clock, append::WriterState, development::stored_development,
+    events, flush::FlushSignal, visible::Visible,
 };
 use crate::{
     consensus::SealPolicy,
@@ -86,10 +86,11 @@ impl Chain {
         };
         Ok(Self {
             seals: SealPolicy::of(&spec, settings.verify_seals),
+            clock: Clock::new(settings.allow_equal_timestamps),
             spec,
             settings,
             storage,
-            clock: Clock::default(),
+            development: Default::default(),
             visible: ArcSwap::from_pointee(visible),
             writer: WriterState::default().into(),
             state_writer: Default::default(),
@@ -104,6 +105,9 @@ impl Chain {
     /// Brings the state to the head of `blocks`: unwinds what is not canonical, executes what is
     /// missing. Bounded by the flush limits, not by the length of the chain.
     fn recover(&self, head: &SealedHeader) -> Result<u64, ChainError> {
+        // Before anything is executed again: it may depend on the chain id of its block.
+        let development = stored_development(&self.storage)?;
+        self.spec.chain_ids.set(&development.chain_ids);
         let mut flushed = self.common_block()?;
         let state_head = self.storage.state.reader()?.head()?.map_or(flushed, |head| head.number);
         if flushed < state_head {
@@ -127,7 +131,8 @@ impl Chain {
         let edits = self.storage.blocks.reader()?.edits(head.number + 1)?;
         let next = self.with_edits(self.visible.load().as_ref().clone(), edits)?;
         self.visible.store(Arc::new(next));
-        self.clock.restore(Clock::from_head(head.timestamp).save());
+        self.clock.resume(development.clock, head.timestamp);
+        *self.development.lock() = development;
         Ok(missing)
     }
 

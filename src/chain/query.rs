@@ -34,6 +34,10 @@ pub enum ByHand {
         /// Who did not sign.
         sender: Address,
     },
+    /// It has another chain id than the genesis.
+    ChainId(u64),
+    /// It has its parent's timestamp.
+    SameTime,
 }
 
 impl std::fmt::Display for ByHand {
@@ -43,6 +47,8 @@ impl std::fmt::Display for ByHand {
             Self::Impersonated { index, sender } => {
                 write!(f, "transaction {index} was sent for {sender} without a signature")
             }
+            Self::ChainId(id) => write!(f, "its chain id was set to {id}"),
+            Self::SameTime => f.write_str("it has the timestamp of the block before"),
         }
     }
 }
@@ -53,6 +59,14 @@ impl Chain {
         let edits = self.storage.blocks.reader()?.edits(block.number())?.len();
         if edits > 0 {
             return Ok(Some(ByHand::Edits(edits)));
+        }
+        let ids = &self.spec.chain_ids;
+        if ids.at(block.number()) != ids.genesis() {
+            return Ok(Some(ByHand::ChainId(ids.at(block.number()))));
+        }
+        let parent = block.number().checked_sub(1).map(|parent| self.header(parent)).transpose()?;
+        if parent.flatten().is_some_and(|parent| parent.timestamp == block.header.timestamp) {
+            return Ok(Some(ByHand::SameTime));
         }
         let mut transactions = block.body.transactions.iter().enumerate();
         let impersonated = transactions.find(|(_, transaction)| transaction.is_impersonated());
@@ -202,8 +216,20 @@ impl Chain {
     /// Executes a block again up to a transaction of it, and answers what that returned or
     /// reverted with; `None` if it is not in the block.
     pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
+        let place = block.body.transactions.iter().position(|tx| tx.hash() == hash);
+        let Some(place) = place else { return Ok(None) };
+        Ok(self.first_outputs(block, place + 1)?.pop())
+    }
+
+    /// Executes a block again, and answers what each transaction returned or reverted with.
+    pub fn outputs_of(&self, block: &Block) -> Result<Vec<Bytes>, ChainError> {
+        self.first_outputs(block, block.body.transactions.len())
+    }
+
+    /// What the first `count` transactions of a block returned or reverted with.
+    fn first_outputs(&self, block: &Block, count: usize) -> Result<Vec<Bytes>, ChainError> {
         if block.number() <= self.first() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let view = self.state_at(block.number() - 1)?;
         let edits = self.storage.blocks.reader()?.edits(block.number())?;
@@ -212,13 +238,8 @@ impl Chain {
         let evm = &self.settings.evm;
         let executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
         let mut executor = executor.without_receipts();
-        for transaction in &block.body.transactions {
-            let applied = executor.apply(transaction)?;
-            if transaction.hash() == hash {
-                return Ok(Some(applied.output));
-            }
-        }
-        Ok(None)
+        let executed = block.body.transactions.iter().take(count);
+        executed.map(|transaction| Ok(executor.apply(transaction)?.output)).collect()
     }
 
     /// What it takes to execute a block again; `None` for genesis, and for a block whose parent is
@@ -238,7 +259,7 @@ impl Chain {
         // Looked up last: whoever replaced the parent meanwhile replaced its header with it.
         let parent = self.header(number - 1)?;
         let is_over_parent = parent.is_some_and(|parent| parent.seal() == block.header.parent_hash);
-        Ok(is_over_parent.then_some(Replay { view, edits, block }))
+        Ok(is_over_parent.then(|| Replay { source: view.into(), edits, block }))
     }
 
     /// The head, and read transactions that it lies over.

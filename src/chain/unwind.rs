@@ -9,9 +9,15 @@ use crate::{
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use std::sync::Arc;
 
+/// Removed blocks that are told of, at most.
+const MOST_TOLD: usize = 10_000;
+/// Their size in bytes.
+const MOST_TOLD_BYTES: usize = 64 << 20;
+
 impl Chain {
     /// Makes block `to` the head again and keeps the first `edits` of the developer's edits that
-    /// lay over it then. The removed blocks are answered in ascending order.
+    /// lay over it then. The removed blocks are answered in ascending order, the newest of them if
+    /// there are too many.
     ///
     /// `blocks` is cut first, then `state` follows: after a crash between the two, opening sees
     /// that the state is ahead and unwinds it.
@@ -23,9 +29,7 @@ impl Chain {
         if to < self.first() || to > visible.number() {
             return Err(ChainError::UnknownBlock { number: to, head: visible.number() });
         }
-        let removed = (to + 1..=visible.number())
-            .filter_map(|number| self.stored(number).transpose())
-            .collect::<Result<Vec<_>, _>>()?;
+        let removed = self.removed_above(to, visible.number())?;
         self.storage.blocks.commit(&BlocksBatch {
             truncate_above: Some(to),
             keep_edits: Some((to + 1, edits)),
@@ -34,9 +38,9 @@ impl Chain {
         let removed = Arc::new(removed);
         match self.head_after_unwind(&visible, to) {
             Ok(next) => {
-                let unwinds = match removed.is_empty() {
+                let unwinds = match to == visible.number() {
                     true => visible.unwinds.clone(),
-                    false => Arc::new(visible.unwinds.and(to, &removed)),
+                    false => Arc::new(visible.unwinds.and(to, visible.number(), &removed)),
                 };
                 self.visible.store(Arc::new(Visible { unwinds, ..next }));
             }
@@ -46,6 +50,21 @@ impl Chain {
             }
         }
         self.publish(ChainEvent::Unwound { to, removed: removed.clone() });
+        Ok(removed)
+    }
+
+    /// The blocks above `to`, in ascending order: as many of the newest as may be held in memory.
+    fn removed_above(&self, to: u64, head: u64) -> Result<Vec<StoredBlock>, ChainError> {
+        let (mut removed, mut bytes) = (Vec::new(), 0);
+        for number in (to + 1..=head).rev() {
+            let Some(stored) = self.stored(number)? else { continue };
+            bytes += stored.block.rlp_length();
+            removed.push(stored);
+            if removed.len() >= MOST_TOLD || bytes >= MOST_TOLD_BYTES {
+                break;
+            }
+        }
+        removed.reverse();
         Ok(removed)
     }
 

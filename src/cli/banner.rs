@@ -39,7 +39,7 @@ pub(super) enum Place {
 pub(super) struct Banner<'a> {
     pub(super) accounts: &'a DevAccounts,
     /// In wei.
-    pub(super) balance: U256,
+    pub(super) balances: Vec<U256>,
     pub(super) chain_id: u64,
     /// Of the genesis block in wei per gas; `None` before London.
     pub(super) base_fee: Option<u64>,
@@ -87,9 +87,9 @@ impl Display for Banner<'_> {
 impl Banner<'_> {
     fn write_accounts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         title(f, "Available Accounts")?;
-        let balance = format_ether(self.balance);
-        for (index, address) in self.accounts.addresses().iter().enumerate() {
-            writeln!(f, "({index}) {address} ({balance} ETH)")?;
+        let addresses = self.accounts.addresses();
+        for (index, (address, balance)) in addresses.iter().zip(&self.balances).enumerate() {
+            writeln!(f, "({index}) {address} ({} ETH)", format_ether(*balance))?;
         }
         title(f, "Private Keys")?;
         for (index, key) in self.accounts.private_keys().iter().enumerate() {
@@ -168,7 +168,7 @@ mod tests {
     fn banner<'a>(accounts: &'a DevAccounts, listening: &'a [SocketAddr]) -> Banner<'a> {
         Banner {
             accounts,
-            balance: AccountsConfig::default().balance,
+            balances: vec![AccountsConfig::default().balance; accounts.addresses().len()],
             chain_id: 31337,
             base_fee: Some(1_000_000_000),
             gas_price: 1_875_000_000,

@@ -53,7 +53,7 @@ fn announce(config: &Config, node: &NodeHandle, as_anvil: bool) -> Result<(), Cl
     };
     let banner = Banner {
         accounts: node.accounts(),
-        balance: config.accounts.balance,
+        balances: node.balances()?,
         chain_id: node.chain_id(),
         base_fee: genesis.base_fee_per_gas,
         gas_price: node.gas_price(),

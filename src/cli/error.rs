@@ -3,6 +3,7 @@
 use crate::{
     chain::{ByHand, ChainError},
     config::ConfigError,
+    evm::trace::GuestError,
     node::{ImportFailure, NodeError},
 };
 use std::{io, path::PathBuf};
@@ -16,6 +17,9 @@ pub(super) enum CliError {
     /// The node did not start, or stopped by itself.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A script cannot be run.
+    #[error(transparent)]
+    Script(#[from] GuestError),
     /// The values of the start could not be written.
     #[error("cannot write --config-out {path}")]
     ConfigOut {

@@ -28,7 +28,7 @@ pub(super) fn run(args: &InitArgs) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     let verb = if created { "Created" } else { "Already there" };
     let told = writeln!(out, "{verb} in {}", args.datadir.display())
-        .and_then(|()| writeln!(out, "Chain id:     {}", spec.chain_id))
+        .and_then(|()| writeln!(out, "Chain id:     {}", spec.chain_id()))
         .and_then(|()| match &first {
             Some(first) => {
                 writeln!(out, "Genesis hash: {}\nState root:   {}", first.seal(), first.state_root)

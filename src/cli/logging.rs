@@ -19,6 +19,9 @@ use tracing_subscriber::{
 /// Targets whose events are lines for the reader: the message as it is.
 const PLAIN: [&str; 3] = ["rpc", "block", "transaction"];
 
+/// Prints whole requests, which may hold a passphrase or a key: never let through.
+const REQUEST_BODIES: &str = "jsonrpsee-http=off";
+
 /// Sends events to standard output. `RUST_LOG` chooses which; without it all of level info, and
 /// errors only if quiet. Colour only on a terminal and without `NO_COLOR`. What is answered changes
 /// the level afterwards.
@@ -46,12 +49,16 @@ fn verbosity(
     if !is_ours {
         return Verbosity::default();
     }
-    Verbosity::new(move |level| reload(EnvFilter::new(level.to_string())))
+    Verbosity::new(move |level| reload(without_bodies(EnvFilter::new(level.to_string()))))
 }
 
 fn filter(quiet: bool) -> EnvFilter {
     let level = if quiet { "error" } else { "info" };
-    EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(level))
+    without_bodies(EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(level)))
+}
+
+fn without_bodies(filter: EnvFilter) -> EnvFilter {
+    filter.add_directive(REQUEST_BODIES.parse().expect("a target and a level"))
 }
 
 /// One line an event, in anvil's manner.

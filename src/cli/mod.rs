@@ -12,6 +12,7 @@ mod init;
 mod logging;
 mod node;
 mod progress;
+mod script_tracer;
 mod signals;
 mod test;
 
@@ -73,6 +74,9 @@ elsewhere: the export stops there and names it."
     /// Run published tests of Ethereum's rules
     #[command(subcommand)]
     Test(test::Test),
+    /// Run a JavaScript tracer for a node, which starts this itself
+    #[command(hide = true)]
+    ScriptTracer,
     /// Print a completion script for a shell
     #[command(visible_alias = "com")]
     #[command(
@@ -111,6 +115,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Node(args)) => node::run(*args).await,
         Some(Command::Test(test)) => return test::run(&test),
+        Some(Command::ScriptTracer) => script_tracer::run(),
         Some(Command::Completions { shell }) => completions::print(shell),
     };
     match done {

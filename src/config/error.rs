@@ -15,6 +15,14 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// A settings file is a page or two.
+    #[error("{path} is longer than {limit} bytes")]
+    TooLong {
+        /// Of the file.
+        path: PathBuf,
+        /// In bytes.
+        limit: u64,
+    },
     /// Not TOML, an unknown key, or a value of the wrong type.
     #[error("{path}: {reason}")]
     File {

@@ -35,6 +35,18 @@ pub struct RpcLimits {
     pub fee_history: u64,
     /// Blocks that one request may make.
     pub mined_blocks: u64,
+    /// Bytes of a typed document to sign.
+    pub typed_data_bytes: usize,
+    /// Accounts that may be added to the development accounts.
+    pub stored_accounts: usize,
+    /// Tracers in JavaScript that run at the same time; more wait in line.
+    pub scripts: usize,
+    /// Bytes of memory that one of them may use.
+    pub script_memory: u64,
+    /// How long one request may run them, and may wait in line.
+    pub script_time: Duration,
+    /// Snapshots that may be kept.
+    pub snapshots: usize,
     /// Open connections.
     pub max_connections: u32,
     /// Subscriptions of one connection.
@@ -59,6 +71,12 @@ impl Default for RpcLimits {
             proof_slots: 1_024,
             fee_history: 1_024,
             mined_blocks: 100_000,
+            typed_data_bytes: 128 << 10,
+            stored_accounts: 1_000,
+            scripts: 4,
+            script_memory: 256 << 20,
+            script_time: Duration::from_secs(60),
+            snapshots: 100_000,
             max_connections: 500,
             max_subscriptions: 128,
         }

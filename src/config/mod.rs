@@ -13,7 +13,7 @@ mod settings;
 pub use accounts::{AccountsConfig, parse_ether};
 pub use error::ConfigError;
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
-pub use settings::{OrderName, Settings};
+pub use settings::{DialectName, OrderName, Settings};
 
 use crate::spec::Fork;
 use alloy_primitives::{Address, U256};
@@ -74,11 +74,21 @@ pub struct DataConfig {
     pub ephemeral: bool,
     /// Delete the chain that lies there and start over.
     pub fresh: bool,
+    /// A chain that starts over takes the next chain id.
+    pub rotate_chain_id: bool,
+    /// A chain that starts over or goes back keeps its block numbers rising.
+    pub monotonic: bool,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { dir: PathBuf::from("./.mainspring"), ephemeral: false, fresh: false }
+        Self {
+            dir: PathBuf::from("./.mainspring"),
+            ephemeral: false,
+            fresh: false,
+            rotate_chain_id: false,
+            monotonic: false,
+        }
     }
 }
 
@@ -131,6 +141,8 @@ pub struct SealingConfig {
     pub slots_in_an_epoch: Option<u64>,
     /// Gas price in wei that `eth_gasPrice` suggests at least; `None` leaves it to the fees.
     pub gas_price: Option<u128>,
+    /// May a block have its parent's timestamp?
+    pub allow_equal_timestamps: bool,
 }
 
 impl Default for SealingConfig {
@@ -144,6 +156,7 @@ impl Default for SealingConfig {
             max_transactions: 100_000,
             slots_in_an_epoch: None,
             gas_price: None,
+            allow_equal_timestamps: false,
         }
     }
 }
@@ -186,6 +199,8 @@ pub struct ServerConfig {
     pub allow_origin: Option<String>,
     /// Namespaces of methods to serve; `None` is all but `testing`.
     pub namespaces: Option<Vec<String>>,
+    /// The words of errors.
+    pub dialect: DialectName,
 }
 
 impl Default for ServerConfig {
@@ -195,6 +210,7 @@ impl Default for ServerConfig {
             port: 8545,
             allow_origin: Some("*".to_owned()),
             namespaces: None,
+            dialect: DialectName::Geth,
         }
     }
 }

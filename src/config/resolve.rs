@@ -45,6 +45,8 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         dir: settings.datadir.clone().unwrap_or(default.dir),
         ephemeral,
         fresh: settings.fresh,
+        rotate_chain_id: settings.rotate_chain_id,
+        monotonic: settings.monotonic,
     })
 }
 
@@ -85,6 +87,7 @@ fn sealing(settings: &Settings) -> Result<SealingConfig, ConfigError> {
         max_transactions: max_transactions.unwrap_or(default.max_transactions),
         slots_in_an_epoch: above_zero("slots-in-an-epoch", settings.slots_in_an_epoch)?,
         gas_price: settings.gas_price.map(u128::from),
+        allow_equal_timestamps: settings.allow_equal_timestamps,
     })
 }
 
@@ -123,6 +126,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         port: settings.port.unwrap_or(default.port),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
         namespaces: None,
+        dialect: settings.rpc_dialect.unwrap_or_default(),
     })
 }
 
@@ -137,6 +141,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
     let batch = above_zero("rpc-max-batch", settings.rpc_max_batch)?;
     let response = above_zero("rpc-max-response-bytes", settings.rpc_max_response_bytes)?;
     let connections = above_zero("rpc-max-connections", settings.rpc_max_connections)?;
+    let script_memory = above_zero("script-memory-limit", settings.script_memory_limit)?;
+    let script_time = seconds("script-seconds", settings.script_seconds)?;
     let filter_idle = seconds("rpc-filter-seconds", settings.rpc_filter_seconds)?;
     let slow_reader = seconds("rpc-slow-reader-seconds", settings.rpc_slow_reader_seconds)?;
     let heavy_calls = above_zero("rpc-heavy-calls", settings.rpc_heavy_calls)?;
@@ -156,6 +162,13 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         proof_slots: settings.rpc_proof_slots.unwrap_or(default.proof_slots),
         fee_history: settings.rpc_fee_history.unwrap_or(default.fee_history),
         mined_blocks: settings.rpc_mined_blocks.unwrap_or(default.mined_blocks),
+        stored_accounts: settings.max_stored_accounts.unwrap_or(default.stored_accounts),
+        typed_data_bytes: settings.rpc_typed_data_bytes.unwrap_or(default.typed_data_bytes),
+        scripts: above_zero("scripts", settings.scripts)?.unwrap_or(default.scripts),
+        script_memory: script_memory.unwrap_or(default.script_memory),
+        script_time: script_time.unwrap_or(default.script_time),
+        snapshots: above_zero("max-snapshots", settings.max_snapshots)?
+            .unwrap_or(default.snapshots),
         max_connections: connections.unwrap_or(default.max_connections),
         max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
     })

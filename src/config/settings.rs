@@ -4,9 +4,13 @@ use super::ConfigError;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::{
+    io::Read,
     net::IpAddr,
     path::{Path, PathBuf},
 };
+
+/// Longest settings file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Which of two executable transactions of different senders goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -17,6 +21,17 @@ pub enum OrderName {
     Fees,
     /// The earlier arrival.
     Fifo,
+}
+
+/// In whose words the node says what went wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DialectName {
+    /// geth's, as most tools expect.
+    #[default]
+    Geth,
+    /// Those of `hardhat node`.
+    Hardhat,
 }
 
 /// Every setting, or `None` (a switch: `false`) where nobody named it.
@@ -41,6 +56,9 @@ pub struct Settings {
     /// Take requests of any size up to 4 GiB
     #[arg(long, env = "MAINSPRING_NO_REQUEST_SIZE_LIMIT", help_heading = SERVER)]
     pub no_request_size_limit: bool,
+    /// Words of errors: geth's, or those of `hardhat node` [default: geth]
+    #[arg(long, env = "MAINSPRING_RPC_DIALECT", value_enum, help_heading = SERVER)]
+    pub rpc_dialect: Option<DialectName>,
 
     /// Directory of the chain's database [default: ./.mainspring]
     #[arg(long, env = "MAINSPRING_DATADIR", value_name = "DIR", help_heading = DATA)]
@@ -51,6 +69,14 @@ pub struct Settings {
     /// Delete the chain in the data directory and start over
     #[arg(long, env = "MAINSPRING_FRESH", help_heading = DATA)]
     pub fresh: bool,
+    /// Take the next chain id whenever the chain starts over (--fresh, anvil_reset): wallets see a new
+    /// network and need not forget the old one
+    #[arg(long, env = "MAINSPRING_ROTATE_CHAIN_ID", help_heading = DATA)]
+    pub rotate_chain_id: bool,
+    /// Let block numbers only rise: a chain that starts over begins above its last block, and one that
+    /// goes back (evm_revert, anvil_reset) is filled up with empty blocks
+    #[arg(long, env = "MAINSPRING_MONOTONIC", help_heading = DATA)]
+    pub monotonic: bool,
 
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
@@ -106,6 +132,10 @@ pub struct Settings {
     /// Path of the accounts below the phrase [default: m/44'/60'/0'/0/]
     #[arg(long, env = "MAINSPRING_DERIVATION_PATH", value_name = "PATH", help_heading = ACCOUNTS)]
     pub derivation_path: Option<String>,
+    /// Accounts that personal_newAccount and its relatives may add [default: 1000]
+    #[arg(long, env = "MAINSPRING_MAX_STORED_ACCOUNTS", value_name = "COUNT")]
+    #[arg(help_heading = ACCOUNTS)]
+    pub max_stored_accounts: Option<usize>,
     /// Let every address send without a signature
     #[arg(long, env = "MAINSPRING_AUTO_IMPERSONATE", visible_alias = "auto-unlock")]
     #[arg(help_heading = ACCOUNTS)]
@@ -137,6 +167,9 @@ pub struct Settings {
     /// Gas price in wei that eth_gasPrice suggests at least
     #[arg(long, env = "MAINSPRING_GAS_PRICE", value_name = "WEI", help_heading = SEALING)]
     pub gas_price: Option<u64>,
+    /// Let a block have its parent's timestamp, as anvil does
+    #[arg(long, env = "MAINSPRING_ALLOW_EQUAL_TIMESTAMPS", help_heading = SEALING)]
+    pub allow_equal_timestamps: bool,
 
     /// Let a transaction use more gas than a block has
     #[arg(long, env = "MAINSPRING_DISABLE_BLOCK_GAS_LIMIT", help_heading = EVM)]
@@ -223,6 +256,23 @@ pub struct Settings {
     /// Blocks that one evm_mine or anvil_mine may make [default: 100000]
     #[arg(long, env = "MAINSPRING_RPC_MINED_BLOCKS", value_name = "BLOCKS", help_heading = LIMITS)]
     pub rpc_mined_blocks: Option<u64>,
+    /// Bytes of a typed document to sign [default: 131072]
+    #[arg(long, env = "MAINSPRING_RPC_TYPED_DATA_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_typed_data_bytes: Option<usize>,
+    /// Tracers in JavaScript that run at once, each in a process of its own [default: 4]
+    #[arg(long, env = "MAINSPRING_SCRIPTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub scripts: Option<usize>,
+    /// Bytes of memory that one of them may use [default: 268435456]
+    #[arg(long, env = "MAINSPRING_SCRIPT_MEMORY_LIMIT", value_name = "BYTES")]
+    #[arg(help_heading = LIMITS)]
+    pub script_memory_limit: Option<u64>,
+    /// Seconds that one request may run them, and may wait in line [default: 60]
+    #[arg(long, env = "MAINSPRING_SCRIPT_SECONDS", value_name = "SECONDS", help_heading = LIMITS)]
+    pub script_seconds: Option<f64>,
+    /// Snapshots (evm_snapshot) that may be kept [default: 100000]
+    #[arg(long, env = "MAINSPRING_MAX_SNAPSHOTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub max_snapshots: Option<usize>,
     /// Open connections [default: 500]
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
@@ -270,8 +320,13 @@ const OUTPUT: &str = "Output";
 impl Settings {
     /// Reads a settings file. The keys are the flags' names; an unknown one is an error.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
+        let mut text = String::new();
+        let file = std::fs::File::open(path);
+        file.and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(ConfigError::TooLong { path: path.to_owned(), limit: MAX_BYTES });
+        }
         toml::from_str(&text)
             .map_err(|reason| ConfigError::File { path: path.to_owned(), reason: Box::new(reason) })
     }

@@ -1,9 +1,6 @@
-//! Accounts with known keys: who are they, and what do they sign?
+//! Accounts with known keys: who are they?
 
-use crate::primitives::Transaction;
-use alloy_consensus::{EthereumTypedTransaction, SignableTransaction, TxEip4844Variant};
-use alloy_primitives::{Address, B256, Signature, map::AddressMap};
-use alloy_signer::SignerSync;
+use alloy_primitives::{Address, B256};
 use alloy_signer_local::{
     LocalSignerError, MnemonicBuilder, PrivateKeySigner,
     coins_bip39::{English, Entropy, Mnemonic, MnemonicError},
@@ -17,7 +14,7 @@ pub const DEFAULT_MNEMONIC: &str = "test test test test test test test test test
 /// Where the accounts lie below the phrase's seed (BIP-44, coin type 60); the index follows.
 pub const DEFAULT_DERIVATION_PATH: &str = "m/44'/60'/0'/0/";
 
-/// Why there are no such accounts, or no such signature. Never contains a phrase or a key.
+/// Why there are no such accounts. Never contains a phrase or a key.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {
     /// Unknown word, wrong number of words, or a checksum that does not fit.
@@ -47,21 +44,6 @@ pub enum AccountsError {
         #[source]
         source: LocalSignerError,
     },
-    /// None of our keys.
-    #[error("unknown account")]
-    Unknown {
-        /// Who should have signed.
-        address: Address,
-    },
-    /// The signature itself failed.
-    #[error("{address} could not sign")]
-    Signing {
-        /// Who should have signed.
-        address: Address,
-        /// What the key said.
-        #[source]
-        source: alloy_signer::Error,
-    },
 }
 
 /// Accounts whose keys the node holds, because everyone may know them.
@@ -70,7 +52,6 @@ pub struct DevAccounts {
     mnemonic: String,
     derivation_path: String,
     signers: Vec<PrivateKeySigner>,
-    by_address: AddressMap<usize>,
 }
 
 /// Addresses only.
@@ -99,9 +80,7 @@ impl DevAccounts {
         for (index, signer) in parent.children().take(count).enumerate() {
             signers.push(signer.map_err(|source| AccountsError::Derivation { index, source })?);
         }
-        let addresses = signers.iter().map(PrivateKeySigner::address);
-        let by_address = addresses.enumerate().map(|(index, address)| (address, index)).collect();
-        Ok(Self { mnemonic, derivation_path, signers, by_address })
+        Ok(Self { mnemonic, derivation_path, signers })
     }
 
     /// In order of derivation.
@@ -125,42 +104,9 @@ impl DevAccounts {
         &self.derivation_path
     }
 
-    /// Do we hold the key of this address?
-    pub fn contains(&self, address: Address) -> bool {
-        self.by_address.contains_key(&address)
-    }
-
-    /// Signs a hash as it is.
-    pub fn sign_hash(&self, address: Address, hash: B256) -> Result<Signature, AccountsError> {
-        let signer = self.signer(address).ok_or(AccountsError::Unknown { address })?;
-        signer.sign_hash_sync(&hash).map_err(|source| AccountsError::Signing { address, source })
-    }
-
-    /// Signs a message behind [EIP-191]'s prefix, as `eth_sign` and `personal_sign` do.
-    ///
-    /// [EIP-191]: https://eips.ethereum.org/EIPS/eip-191
-    pub fn sign_message(
-        &self,
-        address: Address,
-        message: &[u8],
-    ) -> Result<Signature, AccountsError> {
-        self.sign_hash(address, alloy_primitives::eip191_hash_message(message))
-    }
-
-    /// Signs a transaction of any type.
-    pub fn sign_transaction(
-        &self,
-        address: Address,
-        transaction: EthereumTypedTransaction<TxEip4844Variant>,
-    ) -> Result<Transaction, AccountsError> {
-        let signature = self.sign_hash(address, transaction.signature_hash())?;
-        let envelope = transaction.into_signed(signature).into();
-        Ok(Transaction::new_unchecked(envelope, address))
-    }
-
-    /// The key of this address, if we hold it.
-    pub fn signer(&self, address: Address) -> Option<&PrivateKeySigner> {
-        self.signers.get(*self.by_address.get(&address)?)
+    /// The keys in order of derivation.
+    pub(super) fn signers(&self) -> &[PrivateKeySigner] {
+        &self.signers
     }
 }
 
@@ -195,7 +141,6 @@ fn phrase(entropy: &[u8]) -> Result<String, MnemonicError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy_consensus::TxLegacy;
     use alloy_primitives::{address, b256};
 
     fn accounts(phrase: &str, count: usize) -> Result<DevAccounts, AccountsError> {
@@ -259,19 +204,6 @@ mod tests {
             text,
             "the derivation path \"m/x/\" is not valid, an example is m/44'/60'/0'/0/"
         );
-    }
-
-    #[test]
-    fn a_signed_transaction_recovers_to_its_sender() {
-        let accounts = accounts(DEFAULT_MNEMONIC, 1).unwrap();
-        let sender = accounts.addresses()[0];
-        let legacy = TxLegacy { chain_id: Some(31337), ..TxLegacy::default() };
-        let signed = accounts.sign_transaction(sender, legacy.into()).unwrap();
-        let recovered = Transaction::recover(signed.envelope().clone()).unwrap();
-        assert_eq!(recovered, signed);
-        let message = accounts.sign_message(sender, b"hello").unwrap();
-        assert_eq!(message.recover_address_from_msg(b"hello").unwrap(), sender);
-        assert_eq!(error(accounts.sign_hash(Address::ZERO, B256::ZERO)), "unknown account");
     }
 
     #[test]

@@ -1,15 +1,23 @@
 //! Snapshots: what is remembered, and how the chain goes back. Nothing is copied: a snapshot is a
-//! height, a count of edits, the clock, the mining mode, impersonations and what waited in the pool.
+//! height, a count of edits, what a developer set, the mining mode, impersonations and what waited in
+//! the pool, which snapshots share as long as it stays the same.
 
-use super::{Dev, Impersonation};
+use super::{Dev, Impersonation, new_instance};
 use crate::{
-    chain::{ChainError, ClockState},
+    chain::{ChainError, Development},
     primitives::Transaction,
-    sealer::Mode,
+    sealer::{Mode, SealError},
     state::StateError,
 };
 use alloy_primitives::B256;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+/// For each snapshot that may be kept, so many waiting transactions and impersonated addresses may be
+/// remembered: by all snapshots together.
+const ENTRIES_PER_SNAPSHOT: usize = 10;
 
 /// Why the chain did not go back.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +28,43 @@ pub enum DevError {
     /// The state could not be read.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The blocks that fill the numbers up could not be made.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Filling the numbers up would take long.
+    #[error(
+        "--monotonic would have to make {blocks} empty blocks to go back ({limit} allowed); raise \
+         --rpc-mined-blocks, or start over with --fresh --monotonic"
+    )]
+    TooFarBack {
+        /// Blocks to make.
+        blocks: u64,
+        /// Blocks allowed.
+        limit: u64,
+    },
+    /// Addresses cost memory.
+    #[error(
+        "{0} addresses are impersonated, and no more fit; end some with \
+         anvil_stopImpersonatingAccount, or use anvil_autoImpersonateAccount"
+    )]
+    TooManyImpersonated(usize),
+    /// Every change is remembered.
+    #[error("the chain id has changed too often; start over with anvil_reset")]
+    TooManyChainIds,
+    /// Snapshots cost memory.
+    #[error(
+        "{kept} snapshots are kept, and no more fit ({entries} waiting transactions and impersonated \
+         addresses in all); revert to an older one, or raise --max-snapshots"
+    )]
+    TooManySnapshots {
+        /// Snapshots there are.
+        kept: usize,
+        /// Transactions and addresses that they would remember.
+        entries: usize,
+    },
 }
 
-/// Snapshots by id.
+/// Snapshots by id. Ids count from 1, and none is given twice before a reset.
 #[derive(Debug, Default)]
 pub(super) struct Snapshots {
     taken: u64,
@@ -34,57 +76,116 @@ struct Snapshot {
     number: u64,
     hash: B256,
     edits: usize,
-    clock: ClockState,
+    development: Development,
     mode: Mode,
-    impersonation: Impersonation,
-    pool: Vec<Transaction>,
+    impersonation: Arc<Impersonation>,
+    pool: Arc<Vec<Transaction>>,
+}
+
+impl Snapshots {
+    /// What waits, as the newest snapshot has it if nothing changed since.
+    fn share(&self, waiting: Vec<Transaction>) -> Arc<Vec<Transaction>> {
+        let hashes = |all: &[Transaction]| all.iter().map(Transaction::hash).collect::<Vec<_>>();
+        match self.kept.values().next_back() {
+            Some(newest) if hashes(&newest.pool) == hashes(&waiting) => newest.pool.clone(),
+            _ => Arc::new(waiting),
+        }
+    }
+
+    /// Is there room for one more? What neighbours share counts once.
+    fn check_room(&self, next: &Snapshot, limit: usize) -> Result<(), DevError> {
+        let mut before: Option<&Snapshot> = None;
+        let mut entries = 0;
+        for snapshot in self.kept.values().chain([next]) {
+            if before.is_none_or(|before| !Arc::ptr_eq(&before.pool, &snapshot.pool)) {
+                entries += snapshot.pool.len();
+            }
+            let is_same =
+                |before: &Snapshot| Arc::ptr_eq(&before.impersonation, &snapshot.impersonation);
+            if !before.is_some_and(is_same) {
+                entries += snapshot.impersonation.addresses.len();
+            }
+            before = Some(snapshot);
+        }
+        let kept = self.kept.len();
+        if kept >= limit || entries > limit.saturating_mul(ENTRIES_PER_SNAPSHOT) {
+            return Err(DevError::TooManySnapshots { kept, entries });
+        }
+        Ok(())
+    }
 }
 
 impl Dev {
-    /// Remembers the chain as it is now. Ids count from 0.
-    pub fn snapshot(&self) -> u64 {
+    /// Remembers the chain as it is now, and answers the snapshot's id.
+    pub fn snapshot(&self) -> Result<u64, DevError> {
         let _pause = self.sealer.pause();
         let head = self.chain.head();
+        let mut snapshots = self.snapshots.lock();
+        let pool = snapshots.share(self.pool.transactions());
         let snapshot = Snapshot {
             number: head.number,
             hash: head.seal(),
             edits: self.chain.edit_count(),
-            clock: self.chain.clock().save(),
+            development: self.chain.development(),
             mode: self.sealer.mode(),
             impersonation: self.impersonation.lock().clone(),
-            pool: self.pool.transactions(),
+            pool,
         };
-        let mut snapshots = self.snapshots.lock();
-        let id = snapshots.taken;
+        snapshots.check_room(&snapshot, self.settings.snapshots)?;
         snapshots.taken += 1;
+        let id = snapshots.taken;
         snapshots.kept.insert(id, snapshot);
-        id
+        Ok(id)
     }
 
     /// Goes back to a snapshot and forgets it and all that were taken after it. `false` if there
     /// is no such snapshot (any more).
     pub fn revert(&self, id: u64) -> Result<bool, DevError> {
-        let _pause = self.sealer.pause();
+        let pause = self.sealer.pause();
         let mut snapshots = self.snapshots.lock();
         let Some(snapshot) = snapshots.kept.get(&id).cloned() else { return Ok(false) };
         if !self.stands(&snapshot)? {
             snapshots.kept.remove(&id);
             return Ok(false);
         }
+        let reached = self.reached(snapshot.number)?;
         self.chain.unwind(snapshot.number, snapshot.edits)?;
+        self.sealer.fill_to(&pause, reached)?;
         snapshots.kept.retain(|other, _| *other < id);
         drop(snapshots);
-        self.chain.clock().restore(snapshot.clock);
+        self.chain.develop(|set| *set = snapshot.development)?;
         *self.impersonation.lock() = snapshot.impersonation;
-        self.restore_pool(snapshot.pool)?;
+        self.restore_pool(snapshot.pool.to_vec())?;
         self.sealer.set_mode(snapshot.mode);
-        tracing::info!(
-            target: "chain",
-            block = snapshot.number,
-            "reverted; a wallet that has seen later blocks must be told: in MetaMask, Settings > \
-             Developer tools > Delete activity and nonce data"
-        );
         Ok(true)
+    }
+
+    /// Starts over: genesis is the head, nothing waits, and what a developer set, the mining mode, the
+    /// impersonations, the snapshots and their ids are as at the start.
+    pub fn reset(&self) -> Result<(), DevError> {
+        let pause = self.sealer.pause();
+        let mut snapshots = self.snapshots.lock();
+        let first = self.chain.spec().genesis.number.unwrap_or(0);
+        let reached = self.reached(first)?;
+        self.chain.unwind(first, 0)?;
+        *snapshots = Snapshots::default();
+        drop(snapshots);
+        let rotated =
+            self.settings.rotate_chain_id.then(|| self.chain.spec().chain_id().saturating_add(1));
+        self.chain.develop(|set| *set = set.after_reset(first, rotated))?;
+        self.sealer.fill_to(&pause, reached)?;
+        self.pool.drop_all();
+        *self.impersonation.lock() = Impersonation::at_start(&self.settings);
+        *self.instance.lock() = new_instance();
+        self.sealer.set_mode(self.sealer.first_mode());
+        Ok(())
+    }
+
+    /// The snapshots that are kept: id, height, hash of the block.
+    pub fn kept_snapshots(&self) -> Vec<(u64, u64, B256)> {
+        let snapshots = self.snapshots.lock();
+        let kept = snapshots.kept.iter();
+        kept.map(|(id, snapshot)| (*id, snapshot.number, snapshot.hash)).collect()
     }
 
     /// Makes block `number` the head again, without edits over it. What waits goes on waiting; the
@@ -92,8 +193,52 @@ impl Dev {
     pub fn set_head(&self, number: u64) -> Result<(), DevError> {
         let _pause = self.sealer.pause();
         let waiting = self.pool.transactions();
+        self.warn_wallets(number);
         self.chain.unwind(number, 0)?;
+        let id = self.chain.spec().chain_id();
+        self.chain.develop(|set| {
+            if set.chain_ids.last().is_some_and(|(from, _)| *from > number + 1) {
+                set.set_chain_id(number + 1, id);
+            }
+        })?;
         self.restore_pool(waiting)
+    }
+
+    /// From the next block on the chain has another id. What waits was signed for the old one, and is
+    /// dropped when its turn comes.
+    pub fn set_chain_id(&self, id: u64) -> Result<(), DevError> {
+        let _pause = self.sealer.pause();
+        let from = self.chain.head().number + 1;
+        if self.chain.develop(|set| set.set_chain_id(from, id))? {
+            Ok(())
+        } else {
+            Err(DevError::TooManyChainIds)
+        }
+    }
+
+    /// The chain is about to go back to block `to`: says what wallets need, and answers which block
+    /// has to be the head afterwards. Filling the numbers up with empty blocks keeps the height from
+    /// going back; nonces do go back.
+    fn reached(&self, to: u64) -> Result<u64, DevError> {
+        let head = self.chain.head().number;
+        if to >= head || !self.settings.monotonic {
+            self.warn_wallets(to);
+            return Ok(to);
+        }
+        let (blocks, limit) = (head + 1 - to, self.settings.filled_blocks);
+        if blocks > limit {
+            return Err(DevError::TooFarBack { blocks, limit });
+        }
+        Ok(head + 1)
+    }
+
+    /// Says once what a wallet needs that has seen blocks which are gone now.
+    fn warn_wallets(&self, to: u64) {
+        let head = self.chain.head().number;
+        if to >= head || self.has_warned.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        tracing::warn!(target: "chain", "the chain goes back from block {head} to {to}. {WALLET_HINT}");
     }
 
     /// Is the snapshot's block still on the chain?
@@ -114,3 +259,9 @@ impl Dev {
         Ok(())
     }
 }
+
+/// What a wallet must be told after its chain went back.
+pub const WALLET_HINT: &str = "A wallet that has seen later blocks remembers them and its nonces: in \
+     MetaMask choose Settings > Advanced > \"Clear activity tab data\" (newer versions: Settings > \
+     Developer tools > \"Delete activity and nonce data\"), or start the node with \
+     --rotate-chain-id, and a chain that starts over is a new network to wallets";

@@ -1,10 +1,9 @@
 //! What has this block changed so far? A cache over the parent's state that revm reads and that
 //! remembers, of every account and slot, the value before the block and the value now.
 
-use super::{error::ReadError, roots::Unrooted};
+use super::{EvmError, StateSource, error::ReadError, roots::Unrooted};
 use crate::{
     primitives::{Account, AccountChange, StateChanges},
-    state::StateView,
     storage::StateReader,
 };
 use alloy_consensus::constants::{EMPTY_ROOT_HASH, KECCAK_EMPTY};
@@ -18,11 +17,11 @@ use revm::{
     state::{AccountInfo, Bytecode, EvmState},
 };
 
-/// The state inside one block. Reads go down to the view once; what a transaction changed is
+/// The state inside one block. Reads go down to the source once; what a transaction changed is
 /// taken in by [`BlockState::absorb`].
 #[derive(Debug)]
 pub struct BlockState {
-    view: StateView,
+    source: StateSource,
     rules: SpecId,
     accounts: AddressMap<Entry>,
     codes: B256Map<Bytecode>,
@@ -100,9 +99,9 @@ impl Entry {
 
 impl BlockState {
     /// The state before a block; `rules` decide whether empty accounts stay (EIP-161).
-    pub(super) fn new(view: StateView, rules: SpecId) -> Self {
+    pub(super) fn new(source: StateSource, rules: SpecId) -> Self {
         Self {
-            view,
+            source,
             rules,
             accounts: AddressMap::default(),
             codes: B256Map::default(),
@@ -112,8 +111,8 @@ impl BlockState {
     }
 
     /// The read transaction below, for the trie.
-    pub(super) const fn reader(&self) -> &StateReader {
-        self.view.reader()
+    pub(super) const fn reader(&self) -> Result<&StateReader, EvmError> {
+        self.source.reader()
     }
 
     /// From now on remembers what no state root knows yet: all that was changed so far.
@@ -148,13 +147,13 @@ impl BlockState {
         let codes = changes.codes.into_iter().map(|(hash, code)| (hash, bytecode(code, rules)));
         self.codes.extend(codes);
         for (address, change) in changes.accounts {
-            let entry = load(&self.view, &mut self.accounts, address)?;
+            let entry = load(&self.source, &mut self.accounts, address)?;
             if change.wiped {
                 entry.wipe();
             }
             entry.now = change.account;
             for (key, now) in change.storage {
-                set_slot(&self.view, entry, address, key, now)?;
+                set_slot(&self.source, entry, address, key, now)?;
             }
         }
         Ok(())
@@ -166,7 +165,7 @@ impl BlockState {
             if !account.is_touched() {
                 continue;
             }
-            let entry = load(&self.view, &mut self.accounts, address)?;
+            let entry = load(&self.source, &mut self.accounts, address)?;
             let ends =
                 account.is_selfdestructed() || account.state_clear_aware_is_empty(self.rules);
             if let Some(unrooted) = &mut self.unrooted {
@@ -186,7 +185,7 @@ impl BlockState {
             let info = account.info;
             entry.set(info.nonce, info.balance, info.code_hash);
             for (key, slot) in account.storage.iter().filter(|(_, slot)| slot.is_changed()) {
-                set_slot(&self.view, entry, address, *key, slot.present_value)?;
+                set_slot(&self.source, entry, address, *key, slot.present_value)?;
             }
             if let Some(code) = info.code
                 && info.code_hash != KECCAK_EMPTY
@@ -206,7 +205,7 @@ impl BlockState {
     /// Sets a balance outside of transactions. That touches the account: it begins, or since EIP-161
     /// it ends if there is nothing in it.
     pub(super) fn set_balance(&mut self, address: Address, wei: U256) -> Result<(), ReadError> {
-        let entry = load(&self.view, &mut self.accounts, address)?;
+        let entry = load(&self.source, &mut self.accounts, address)?;
         let account = Account { balance: wei, ..entry.now.unwrap_or_default() };
         if self.rules.is_enabled_in(SpecId::SPURIOUS_DRAGON) && account.is_empty() {
             entry.destroy();
@@ -224,7 +223,7 @@ impl BlockState {
 
     /// The account as it is now.
     pub(super) fn account(&mut self, address: Address) -> Result<Option<Account>, ReadError> {
-        Ok(load(&self.view, &mut self.accounts, address)?.now)
+        Ok(load(&self.source, &mut self.accounts, address)?.now)
     }
 
     /// Is there code at `address`?
@@ -233,8 +232,8 @@ impl BlockState {
     }
 
     /// Everything that is different from before the block. Code is there if an account got it. With
-    /// it comes the view of the state before the block.
-    pub(super) fn into_parts(mut self) -> (StateChanges, StateView) {
+    /// it comes the state before the block.
+    pub(super) fn into_parts(mut self) -> (StateChanges, StateSource) {
         let mut changes = StateChanges::default();
         changes.accounts.reserve(self.accounts.len());
         for (address, entry) in self.accounts {
@@ -249,7 +248,7 @@ impl BlockState {
             }
             changes.accounts.insert(address, change);
         }
-        (changes, self.view)
+        (changes, self.source)
     }
 
     /// Replaces parts of an account, for a call with overrides.
@@ -261,7 +260,7 @@ impl BlockState {
         code: Option<Bytes>,
     ) -> Result<(), ReadError> {
         let code_hash = code.map(|code| self.remember(code));
-        let entry = load(&self.view, &mut self.accounts, address)?;
+        let entry = load(&self.source, &mut self.accounts, address)?;
         let account = entry.now.unwrap_or_default();
         entry.set(
             nonce.unwrap_or(account.nonce),
@@ -278,7 +277,7 @@ impl BlockState {
         slots: impl IntoIterator<Item = (B256, B256)>,
         whole: bool,
     ) -> Result<(), ReadError> {
-        let entry = load(&self.view, &mut self.accounts, address)?;
+        let entry = load(&self.source, &mut self.accounts, address)?;
         if whole {
             entry.wipe();
         }
@@ -305,21 +304,21 @@ impl BlockState {
 }
 
 fn load<'a>(
-    view: &StateView,
+    source: &StateSource,
     accounts: &'a mut AddressMap<Entry>,
     address: Address,
 ) -> Result<&'a mut Entry, ReadError> {
     match accounts.entry(address) {
         hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
         hash_map::Entry::Vacant(new) => {
-            let before = view.account(address)?;
+            let before = source.account(address)?;
             Ok(new.insert(Entry { before, now: before, ..Default::default() }))
         }
     }
 }
 
 fn set_slot(
-    view: &StateView,
+    source: &StateSource,
     entry: &mut Entry,
     address: Address,
     key: U256,
@@ -329,7 +328,7 @@ fn set_slot(
     match entry.slots.entry(key) {
         hash_map::Entry::Occupied(mut known) => known.get_mut().now = now,
         hash_map::Entry::Vacant(new) => {
-            let before = if has_old_slots { view.storage(address, key)? } else { U256::ZERO };
+            let before = if has_old_slots { source.storage(address, key)? } else { U256::ZERO };
             new.insert(Slot { before, now });
         }
     }
@@ -349,7 +348,7 @@ impl Database for BlockState {
     type Error = ReadError;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, ReadError> {
-        let entry = load(&self.view, &mut self.accounts, address)?;
+        let entry = load(&self.source, &mut self.accounts, address)?;
         Ok(entry.now.map(|account| AccountInfo {
             balance: account.balance,
             nonce: account.nonce,
@@ -363,20 +362,20 @@ impl Database for BlockState {
         match self.codes.entry(hash) {
             hash_map::Entry::Occupied(known) => Ok(known.get().clone()),
             hash_map::Entry::Vacant(new) => {
-                let code = bytecode(self.view.code(hash)?, self.rules);
+                let code = bytecode(self.source.code(hash)?, self.rules);
                 Ok(new.insert(code).clone())
             }
         }
     }
 
     fn storage(&mut self, address: Address, key: U256) -> Result<U256, ReadError> {
-        let entry = load(&self.view, &mut self.accounts, address)?;
+        let entry = load(&self.source, &mut self.accounts, address)?;
         let has_old_slots = entry.has_old_slots();
         match entry.slots.entry(key) {
             hash_map::Entry::Occupied(known) => Ok(known.get().now),
             hash_map::Entry::Vacant(_) if !has_old_slots => Ok(U256::ZERO),
             hash_map::Entry::Vacant(new) => {
-                let before = self.view.storage(address, key)?;
+                let before = self.source.storage(address, key)?;
                 Ok(new.insert(Slot { before, now: before }).now)
             }
         }
@@ -385,7 +384,7 @@ impl Database for BlockState {
     fn block_hash(&mut self, number: u64) -> Result<B256, ReadError> {
         match self.hashes.entry(number) {
             hash_map::Entry::Occupied(known) => Ok(*known.get()),
-            hash_map::Entry::Vacant(new) => Ok(*new.insert(self.view.block_hash(number)?)),
+            hash_map::Entry::Vacant(new) => Ok(*new.insert(self.source.block_hash(number)?)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `eth_call`: what would this transaction do?
 
 use super::{
-    BlockTemplate, EvmError, EvmSettings, InvalidTx, Overrides, arguments,
+    BlockTemplate, EvmError, EvmSettings, InvalidTx, Overrides, StateSource, arguments,
     block_state::BlockState,
     env::{block_env, rules},
     error::ReadError,
@@ -160,16 +160,16 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// The block of `header` over `view`, changed by the overrides, with the checks off that only a
+    /// The block of `header` over a state, changed by the overrides, with the checks off that only a
     /// real transaction must pass: nonce, sender without code, block gas limit.
     pub(super) fn new(
         spec: &ChainSpec,
         settings: &EvmSettings,
-        view: StateView,
+        source: impl Into<StateSource>,
         header: &Header,
         overrides: Overrides,
     ) -> Result<Self, CallError> {
-        let state = |rules| BlockState::new(view, rules);
+        let state = |rules| BlockState::new(source.into(), rules);
         Self::build(spec, settings, state, header, overrides)
     }
 

@@ -1,7 +1,7 @@
 //! `eth_callMany`: what would these calls do, one after the other?
 
 use super::{
-    BlockTemplate, CallError, CallRequest, CallResult, EvmSettings, arguments,
+    BlockTemplate, CallError, CallRequest, CallResult, EvmSettings, InvalidTx, arguments,
     block_state::BlockState,
     call::{Setting, built_in, call_env},
     halt::HaltProbe,
@@ -61,9 +61,18 @@ fn one(
     gas_left: &mut u64,
 ) -> Result<CallResult, CallError> {
     let mut block = block.clone();
+    let is_short = request.gas.is_none_or(|wanted| wanted > *gas_left);
     let tx: TxEnv = arguments::transaction(request, *gas_left, &mut block, &evm.ctx().cfg)?;
     evm.ctx_mut().block = block;
-    let outcome = transact::<_, CallError>(evm, tx)?;
+    let outcome = match transact::<_, CallError>(evm, tx) {
+        // Not the call's fault: those before it left it too little.
+        Err(CallError::Invalid(
+            InvalidTx::IntrinsicGas { .. } | InvalidTx::FloorDataGas { .. },
+        )) if is_short => {
+            return Ok(CallResult::Halt { reason: "out of gas".to_owned() });
+        }
+        done => done?,
+    };
     evm.db_mut().absorb(outcome.state)?;
     *gas_left = gas_left.saturating_sub(outcome.result.tx_gas_used());
     Ok(match outcome.result {

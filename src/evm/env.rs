@@ -170,17 +170,17 @@ pub(super) fn block_env(
         blob_excess_gas_and_price: blobs,
         slot_num: 0,
     };
-    let mut cfg_env = cfg(spec, settings, fork);
+    let mut cfg_env = cfg(spec, settings, fork, template.number);
     cfg_env.max_blobs_per_tx = Some(params.max_blobs_per_tx);
     EvmEnv { cfg_env, block_env }
 }
 
-fn cfg(spec: &ChainSpec, settings: &EvmSettings, fork: Fork) -> CfgEnv {
+fn cfg(spec: &ChainSpec, settings: &EvmSettings, fork: Fork, number: u64) -> CfgEnv {
     let mut cfg = CfgEnv::new_with_spec(rules(fork));
     if fork == Fork::Constantinople {
         net_metered(&mut cfg.gas_params);
     }
-    cfg.chain_id = spec.chain_id;
+    cfg.chain_id = spec.chain_ids.at(number);
     cfg.limit_contract_code_size = settings.code_size_limit;
     cfg.limit_contract_initcode_size =
         settings.code_size_limit.map(|limit| limit.saturating_mul(2));

@@ -2,6 +2,7 @@
 
 use super::ApplyError;
 use crate::{
+    primitives::or_none,
     spec::Fork,
     state::{StateError, TrieError},
 };
@@ -10,8 +11,14 @@ use revm::context::{DBErrorMarker, result::EVMError, result::InvalidTransaction}
 
 /// A failed read of the state, in the form in which revm hands it through.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct ReadError(#[from] pub(super) StateError);
+pub enum ReadError {
+    /// Of rows in this process.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The process that serves the state is gone.
+    #[error("the process that serves the state hung up: {0}")]
+    HungUp(#[from] std::io::Error),
+}
 
 impl DBErrorMarker for ReadError {}
 
@@ -21,6 +28,12 @@ pub enum EvmError {
     /// The state could not be read.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The process that serves the state is gone.
+    #[error("the process that serves the state hung up: {0}")]
+    HungUp(std::io::Error),
+    /// The state is served by another process, which alone can make state roots.
+    #[error("the state is served by another process; there are no rows here")]
+    NoRows,
     /// The trie could not follow the transactions of a block.
     #[error(transparent)]
     Trie(#[from] TrieError),
@@ -90,7 +103,7 @@ pub enum EvmError {
         executed: u64,
     },
     /// A hash in the header and the execution differ.
-    #[error("{field}: header says {header:?}, execution gives {executed:?}")]
+    #[error("{field}: header says {}, execution gives {}", or_none(.header), or_none(.executed))]
     Hash {
         /// Name of the field as JSON-RPC spells it.
         field: &'static str,
@@ -111,7 +124,10 @@ pub enum EvmError {
 
 impl From<ReadError> for EvmError {
     fn from(error: ReadError) -> Self {
-        Self::State(error.0)
+        match error {
+            ReadError::State(error) => Self::State(error),
+            ReadError::HungUp(error) => Self::HungUp(error),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! withdrawals and requests.
 
 use super::{
-    BlockTemplate, EvmError, EvmSettings, InvalidTx,
+    BlockTemplate, EvmError, EvmSettings, InvalidTx, StateSource,
     block_state::BlockState,
     dao,
     env::{block_env, rules},
@@ -120,11 +120,11 @@ impl BlockExecutor {
     pub fn begin(
         spec: &ChainSpec,
         settings: &EvmSettings,
-        view: StateView,
+        source: impl Into<StateSource>,
         edits: StateChanges,
         template: &BlockTemplate,
     ) -> Result<Self, EvmError> {
-        Self::begin_inspected(spec, settings, view, edits, template, NoOpInspector, false)
+        Self::begin_inspected(spec, settings, source, edits, template, NoOpInspector, false)
     }
 }
 
@@ -133,14 +133,14 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
     pub(super) fn begin_inspected(
         spec: &ChainSpec,
         settings: &EvmSettings,
-        view: StateView,
+        source: impl Into<StateSource>,
         edits: StateChanges,
         template: &BlockTemplate,
         inspector: I,
         inspect: bool,
     ) -> Result<Self, EvmError> {
         let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
-        let mut state = BlockState::new(view, rules(fork));
+        let mut state = BlockState::new(source.into(), rules(fork));
         state.lay(edits)?;
         let env = block_env(spec, settings, fork, template);
         let mut executor = Self {
@@ -252,7 +252,8 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
     pub fn finish_over(mut self) -> Result<(Executed, StateView), EvmError> {
         self.credit_withdrawals()?;
         let requests = self.collect_requests()?;
-        let (changes, view) = self.evm.into_db().into_parts();
+        let (changes, source) = self.evm.into_db().into_parts();
+        let view = source.into_view()?;
         let executed = Executed {
             receipts: self.receipts,
             changes,

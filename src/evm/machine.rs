@@ -1,7 +1,7 @@
 //! Which virtual machine runs a block? revm's, with the rules that its list of forks leaves out:
 //! net gas metering of Constantinople (EIP-1283) and creations over storage (EIP-7610).
 
-use super::{EvmError, InvalidTx, block_state::BlockState, error::split};
+use super::{EvmError, InvalidTx, block_state::BlockState, ecrecover, error::split};
 use crate::spec::Fork;
 use alloy_consensus::constants::KECCAK_EMPTY;
 use alloy_evm::{
@@ -37,18 +37,22 @@ const SLOT_RESET: u64 = 5_000;
 
 /// The machine of a block of this fork. Without `precompiles` it has those of the fork.
 pub(super) fn machine<I: Inspector<Context>>(
-    state: BlockState,
+    mut state: BlockState,
     env: EvmEnv,
     fork: Fork,
     precompiles: Option<PrecompilesMap>,
     inspector: I,
     inspect: bool,
 ) -> EthEvm<BlockState, I, PrecompilesMap> {
+    let is_told = ecrecover::is_told(&mut state);
     let mut builder = EthEvmBuilder::new(state, env).inspector(inspector);
     if let Some(precompiles) = precompiles {
         builder = builder.precompiles(precompiles);
     }
     let mut inner = builder.build().into_inner();
+    if is_told {
+        ecrecover::tell(&mut inner.precompiles);
+    }
     let table = inner.instruction.instruction_table_mut();
     table[usize::from(EXTCODEHASH)] = Instruction::new(code_hash);
     if fork == Fork::Constantinople {

@@ -10,6 +10,7 @@
 //! | `executor`, `requests`, `dao` | what does a block do, and what does the protocol do around it? |
 //! | `header` | which header does an executed block have? |
 //! | `block_state`, `roots` | what has the block changed so far, and which root is that? |
+//! | `source` | where does the state below come from? |
 //! | `machine`, `env` | which machine runs it, under which limits, in which block? |
 //! | `call`, `arguments`, `overrides` | what would a transaction do, over a state that is pretended? |
 //! | `leaf` | is a call so small that it need not wait for a thread? |
@@ -25,6 +26,7 @@ mod block_state;
 mod call;
 mod call_many;
 mod dao;
+mod ecrecover;
 mod env;
 mod error;
 mod estimate;
@@ -39,12 +41,14 @@ mod requests;
 mod revert;
 mod roots;
 pub mod simulate;
+mod source;
 pub mod trace;
 
 pub use access_list::{AccessListOutcome, create_access_list};
 pub use block_state::BlockState;
 pub use call::{CallError, CallOutcome, CallRequest, CallResult, run};
 pub use call_many::run_many;
+pub use ecrecover::impersonate_signature;
 pub use env::{BlockTemplate, EvmSettings};
 pub use error::{EvmError, ReadError};
 pub use estimate::estimate_gas;
@@ -53,7 +57,8 @@ pub use header::{assemble, check};
 pub use invalid::InvalidTx;
 pub use leaf::{may_be_leaf, run_leaf};
 pub use overrides::Overrides;
-pub use revert::{revert_message, revert_reason};
+pub use revert::{delegate_of, revert_message, revert_reason};
+pub use source::StateSource;
 
 #[cfg(test)]
 mod tests;

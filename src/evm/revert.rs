@@ -1,6 +1,7 @@
 //! What did a revert say?
 
-use alloy_primitives::U256;
+use alloy_eips::eip7702::constants::EIP7702_DELEGATION_DESIGNATOR;
+use alloy_primitives::{Address, U256};
 use alloy_sol_types::{Panic, Revert, SolError};
 
 /// The reason inside a revert's output as geth words it: the text of `Error(string)`, or the meaning
@@ -18,6 +19,13 @@ pub fn revert_message(output: &[u8]) -> String {
         Some(reason) => format!("execution reverted: {reason}"),
         None => "execution reverted".to_owned(),
     }
+}
+
+/// Whose code an account with this code runs, if it only delegates
+/// ([EIP-7702](https://eips.ethereum.org/EIPS/eip-7702)).
+pub fn delegate_of(code: &[u8]) -> Option<Address> {
+    let target = code.strip_prefix(EIP7702_DELEGATION_DESIGNATOR.as_slice())?;
+    <[u8; 20]>::try_from(target).ok().map(Address::from)
 }
 
 /// The codes of <https://docs.soliditylang.org/en/latest/control-structures.html#panic-via-assert-and-error-via-require>.
@@ -52,6 +60,15 @@ mod tests {
             "execution reverted: arithmetic underflow or overflow"
         );
         assert_eq!(revert_message(&panic(0x99)), "execution reverted: unknown panic code: 0x99");
+    }
+
+    #[test]
+    fn a_delegation_names_its_target() {
+        let target = Address::repeat_byte(7);
+        let code = [&EIP7702_DELEGATION_DESIGNATOR, target.as_slice()].concat();
+        assert_eq!(delegate_of(&code), Some(target));
+        assert_eq!(delegate_of(&code[..22]), None);
+        assert_eq!(delegate_of(&[]), None);
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Roots {
     /// Takes in what changed since the last root, and answers the root now.
     pub(super) fn next(&mut self, state: &mut BlockState, block: u64) -> Result<B256, EvmError> {
         let mut changes = state.take_unrooted();
-        self.trie.apply(&mut changes, block, state.reader(), &mut self.ids)?;
+        self.trie.apply(&mut changes, block, state.reader()?, &mut self.ids)?;
         let root = self.trie.root();
         self.made.push(root);
         Ok(root)

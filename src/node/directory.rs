@@ -2,7 +2,13 @@
 
 use super::NodeError;
 use crate::{
+    chain,
     config::{Config, Role},
+    dev::{
+        WALLET_HINT,
+        accounts::DevAccounts,
+        keyring::{Keyring, KeyringError},
+    },
     spec::ChainSpec,
     storage::{Durability, Storage, StorageError},
 };
@@ -10,10 +16,23 @@ use alloy_genesis::Genesis;
 use std::path::Path;
 use tempfile::TempDir;
 
+/// What is known of a chain that was deleted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    /// What its genesis said.
+    pub(super) genesis_chain_id: u64,
+    /// The id after its last one.
+    pub(super) next_chain_id: u64,
+    /// Its last block.
+    pub(super) head: u64,
+}
+
 /// A data directory that is open, for a node or for a command.
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) storage: Storage,
+    /// The chain that `--fresh` deleted.
+    pub(super) before: Option<Before>,
     /// Deletes the directory when the node is gone.
     _temporary: Option<TempDir>,
 }
@@ -31,17 +50,13 @@ impl Directory {
             let temporary = tempfile::Builder::new().prefix("mainspring-").tempdir();
             let temporary = temporary.map_err(NodeError::Temporary)?;
             let storage = Storage::open(temporary.path(), Durability::Ephemeral)?;
-            return Ok(Self { storage, _temporary: Some(temporary) });
+            return Ok(Self { storage, before: None, _temporary: Some(temporary) });
         }
         let path = config.data.dir.clone();
         if config.data.fresh {
-            // Opened for its lock: a directory that another process uses is not emptied.
-            if let Err(in_use @ StorageError::InUse { .. }) =
-                Storage::open(&path, Durability::Synced)
-            {
-                return Err(in_use.into());
-            }
+            let before = before_fresh(&path)?;
             empty(&path)?;
+            return Ok(Self { before, ..Self::at(&path)? });
         }
         Self::at(&path)
     }
@@ -59,7 +74,11 @@ impl Directory {
 
     /// A directory of a chain, which is made if it is not there.
     pub(super) fn at(path: &Path) -> Result<Self, NodeError> {
-        Ok(Self { storage: Storage::open(path, Durability::Synced)?, _temporary: None })
+        Ok(Self {
+            storage: Storage::open(path, Durability::Synced)?,
+            before: None,
+            _temporary: None,
+        })
     }
 
     /// The genesis that the directory was made with.
@@ -67,6 +86,36 @@ impl Directory {
         let Some(json) = self.storage.blocks.reader()?.genesis()? else { return Ok(None) };
         serde_json::from_slice(&json).map(Some).map_err(NodeError::StoredGenesis)
     }
+}
+
+/// What is known of the chain that `--fresh` deletes; `None` if there is none that can be read.
+///
+/// # Errors
+/// A directory that another process uses is not emptied.
+fn before_fresh(path: &Path) -> Result<Option<Before>, NodeError> {
+    if !path.join(ENVIRONMENTS[0]).is_dir() {
+        return Ok(None);
+    }
+    let storage = match Storage::open(path, Durability::Synced) {
+        Err(in_use @ StorageError::InUse { .. }) => return Err(in_use.into()),
+        // What cannot be read is thrown away.
+        Err(_unreadable) => return Ok(None),
+        Ok(storage) => storage,
+    };
+    let directory = Directory { storage, before: None, _temporary: None };
+    let Ok(Some(genesis)) = directory.genesis() else { return Ok(None) };
+    let reader = directory.storage.blocks.reader()?;
+    let head = reader.head()?.map_or(0, |head| head.number);
+    if head > genesis.number.unwrap_or(0) {
+        tracing::warn!(target: "chain", "the chain starts over; it was at block {head}. {WALLET_HINT}");
+    }
+    let stored = chain::stored_development(&directory.storage).unwrap_or_default();
+    let newest = stored.chain_ids.last().map_or(genesis.config.chain_id, |(_, id)| *id);
+    Ok(Some(Before {
+        genesis_chain_id: genesis.config.chain_id,
+        next_chain_id: newest.saturating_add(1),
+        head,
+    }))
 }
 
 fn empty(path: &Path) -> Result<(), NodeError> {
@@ -80,6 +129,15 @@ fn empty(path: &Path) -> Result<(), NodeError> {
     Ok(())
 }
 
+/// The development accounts and, where a chain has a directory, those that were stored there.
+pub(super) fn keyring(config: &Config, accounts: &DevAccounts) -> Result<Keyring, KeyringError> {
+    let limit = config.rpc.stored_accounts;
+    if config.role != Role::Development || config.data.ephemeral {
+        return Ok(Keyring::in_memory(accounts, limit));
+    }
+    Keyring::in_folder(accounts, &config.data.dir.join("keystore"), limit)
+}
+
 /// Compares the settings that shape a genesis, as far as they were given, with the stored chain.
 ///
 /// # Errors
@@ -87,7 +145,7 @@ fn empty(path: &Path) -> Result<(), NodeError> {
 pub(super) fn check_flags(config: &Config, stored: &ChainSpec) -> Result<(), NodeError> {
     let (genesis, config) = (&stored.genesis, &config.genesis);
     let number = genesis.number.unwrap_or(0);
-    differs("--chain-id", config.chain_id, stored.chain_id)?;
+    differs("--chain-id", config.chain_id, stored.chain_ids.genesis())?;
     differs("--timestamp", config.timestamp, genesis.timestamp)?;
     differs("--number", config.number, number)?;
     differs("--gas-limit", config.gas_limit, genesis.gas_limit)?;

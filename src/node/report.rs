@@ -7,7 +7,7 @@ use crate::{
     primitives::{Block, Receipt, Transaction},
 };
 use alloy_consensus::Transaction as _;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use std::sync::Arc;
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -65,7 +65,25 @@ fn line(chain: &Chain, block: &Block, transaction: &Transaction, receipt: &Recei
     if !receipt.status.coerce_status() {
         let reason = reason(chain, block, hash).unwrap_or_else(|| "it ran out of gas".into());
         tracing::info!(target: "block", "    Error: reverted with: {reason}");
+        if let Some((account, target)) = delegation(chain, block, transaction) {
+            tracing::info!(
+                target: "block",
+                "    {account} is delegated to {target} (EIP-7702), whose code rejects plain transfers"
+            );
+        }
     }
+}
+
+/// The receiver of a plain transfer and whose code it runs, if it only delegates.
+fn delegation(
+    chain: &Chain,
+    block: &Block,
+    transaction: &Transaction,
+) -> Option<(Address, Address)> {
+    let account = transaction.to().filter(|_to| transaction.input().is_empty())?;
+    let view = chain.state_at(block.number()).ok()?;
+    let code = view.code(view.account(account).ok()??.code_hash).ok()?;
+    Some((account, evm::delegate_of(&code)?))
 }
 
 /// Executes the block again up to the transaction to learn what it reverted with.

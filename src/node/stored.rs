@@ -1,6 +1,6 @@
 //! A stored chain that nobody serves: what `init`, `import` and `export` work on.
 
-use super::{NodeError, chain_settings, directory::Directory, read_genesis, thread};
+use super::{NodeError, directory::Directory, parts, read_genesis, thread};
 use crate::{
     chain::{Chain, Opened},
     config::Config,
@@ -46,7 +46,7 @@ impl StoredChain {
     }
 
     fn start(directory: Directory, spec: ChainSpec, verify_seals: bool) -> Result<Self, NodeError> {
-        let mut settings = chain_settings(&Config::default(), &spec);
+        let mut settings = parts::chain_settings(&Config::default(), &spec);
         settings.verify_seals = verify_seals;
         let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
         let writing = chain.clone();

@@ -6,13 +6,14 @@ use alloy_primitives::{
     map::{AddressMap, B256Map, U256Map},
 };
 use alloy_rlp::{RlpDecodable, RlpEncodable};
+use serde::{Deserialize, Serialize};
 
 /// Names one life of a contract's storage. A contract that is created again at the same address
 /// gets a new id, so wiping storage costs nothing. 0 = this account has never had storage.
 pub type StorageId = u64;
 
 /// An account as the state holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Number of transactions sent, or of contracts created by a contract.
     pub nonce: u64,
@@ -51,7 +52,7 @@ impl Account {
 }
 
 /// What happened to one account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountChange {
     /// The account afterwards; `None` if it does not exist any more.
     pub account: Option<Account>,
@@ -62,7 +63,7 @@ pub struct AccountChange {
 }
 
 /// Everything a block (or a set of dev edits) changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateChanges {
     /// Changed accounts.
     pub accounts: AddressMap<AccountChange>,

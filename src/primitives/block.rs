@@ -4,7 +4,7 @@ use super::Transaction;
 use alloy_consensus::{Header, TxEip4844Variant, TxEnvelope, transaction::SignerRecoverable};
 pub use alloy_eips::eip1898::BlockNumHash;
 use alloy_eips::eip4895::Withdrawals;
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 use alloy_rlp::{Decodable, Encodable};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -81,6 +81,22 @@ impl Block {
         }
         let recovered = block.body.transactions.into_par_iter().enumerate().map(recover);
         let transactions = recovered.collect::<Result<_, _>>()?;
+        let (ommers, withdrawals) = (block.body.ommers, block.body.withdrawals);
+        Ok(Self {
+            header: Arc::new(SealedHeader::new_unchecked(block.header, hash)),
+            body: Arc::new(Body { transactions, ommers, withdrawals }),
+        })
+    }
+
+    /// Decodes RLP that this node wrote; the senders are known, also of transactions without a
+    /// signature.
+    pub fn decode_with_senders(raw: &[u8], senders: &[Address]) -> Result<Self, BlockDecodeError> {
+        let sealed = alloy_consensus::Block::<TxEnvelope>::decode_sealed(&mut &*raw)?;
+        let (block, hash) = sealed.into_parts();
+        let (transactions, senders) = (block.body.transactions, senders.iter().copied());
+        let pairs = transactions.into_iter().zip(senders);
+        let transactions = pairs.map(|(tx, sender)| Transaction::new_unchecked(tx, sender));
+        let transactions = transactions.collect();
         let (ommers, withdrawals) = (block.body.ommers, block.body.withdrawals);
         Ok(Self {
             header: Arc::new(SealedHeader::new_unchecked(block.header, hash)),

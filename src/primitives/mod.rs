@@ -5,10 +5,12 @@ mod account;
 mod block;
 mod block_file;
 mod receipt;
+mod shown;
 mod transaction;
 
 pub use account::{Account, AccountChange, Edit, StateChanges, StorageId};
 pub use block::{Block, BlockDecodeError, BlockNumHash, Body, SealedHeader};
 pub use block_file::{BlockFile, BlockFileError, RawBlock};
 pub use receipt::{Receipt, bloom_of, receipts_root};
+pub use shown::{echo, or_none};
 pub use transaction::{DecodeError, Transaction};

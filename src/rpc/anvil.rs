@@ -2,19 +2,25 @@
 
 use super::{
     Answer, Api, RpcError,
-    params::{Number, Word, word},
+    dev::DevelopmentError,
+    params::{Addresses, Number, Word, word},
 };
-use crate::primitives::Edit;
+use crate::{evm, primitives::Edit};
 use alloy_primitives::{Address, Bytes};
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
+use std::collections::BTreeMap;
 
-/// Edits of the state, impersonation, and blocks on demand. An edit is answered at once, is
+/// Edits of the state, and impersonation. An edit is answered at once, is
 /// journaled, and becomes part of the next block.
 #[rpc(server, namespace = "anvil")]
 pub trait Anvil {
-    /// Sets a balance, in wei.
+    /// Sets a balance in wei, of one address or of each in a list.
     #[method(name = "setBalance", aliases = ["hardhat_setBalance", "tenderly_setBalance", "evm_setAccountBalance"])]
-    async fn set_balance(&self, address: Address, balance: Number) -> Answer<()>;
+    async fn set_balance(&self, addresses: Addresses, balance: Number) -> Answer<()>;
+
+    /// Adds wei to a balance, of one address or of each in a list.
+    #[method(name = "addBalance", aliases = ["hardhat_addBalance", "tenderly_addBalance"])]
+    async fn add_balance(&self, addresses: Addresses, wei: Number) -> Answer<()>;
 
     /// Sets the code; empty removes it.
     #[method(name = "setCode", aliases = ["hardhat_setCode", "evm_setAccountCode"])]
@@ -36,19 +42,41 @@ pub trait Anvil {
     #[method(name = "stopImpersonatingAccount", aliases = ["hardhat_stopImpersonatingAccount"])]
     fn stop_impersonating(&self, address: Address) -> Answer<()>;
 
+    /// Makes `ecrecover` answer the address for a signature (65 bytes: r, s, v), whatever was signed.
+    #[method(name = "impersonateSignature")]
+    async fn impersonate_signature(&self, signature: Bytes, address: Address) -> Answer<()>;
+
     /// Lets `eth_sendTransaction` send from any address.
     #[method(name = "autoImpersonateAccount", aliases = ["hardhat_autoImpersonateAccount"])]
     fn auto_impersonate(&self, is_on: bool) -> Answer<()>;
-
-    /// Makes blocks (default 1), each `interval` seconds after the one before.
-    #[method(name = "mine", aliases = ["hardhat_mine"])]
-    async fn mine(&self, blocks: Option<Number>, interval: Option<Number>) -> Answer<()>;
 }
 
 #[async_trait]
 impl AnvilServer for Api {
-    async fn set_balance(&self, address: Address, balance: Number) -> Answer<()> {
-        self.edit(Edit::Balance(address, balance)).await
+    async fn set_balance(&self, addresses: Addresses, balance: Number) -> Answer<()> {
+        let edits = addresses.all().into_iter().map(|address| Edit::Balance(address, balance));
+        self.edit_all(edits.collect()).await
+    }
+
+    async fn add_balance(&self, addresses: Addresses, wei: Number) -> Answer<()> {
+        self.blocking(move |node| {
+            node.chain.edit_with(|view| {
+                // One that is named twice gets it twice.
+                let mut balances = BTreeMap::new();
+                for address in addresses.all() {
+                    let balance = match balances.get(&address) {
+                        Some(balance) => *balance,
+                        None => view.account(address)?.unwrap_or_default().balance,
+                    };
+                    let more = balance.checked_add(wei);
+                    balances.insert(address, more.ok_or(RpcError::TooLarge("balance"))?);
+                }
+                Ok(balances.into_iter().map(|(to, balance)| Edit::Balance(to, balance)).collect())
+            })
+        })
+        .await?;
+        self.sealer.wake();
+        Ok(())
     }
 
     async fn set_code(&self, address: Address, code: Bytes) -> Answer<()> {
@@ -68,8 +96,7 @@ impl AnvilServer for Api {
     }
 
     fn impersonate(&self, address: Address) -> Answer<()> {
-        self.dev.impersonate(address);
-        Ok(())
+        Ok(self.dev.impersonate(address)?)
     }
 
     fn stop_impersonating(&self, address: Address) -> Answer<()> {
@@ -77,28 +104,33 @@ impl AnvilServer for Api {
         Ok(())
     }
 
+    async fn impersonate_signature(&self, signature: Bytes, address: Address) -> Answer<()> {
+        let edits = evm::impersonate_signature(&signature, address);
+        self.edit_all(edits.ok_or(DevelopmentError::NoSignature { length: signature.len() })?).await
+    }
+
     fn auto_impersonate(&self, is_on: bool) -> Answer<()> {
         self.dev.auto_impersonate(is_on);
         Ok(())
-    }
-
-    async fn mine(&self, blocks: Option<Number>, interval: Option<Number>) -> Answer<()> {
-        let blocks = blocks.map_or(Ok(1), |blocks| small(blocks, "number of blocks"))?;
-        let seconds = interval.map(|seconds| small(seconds, "interval")).transpose()?;
-        self.mine_blocks(blocks, None, seconds).await
     }
 }
 
 impl Api {
     /// Makes one edit; it is journaled when this returns. What waits may be executable now.
-    async fn edit(&self, edit: Edit) -> Answer<()> {
-        self.blocking(move |node| Ok(node.chain.edit(vec![edit])?)).await?;
+    pub(super) async fn edit(&self, edit: Edit) -> Answer<()> {
+        self.edit_all(vec![edit]).await
+    }
+
+    /// Makes edits, all of them or none.
+    async fn edit_all(&self, edits: Vec<Edit>) -> Answer<()> {
+        self.blocking(move |node| Ok(node.chain.edit(edits)?)).await?;
         self.sealer.wake();
         Ok(())
     }
 }
 
-fn small(number: Number, what: &'static str) -> Answer<u64> {
+/// A number that has to fit in 64 bits.
+pub(super) fn small(number: Number, what: &'static str) -> Answer<u64> {
     number.try_into().map_err(|_overflow| RpcError::TooLarge(what))
 }
 

@@ -46,8 +46,12 @@ pub struct RpcLimits {
     pub traces: usize,
     /// Most calls in one `trace_callMany`, `debug_traceCallMany` or `eth_callMany`.
     pub traced_calls: usize,
+    /// Tracers in JavaScript that run at the same time; more wait in line.
+    pub scripts: usize,
     /// Most blocks one `evm_mine` or `anvil_mine` may make.
     pub mined_blocks: u64,
+    /// Longest document that `eth_signTypedData_v4` and its relatives sign, in bytes of JSON.
+    pub typed_data_bytes: usize,
 }
 
 impl Default for RpcLimits {
@@ -73,7 +77,9 @@ impl Default for RpcLimits {
             trace_range: 1_000,
             traces: 20_000,
             traced_calls: 1_000,
+            scripts: 4,
             mined_blocks: 100_000,
+            typed_data_bytes: 128 << 10,
         }
     }
 }
@@ -94,12 +100,12 @@ impl Default for FeePolicy {
 }
 
 impl FeePolicy {
-    /// A price that is still enough after one full block: an eighth over the next base fee (the most
-    /// it can rise by, [EIP-1559](https://eips.ethereum.org/EIPS/eip-1559)), and the tip. Wallets use
-    /// it as fee cap and tip at once, so it is no higher than that.
+    /// A price that is still enough after three full blocks: half over the next base fee, which rises
+    /// by an eighth with each at most ([EIP-1559](https://eips.ethereum.org/EIPS/eip-1559)), and the
+    /// tip. Wallets use it as fee cap and tip at once, so it is no higher than that.
     pub fn gas_price(&self, next_base_fee: Option<u64>) -> u128 {
         let base_fee = u128::from(next_base_fee.unwrap_or(0));
-        (base_fee + base_fee.div_ceil(8) + self.tip).max(self.min_gas_price)
+        (base_fee + base_fee.div_ceil(2) + self.tip).max(self.min_gas_price)
     }
 
     /// The fee cap for a transaction that names none: room for several full blocks.
@@ -113,11 +119,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gas_price_survives_one_full_block() {
+    fn the_gas_price_survives_three_full_blocks() {
         let policy = FeePolicy { min_gas_price: 0, tip: 5 };
-        assert_eq!(policy.gas_price(Some(1_000)), 1_130);
-        assert_eq!(policy.gas_price(Some(7)), 13, "an eighth of seven is rounded up");
+        assert_eq!(policy.gas_price(Some(1_000)), 1_505);
+        assert_eq!(policy.gas_price(Some(7)), 16, "half of seven is rounded up");
         assert_eq!(policy.gas_price(Some(0)), 5);
+        for start in [7, 8, 1_000, 1_000_000_007] {
+            // The base fee rises by an eighth, and by one at least.
+            let risen = (0..3).fold(start, |fee, _| fee + (fee / 8).max(1));
+            assert!(u128::from(risen) + policy.tip <= policy.gas_price(Some(start)), "{start}");
+        }
     }
 
     #[test]
@@ -125,6 +136,6 @@ mod tests {
         let policy = FeePolicy { min_gas_price: 2_000, tip: 5 };
         assert_eq!(policy.gas_price(None), 2_000);
         assert_eq!(policy.gas_price(Some(1_000)), 2_000);
-        assert_eq!(policy.gas_price(Some(10_000)), 11_255);
+        assert_eq!(policy.gas_price(Some(10_000)), 15_005);
     }
 }

@@ -1,6 +1,10 @@
 //! What happens to every request: a log line, a name for what is unknown, batches.
 
-use super::error::{no_notifications, unknown_method};
+use super::{
+    Dialect,
+    error::{development_method, no_notifications, unknown_method},
+};
+use crate::primitives::echo;
 use jsonrpsee::{
     BatchResponseBuilder, MethodResponse, Methods,
     core::middleware::{
@@ -12,6 +16,7 @@ use jsonrpsee::{
     },
 };
 use std::{
+    collections::HashSet,
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
@@ -36,10 +41,25 @@ pub(super) struct Http;
 pub(super) struct Rules {
     /// Every method that is served.
     pub(super) methods: Methods,
+    /// Methods that a development chain would serve.
+    pub(super) elsewhere: HashSet<&'static str>,
+    /// The words of errors.
+    pub(super) dialect: Dialect,
     /// Most requests in one batch.
     pub(super) batch_requests: usize,
     /// Longest answer to a batch, in bytes.
     pub(super) response_bytes: usize,
+}
+
+impl Rules {
+    /// The answer to a method that is not served.
+    fn refuse_unknown(&self, method: &str) -> ErrorObjectOwned {
+        if self.elsewhere.contains(method) {
+            development_method(method)
+        } else {
+            unknown_method(&legible(method))
+        }
+    }
 }
 
 /// The service around jsonrpsee's own.
@@ -73,13 +93,15 @@ where
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let method = request.method_name();
         let error = if !self.is_known(method) {
-            unknown_method(&legible(method))
+            self.rules.refuse_unknown(method)
         } else if SUBSCRIPTIONS.contains(&method) && request.extensions().get::<Http>().is_some() {
             no_notifications()
         } else {
             tracing::info!(target: "rpc", "{method}");
-            let id = request.id.clone();
-            let answer = self.inner.call(request);
+            let (id, dialect) = (request.id.clone(), self.rules.dialect);
+            // Light methods answer in the call, others in the future.
+            let answer = dialect.speak(|| self.inner.call(request));
+            let answer = dialect.speak_in(answer);
             return ResponseFuture::future(async move { in_words(id, answer.await) });
         };
         tracing::info!(target: "rpc", "refused: {}", error.message());
@@ -169,7 +191,7 @@ fn in_words(id: Id<'_>, answer: MethodResponse) -> MethodResponse {
     let failed = serde_json::from_str::<Failed>(answer.as_ref());
     let reason = failed.ok().and_then(|failed| {
         let reason = serde_json::from_str::<String>(failed.error.data()?.get()).ok()?;
-        Some(format!("invalid argument: {reason}"))
+        Some(format!("invalid argument: {}", echo(&reason)))
     });
     match reason {
         Some(text) => {

@@ -4,30 +4,36 @@
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which namespaces are served? |
 //! | `health` | is the node alive, can it take work? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
 //! | `build` | `testing_*`: which block would be made of this? |
+//! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
 //! | `verbosity` | how much does the log say? |
-//! | `eth`, `net`, `web3`, `txpool`, `evm`, `anvil`, `debug`, `trace` | one documented trait a namespace or a part of it |
+//! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
+//! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
 pub mod build;
 mod convert;
 pub mod debug;
+pub mod dev;
+mod dialect;
 pub mod error;
 pub mod eth;
-pub mod evm;
 mod health;
+mod ids;
 pub mod limits;
 mod middleware;
 mod namespaces;
 pub mod net;
 pub mod params;
+pub mod personal;
 mod resolve;
 mod server;
 #[cfg(test)]
@@ -37,6 +43,7 @@ pub mod txpool;
 mod verbosity;
 pub mod web3;
 
+pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
 pub use limits::{FeePolicy, RpcLimits};
@@ -46,14 +53,15 @@ pub use verbosity::Verbosity;
 
 use crate::{
     chain::Chain,
-    dev::{Dev, accounts::DevAccounts},
+    dev::{Dev, keyring::Keyring},
+    evm::trace::ScriptHost,
     pool::Pool,
     sealer::SealerHandle,
 };
 use eth::{nonces::Nonces, watch::Filters};
 use jsonrpsee::Methods;
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a method answers.
 pub type Answer<T> = Result<T, RpcError>;
@@ -67,28 +75,33 @@ pub struct RpcContext {
     /// Where transactions are handed in and blocks are asked for.
     pub sealer: SealerHandle,
     /// Accounts whose keys the node holds.
-    pub accounts: Arc<DevAccounts>,
+    pub accounts: Arc<Keyring>,
     /// Impersonations and snapshots.
     pub dev: Arc<Dev>,
     /// Bounds.
     pub limits: RpcLimits,
     /// Advised fees.
     pub fees: FeePolicy,
+    /// The words of errors.
+    pub dialect: Dialect,
     /// Which namespaces are served.
     pub namespaces: Namespaces,
     /// Asked by `/ready`.
     pub ready: Readiness,
     /// The level of the log.
     pub verbosity: Verbosity,
+    /// Where tracers in JavaScript run.
+    pub scripts: ScriptHost,
 }
 
-/// The implementation of every trait: the context, and the line in which heavy calls wait.
+/// The implementation of every trait: the context, and the lines in which heavy calls wait.
 #[derive(Clone)]
 pub struct Api(Arc<Shared>);
 
 struct Shared {
     context: RpcContext,
     heavy: Arc<Semaphore>,
+    scripts: Arc<Semaphore>,
     nonces: Nonces,
     filters: Filters,
     /// Room for addresses and topics that filters and subscriptions watch for.
@@ -107,10 +120,12 @@ impl Api {
     /// Wraps the context.
     pub fn new(context: RpcContext) -> Self {
         let heavy = Arc::new(Semaphore::new(context.limits.heavy_calls.max(1)));
+        let scripts = Arc::new(Semaphore::new(context.limits.scripts.max(1)));
         let watched = context.limits.watched_terms.min(Semaphore::MAX_PERMITS);
         Self(Arc::new(Shared {
             context,
             heavy,
+            scripts,
             nonces: Nonces::default(),
             filters: Filters::default(),
             watched: Arc::new(Semaphore::new(watched)),
@@ -135,6 +150,14 @@ impl Api {
             answer
         });
         done.await.map_err(|_panicked| RpcError::WorkerLost)?
+    }
+
+    /// A turn to run a script. Who waits for one keeps no other work from its turn.
+    async fn script_turn(&self) -> Answer<OwnedSemaphorePermit> {
+        let turn = self.0.scripts.clone().acquire_owned();
+        let waited = tokio::time::timeout(self.scripts.time, turn).await;
+        let busy = |_| RpcError::ScriptsBusy { running: self.limits.scripts };
+        waited.map_err(busy)?.map_err(|_closed| RpcError::WorkerLost)
     }
 
     /// Nonces of transactions that the node makes and that are on their way into the pool.
@@ -167,9 +190,10 @@ impl Api {
             net::methods(self),
             web3::methods(self),
             txpool::methods(self),
-            evm::methods(self),
             anvil::methods(self),
+            dev::methods(self),
             build::methods(self),
+            personal::methods(self),
             debug::methods(self),
             trace::methods(self),
         ] {

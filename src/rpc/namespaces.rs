@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// Served only where it is named: it makes blocks that no rule of the chain asks for.
 const TESTING: &str = "testing";
 /// What only a development chain may do.
-const DEVELOPMENT: [&str; 3] = ["anvil", "evm", "hardhat"];
+const DEVELOPMENT: [&str; 5] = ["anvil", "evm", "hardhat", "personal", "tenderly"];
 /// Tells which namespaces there are; always served.
 const RPC: &str = "rpc";
 
@@ -57,6 +57,11 @@ impl Namespaces {
             }
         }
         served
+    }
+
+    /// Is this the name of a method that a development chain would have?
+    pub(super) fn belongs_to_development(&self, method: &str) -> bool {
+        !self.development && space(method).is_some_and(|space| DEVELOPMENT.contains(&space))
     }
 
     fn exists(&self, space: &str) -> bool {

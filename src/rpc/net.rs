@@ -22,7 +22,7 @@ pub trait Net {
 
 impl NetServer for Api {
     fn version(&self) -> Answer<String> {
-        Ok(self.chain.spec().chain_id.to_string())
+        Ok(self.chain.spec().chain_id().to_string())
     }
 
     fn listening(&self) -> Answer<bool> {

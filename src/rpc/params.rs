@@ -1,15 +1,17 @@
 //! In which shapes do tools send blocks, numbers and options?
 
+use super::RpcError;
 use alloy_eips::{BlockId, BlockNumberOrTag};
-use alloy_primitives::U256;
+use alloy_primitives::{Address, B256, U256};
 use alloy_serde::JsonStorageKey;
 use serde::{
     Deserialize, Deserializer,
     de::{
-        Error, MapAccess, Visitor,
+        DeserializeOwned, Error, MapAccess, Visitor,
         value::{MapAccessDeserializer, StrDeserializer},
     },
 };
+use serde_json::Value;
 use std::fmt;
 
 /// A block: number, tag, hash, `{blockNumber}` or `{blockHash, requireCanonical}`
@@ -105,6 +107,98 @@ impl<'de> Deserialize<'de> for Mine {
     }
 }
 
+/// A passphrase. It shows nowhere.
+#[derive(Clone)]
+pub struct Passphrase(String);
+
+impl Passphrase {
+    /// The words themselves.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase")
+    }
+}
+
+impl<'de> Deserialize<'de> for Passphrase {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Serde would quote what it got.
+        let wrong = |_secret| D::Error::custom("a passphrase is a string");
+        String::deserialize(deserializer).map(Self).map_err(wrong)
+    }
+}
+
+/// A private key in hex, with or without `0x`. It shows nowhere.
+#[derive(Clone)]
+pub struct RawKey(pub(super) B256);
+
+impl fmt::Debug for RawKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawKey")
+    }
+}
+
+impl<'de> Deserialize<'de> for RawKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wrong = || D::Error::custom("a private key is 32 bytes in hex");
+        let text = String::deserialize(deserializer).map_err(|_secret| wrong())?;
+        text.parse().map(Self).map_err(|_secret| wrong())
+    }
+}
+
+/// An address and something else, in whichever order they came; in the first place if both could be
+/// addresses.
+pub(super) fn either_order(first: Value, second: Value) -> Result<(Address, Value), RpcError> {
+    let address = |value: &Value| Address::deserialize(value).ok();
+    match (address(&first), address(&second)) {
+        (Some(address), _) => Ok((address, second)),
+        (None, Some(address)) => Ok((address, first)),
+        (None, None) => Err(RpcError::NoAddress),
+    }
+}
+
+/// A document that tools send as an object or as its JSON text.
+#[derive(Debug)]
+pub struct Document;
+
+impl Document {
+    /// Reads it, if it is not longer than `limit` bytes.
+    pub(super) fn read<T: DeserializeOwned>(value: Value, limit: usize) -> Result<T, RpcError> {
+        let text = match value {
+            Value::String(text) => text,
+            object => object.to_string(),
+        };
+        if text.len() > limit {
+            return Err(RpcError::DocumentTooLong { limit });
+        }
+        serde_json::from_str(&text).map_err(RpcError::Document)
+    }
+}
+
+/// One address, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected an address, or a list of addresses")]
+pub enum Addresses {
+    /// One.
+    One(Address),
+    /// Some.
+    Many(Vec<Address>),
+}
+
+impl Addresses {
+    /// All of them, in order.
+    pub fn all(self) -> Vec<Address> {
+        match self {
+            Self::One(address) => vec![address],
+            Self::Many(addresses) => addresses,
+        }
+    }
+}
+
 /// A storage slot or value: 32 bytes, or a number such as `0x0`.
 pub type Word = JsonStorageKey;
 
@@ -117,8 +211,7 @@ pub(super) fn word(word: Word) -> U256 {
 mod tests {
     use super::*;
     use alloy_eips::RpcBlockHash;
-    use alloy_primitives::B256;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn at(value: Value) -> Result<BlockId, String> {
         serde_json::from_value::<At>(value).map(|at| at.0).map_err(|error| error.to_string())

@@ -3,6 +3,7 @@
 use super::{
     Api, RpcContext, RpcLimits, UnknownNamespace,
     health::HealthLayer,
+    ids::IdsLayer,
     middleware::{Front, Rules},
 };
 use http::{HeaderName, HeaderValue, Method, header::InvalidHeaderValue};
@@ -54,10 +55,16 @@ pub async fn serve(
     settings: &ServerSettings,
 ) -> Result<(SocketAddr, ServerHandle), ServeError> {
     let context: &RpcContext = api;
-    context.namespaces.check(&api.all_methods())?;
+    let all = api.all_methods();
+    context.namespaces.check(&all)?;
     let methods = api.methods();
     let rules = Arc::new(Rules {
         methods: methods.clone(),
+        elsewhere: all
+            .method_names()
+            .filter(|name| context.namespaces.belongs_to_development(name))
+            .collect(),
+        dialect: context.dialect,
         batch_requests: context.limits.batch_requests,
         response_bytes: context.limits.response_bytes as usize,
     });
@@ -65,7 +72,8 @@ pub async fn serve(
         RpcServiceBuilder::new().layer_fn(move |inner| Front { inner, rules: rules.clone() });
     let cors = settings.allow_origin.as_deref().map(cors).transpose()?;
     let health = HealthLayer { ready: context.ready.clone(), assume_json: cors.is_some() };
-    let http = tower::ServiceBuilder::new().option_layer(cors).layer(health);
+    let ids = IdsLayer { body_bytes: context.limits.body_bytes };
+    let http = tower::ServiceBuilder::new().option_layer(cors).layer(health).layer(ids);
 
     let failed = |reason| ServeError::Bind { address, reason };
     let server = Server::builder()

@@ -3,12 +3,17 @@
 mod batches;
 mod blocks;
 mod calls;
+mod clock;
 mod debug;
+mod development;
 mod filters;
 mod methods;
+mod numbers;
+mod personal;
 mod sends;
 mod server;
 mod shapes;
+mod signatures;
 mod simulations;
 mod state;
 mod subscriptions;
@@ -19,10 +24,11 @@ use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings, FlushLimits},
     dev::{
-        Dev,
+        Dev, DevSettings,
         accounts::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, DevAccounts},
+        keyring::Keyring,
     },
-    evm::EvmSettings,
+    evm::{EvmSettings, trace::ScriptHost},
     pool::{Limits, Order, Pool},
     sealer::{Mode, Sealer, SealerHandle, SealerSettings},
     spec::{ChainSpec, Fork, dev::DevGenesis},
@@ -43,6 +49,11 @@ const ETHER: u128 = 1_000_000_000_000_000_000;
 
 /// An error's code, message and data.
 type Refusal = (i64, String, Option<Value>);
+
+/// A quantity.
+fn hex(value: &Value) -> u64 {
+    u64::from_str_radix(&value.as_str().unwrap()[2..], 16).unwrap()
+}
 
 struct TestNode {
     api: Api,
@@ -68,14 +79,14 @@ impl TestNode {
     }
 
     fn build(mode: Mode, limits: RpcLimits, spec: ChainSpec) -> Self {
-        let accounts = Arc::new(accounts());
+        let accounts = Arc::new(Keyring::in_memory(&accounts(), 10));
         let dir = tempfile::tempdir().unwrap();
         let storage = Storage::open(dir.path(), Durability::Ephemeral).unwrap();
         let (chain, _opened) = Chain::open(storage, Arc::new(spec), chain_settings()).unwrap();
         let pool = Arc::new(Pool::new(Limits::default()));
         let sealer = Sealer::new(chain.clone(), pool.clone(), sealer_settings(mode));
         let handle = sealer.handle();
-        let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), false);
+        let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), DevSettings::default());
         let thread = std::thread::Builder::new().spawn(move || sealer.run()).unwrap();
         let api = Api::new(RpcContext {
             chain: chain.clone(),
@@ -85,9 +96,11 @@ impl TestNode {
             dev: Arc::new(dev),
             limits,
             fees: FeePolicy::default(),
+            dialect: Default::default(),
             namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
+            scripts: ScriptHost::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }
@@ -177,6 +190,8 @@ fn chain_settings() -> ChainSettings {
         trie_nodes: 10_000,
         slots_in_an_epoch: 0,
         verify_seals: false,
+        allow_equal_timestamps: false,
+        takes_future_blocks: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `web3_*` and `rpc_modules`: what is this node?
 
-use super::{Answer, Api};
+use super::{Answer, Api, Dialect, RpcContext};
 use alloy_primitives::{B256, Bytes, keccak256};
 use jsonrpsee::{Methods, RpcModule, proc_macros::rpc};
 use std::collections::BTreeMap;
@@ -19,12 +19,23 @@ pub trait Web3 {
 
 impl Web3Server for Api {
     fn client_version(&self) -> Answer<String> {
-        let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-        Ok(format!("mainspring/v{}/{os}-{arch}", env!("CARGO_PKG_VERSION")))
+        Ok(client_version(self))
     }
 
     fn sha3(&self, data: Bytes) -> Answer<B256> {
         Ok(keccak256(data))
+    }
+}
+
+/// Name, version and system. Development nodes go by the name that Hardhat's helpers look for: they
+/// work with nothing that does not begin with `anvil` or `hardhatnetwork`.
+pub(super) fn client_version(node: &RpcContext) -> String {
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let name = format!("mainspring/v{}/{os}-{arch}", env!("CARGO_PKG_VERSION"));
+    match (node.namespaces.development, node.dialect) {
+        (false, _) => name,
+        (true, Dialect::Geth) => format!("anvil/{name}"),
+        (true, Dialect::Hardhat) => format!("HardhatNetwork/{name}"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{SealError, SealerSettings};
 use crate::{
-    chain::{Chain, ExecutedBlock},
+    chain::{BuildContext, Chain, ExecutedBlock, NextBlock},
     evm::{ApplyError, BlockExecutor, BlockTemplate, assemble},
     pool::Pool,
     primitives::{Block, Body, SealedHeader, Transaction},
@@ -30,6 +30,28 @@ pub fn build(
 ) -> Result<ExecutedBlock, SealError> {
     let context = chain.build_context()?;
     let template = template(chain, settings, &context.parent, options);
+    execute(chain, context, template, |executor, template| match options.empty {
+        true => Ok(Vec::new()),
+        false => fill(executor, pool, settings, chain.spec(), template),
+    })
+}
+
+/// Builds a block without transactions on any parent, as [`super::burst`] makes them by the hundred.
+pub(super) fn build_empty(
+    chain: &Chain,
+    context: BuildContext,
+    template: BlockTemplate,
+) -> Result<ExecutedBlock, SealError> {
+    execute(chain, context, template, |_executor, _template| Ok(Vec::new()))
+}
+
+/// Executes a block of what `fill` puts into it.
+fn execute(
+    chain: &Chain,
+    context: BuildContext,
+    template: BlockTemplate,
+    fill: impl FnOnce(&mut BlockExecutor, &BlockTemplate) -> Result<Vec<Transaction>, SealError>,
+) -> Result<ExecutedBlock, SealError> {
     let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
     let (spec, evm) = (chain.spec(), chain.evm_settings());
     let mut executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
@@ -37,11 +59,7 @@ pub fn build(
     if let Some((parent_trie, next_storage_id)) = trie.for_receipts(fork) {
         executor = executor.with_roots(parent_trie, next_storage_id);
     }
-    let transactions = if options.empty {
-        Vec::new()
-    } else {
-        fill(&mut executor, pool, settings, spec, &template)?
-    };
+    let transactions = fill(&mut executor, &template)?;
     let mut executed = executor.finish()?;
     let (root, step) = trie.root(&mut executed.changes)?;
     let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
@@ -84,25 +102,42 @@ fn fill(
     Ok(included)
 }
 
-fn template(
+/// What the block after `parent` says before anything is in it: the rules, and over them what a
+/// developer fixed.
+pub(super) fn template(
     chain: &Chain,
     settings: &SealerSettings,
     parent: &SealedHeader,
     options: BlockOptions,
 ) -> BlockTemplate {
-    let spec = chain.spec();
-    let number = parent.number + 1;
     let next = chain.clock().next_timestamp(parent.timestamp);
     let timestamp = options.timestamp.unwrap_or(next);
+    template_with(chain, settings, parent, timestamp, chain.next_block())
+}
+
+/// What the block after `parent` says, at a time and with what is fixed about it.
+pub(super) fn template_with(
+    chain: &Chain,
+    settings: &SealerSettings,
+    parent: &SealedHeader,
+    timestamp: u64,
+    fixed: NextBlock,
+) -> BlockTemplate {
+    let spec = chain.spec();
+    let number = parent.number + 1;
     let fork = spec.fork_of(number, timestamp, U256::ZERO);
     BlockTemplate {
         parent_hash: parent.seal(),
         number,
         timestamp,
-        gas_limit: parent.gas_limit,
-        base_fee: spec.next_base_fee(parent),
-        beneficiary: settings.coinbase,
-        prev_randao: if fork >= Fork::Paris { keccak256(parent.seal()) } else { B256::ZERO },
+        gas_limit: fixed.gas_limit.unwrap_or(parent.gas_limit),
+        base_fee: spec.next_base_fee(parent).map(|by_rule| fixed.base_fee.unwrap_or(by_rule)),
+        beneficiary: fixed.beneficiary.unwrap_or(settings.coinbase),
+        prev_randao: if fork >= Fork::Paris {
+            fixed.prev_randao.unwrap_or_else(|| keccak256(parent.seal()))
+        } else {
+            B256::ZERO
+        },
         difficulty: U256::ZERO,
         excess_blob_gas: spec.next_excess_blob_gas(parent, timestamp),
         parent_beacon_block_root: (fork >= Fork::Cancun).then_some(B256::ZERO),

@@ -24,14 +24,15 @@ pub enum SealError {
     Evm(#[from] EvmError),
     /// Timestamps must grow.
     #[error(
-        "timestamp {given} is not later than {parent}, the timestamp of the block before; ask for \
-         {parent} + 1 or more"
+        "timestamp {given} is too early: the block before has {parent}; ask for {earliest} or more"
     )]
     Timestamp {
         /// What was asked for, in seconds.
         given: u64,
         /// The parent's, in seconds.
         parent: u64,
+        /// The earliest that is allowed.
+        earliest: u64,
     },
     /// The block that a transaction waited for could not be made.
     #[error(transparent)]

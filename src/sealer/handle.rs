@@ -1,11 +1,11 @@
 //! How others talk to the sealer: hand in a transaction, ask for blocks, hold sealing for a moment.
 
-use super::{BlockOptions, Mode, SealError, SealerSettings};
+use super::{BlockOptions, Mode, SealError, SealerSettings, build::template};
 use crate::{
     chain::Chain,
-    evm::EvmSettings,
-    pool::{Added, Pool, Rules, SenderState},
-    primitives::Transaction,
+    evm::{BlockTemplate, EvmSettings},
+    pool::{Added, Order, Pool, Rules, SenderState},
+    primitives::{SealedHeader, Transaction},
     spec::{Fork, TRANSACTION_GAS_CAP},
     state::StateView,
 };
@@ -123,6 +123,21 @@ impl SealerHandle {
         answered.await.map_err(|_ended| SealError::Stopped)?
     }
 
+    /// What the block says that would be made now on `parent`, before anything is in it.
+    pub fn next_block(&self, parent: &SealedHeader) -> BlockTemplate {
+        template(&self.shared.chain, &self.shared.settings, parent, BlockOptions::default())
+    }
+
+    /// Which of two executable transactions goes first.
+    pub fn order(&self) -> Order {
+        self.shared.settings.order
+    }
+
+    /// When blocks are made, unless somebody changed it since the start.
+    pub fn first_mode(&self) -> Mode {
+        self.shared.settings.mode
+    }
+
     /// When blocks are made.
     pub fn mode(&self) -> Mode {
         self.shared.state.lock().mode
@@ -195,21 +210,24 @@ impl Shared {
     }
 
     /// What the pool may admit on this head.
-    fn rules(&self, head: &crate::primitives::SealedHeader) -> Rules {
+    fn rules(&self, head: &SealedHeader) -> Rules {
         let (spec, evm) = (self.chain.spec(), self.chain.evm_settings());
-        let timestamp = self.chain.clock().next_timestamp(head.timestamp);
-        let fork = spec.fork_of(head.number + 1, timestamp, U256::ZERO);
-        let blobs = spec.blob_params_at(timestamp);
-        let excess = spec.next_excess_blob_gas(head, timestamp);
-        let gas_limit = if evm.disable_block_gas_limit { u64::MAX } else { head.gas_limit };
+        let next = template(&self.chain, &self.settings, head, BlockOptions::default());
+        let fork = spec.fork_of(next.number, next.timestamp, U256::ZERO);
+        let blobs = spec.blob_params_at(next.timestamp);
+        let excess = next.excess_blob_gas;
+        let gas_limit = if evm.disable_block_gas_limit { u64::MAX } else { next.gas_limit };
+        // Since London the base fee is the price, and the tip is the sender's to choose.
+        let before_london = next.base_fee.is_none();
+        let min_price = self.chain.development().min_gas_price.filter(|_| before_london);
         let is_capped = evm.transaction_gas_cap && fork >= Fork::Osaka;
         Rules {
-            chain_id: spec.chain_id,
+            chain_id: spec.chain_id(),
             fork,
-            base_fee: spec.next_base_fee(head).unwrap_or(0),
+            base_fee: next.base_fee.unwrap_or(0),
             blob_base_fee: excess.map_or(0, |excess| blobs.calc_blob_fee(excess)),
             block_gas_limit: gas_limit,
-            min_tip: self.settings.min_tip,
+            min_tip: min_price.unwrap_or(self.settings.min_tip),
             tx_gas_cap: is_capped.then_some(TRANSACTION_GAS_CAP),
             max_tx_bytes: self.settings.max_tx_bytes,
             max_init_code: (fork >= Fork::Shanghai).then(|| max_init_code(evm)),

@@ -1,15 +1,18 @@
-//! The sealer makes our own blocks: [`trigger`] says when, [`build`] says of what.
+//! The sealer makes our own blocks: [`trigger`] says when, [`build`] says of what, [`burst`] makes
+//! hundreds of empty ones.
 //!
 //! One thread runs [`Sealer::run`]; everyone else holds a [`SealerHandle`]. While one block is made
 //! durable the next transactions gather in the pool, so a flood of sends becomes few large blocks.
 
 mod build;
+mod burst;
 mod error;
 mod handle;
 mod run;
 mod trigger;
 
 pub use build::{BlockOptions, build};
+pub use burst::Spacing;
 pub use error::SealError;
 pub use handle::{SealerHandle, SealingPause};
 pub use run::Sealer;

@@ -173,8 +173,11 @@ impl Shared {
             return Ok(None);
         }
         self.chain.append(executed)?;
-        if let Some(timestamp) = options.timestamp {
-            self.chain.clock().go_on_from(timestamp);
+        if let Some(timestamp) = options.timestamp
+            && let Err(error) = self.chain.develop(|set| set.clock.go_on_from(timestamp))
+        {
+            // The block stands; only when the next one is made depends on it.
+            tracing::error!(target: "sealer", %error, "the clock could not follow a block");
         }
         if let Err(error) = self.follow(&block.body.transactions) {
             // The block stands. What it used up is dropped when the next one is built.
@@ -221,8 +224,9 @@ impl Shared {
 
 fn check_timestamp(chain: &Chain, options: BlockOptions) -> Result<(), SealError> {
     let parent = chain.head().timestamp;
+    let earliest = chain.clock().earliest(parent);
     match options.timestamp {
-        Some(given) if given <= parent => Err(SealError::Timestamp { given, parent }),
+        Some(given) if given < earliest => Err(SealError::Timestamp { given, parent, earliest }),
         _ => Ok(()),
     }
 }

@@ -26,6 +26,11 @@ impl Mode {
         }
     }
 
+    /// The mode that makes blocks on arrival or not, and at an interval if there is one.
+    pub fn of(on_arrival: bool, interval: Option<Duration>) -> Self {
+        Self::from_settings(interval, on_arrival, !on_arrival)
+    }
+
     /// Is a block made when a transaction arrives?
     pub const fn on_arrival(self) -> bool {
         matches!(self, Self::Instant | Self::Mixed(_))

@@ -77,7 +77,7 @@ fn check_one(
     blobs: &BlobParams,
     tx: &Transaction,
 ) -> Result<(), TransactionError> {
-    check_transaction(fork, spec.chain_id, tx)?;
+    check_transaction(fork, spec.chain_ids.at(header.number), tx)?;
     if spec.mode != Mode::Dev {
         check_caps(fork, tx)?;
     }

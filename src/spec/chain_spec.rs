@@ -1,7 +1,7 @@
 //! The rules of one chain: what its genesis file says, ready to ask.
 
 use super::{
-    FeeMarket, Fork, MINIMUM_DIFFICULTY, SpecError,
+    ChainIds, FeeMarket, Fork, MINIMUM_DIFFICULTY, SpecError,
     difficulty::DifficultyRules,
     fees::{BlobSchedule, next_excess_blob_gas},
     forks::Schedule,
@@ -56,8 +56,8 @@ impl MainspringConfig {
 /// The rules of one chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainSpec {
-    /// [EIP-155](https://eips.ethereum.org/EIPS/eip-155) id.
-    pub chain_id: u64,
+    /// [EIP-155](https://eips.ethereum.org/EIPS/eip-155) ids, by block.
+    pub chain_ids: ChainIds,
     /// The genesis file as it was given.
     pub genesis: Genesis,
     /// Who makes blocks.
@@ -81,7 +81,7 @@ impl ChainSpec {
         let mainspring = mainspring_config(&genesis)?;
         let deposit_contract = genesis.config.deposit_contract_address;
         let spec = Self {
-            chain_id: genesis.config.chain_id,
+            chain_ids: ChainIds::new(genesis.config.chain_id),
             mode: mainspring.mode.unwrap_or_else(|| mode_of(&genesis)),
             fee_market: mainspring.fee_market,
             deposit_contract: deposit_contract.unwrap_or(MAINNET_DEPOSIT_CONTRACT_ADDRESS),
@@ -92,6 +92,11 @@ impl ChainSpec {
         };
         spec.check_genesis()?;
         Ok(spec)
+    }
+
+    /// The [EIP-155](https://eips.ethereum.org/EIPS/eip-155) id of new transactions.
+    pub fn chain_id(&self) -> u64 {
+        self.chain_ids.newest()
     }
 
     /// The newest fork active in a block of this height, timestamp in seconds, and difficulty: a
@@ -236,7 +241,7 @@ mod tests {
             "mainspring": {"mode": "poa", "period": 2, "feeMarket": "zero"}
         }))
         .unwrap();
-        assert_eq!((spec.chain_id, spec.mode), (5, Mode::Poa));
+        assert_eq!((spec.chain_id(), spec.mode), (5, Mode::Poa));
         assert_eq!(spec.fork_of(0, 0, U256::ZERO), Fork::Shanghai);
         let limits = |time| {
             let params = spec.blob_params_at(time);

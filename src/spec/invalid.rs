@@ -1,6 +1,7 @@
 //! Why a block breaks the rules of its chain: both values, and the rule's name.
 
 use super::Fork;
+use crate::primitives::or_none;
 use alloy_primitives::{B64, B256, Bytes, U256};
 
 /// Why a header may not follow its parent.
@@ -91,7 +92,7 @@ pub enum HeaderError {
         limit: u64,
     },
     /// Not what the fee market gives; there exactly since London.
-    #[error("base fee {header:?}, expected {expected:?}")]
+    #[error("base fee {}, expected {}", or_none(.header), or_none(.expected))]
     BaseFee {
         /// The header's, in wei per gas.
         header: Option<u64>,
@@ -160,7 +161,7 @@ impl HeaderError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// The header commits to another list.
-    #[error("{field} {header:?}, the body gives {computed:?}")]
+    #[error("{field} {}, the body gives {}", or_none(.header), or_none(.computed))]
     Root {
         /// Its JSON name.
         field: &'static str,
@@ -415,5 +416,20 @@ impl TransactionError {
             Self::BlobFeeBelowBaseFee { .. } => "BlobFeeBelowBaseFee",
             Self::NoAuthorizations => "NoAuthorizations",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_show_values_and_not_how_they_are_held() {
+        let fee = HeaderError::BaseFee { header: Some(7), expected: None };
+        assert_eq!(fee.to_string(), "base fee 7, expected none");
+        let computed = Some(B256::ZERO);
+        let root = BodyError::Root { field: "withdrawalsRoot", header: None, computed };
+        let wanted = format!("withdrawalsRoot none, the body gives 0x{:064x}", 0);
+        assert_eq!(root.to_string(), wanted);
     }
 }

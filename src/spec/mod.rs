@@ -3,6 +3,7 @@
 //! | file | question |
 //! |---|---|
 //! | `chain_spec`, `forks` | which rules apply at a block? |
+//! | `chain_ids` | which chain id holds in which block? |
 //! | `fork_id` | what names a chain's rules at a time? |
 //! | `genesis`, `dev` | what is block zero, and what is it on a development chain? |
 //! | `contracts`, `main_contract`, `precompiles` | which contracts does everyone know? |
@@ -11,6 +12,7 @@
 //! | `invalid`, `error` | why is it not, or why is there no chain? |
 
 mod body;
+mod chain_ids;
 mod chain_spec;
 pub mod contracts;
 pub mod dev;
@@ -29,6 +31,7 @@ pub mod precompiles;
 mod transaction;
 
 pub use body::check_body;
+pub use chain_ids::ChainIds;
 pub use chain_spec::{ChainSpec, Mode};
 pub use difficulty::{MINIMUM_DIFFICULTY, next_difficulty};
 pub use error::SpecError;

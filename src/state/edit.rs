@@ -7,7 +7,15 @@ use alloy_primitives::{Address, keccak256};
 
 /// The changes that `edits`, in order, make to the state of `view`.
 pub fn edits_to_changes(view: &StateView, edits: &[Edit]) -> Result<StateChanges, StateError> {
-    let mut changes = StateChanges::default();
+    more_edits_to_changes(view, StateChanges::default(), edits)
+}
+
+/// The changes of more edits on top of the `changes` of those before.
+pub fn more_edits_to_changes(
+    view: &StateView,
+    mut changes: StateChanges,
+    edits: &[Edit],
+) -> Result<StateChanges, StateError> {
     for edit in edits {
         let change = load(view, &mut changes, address_of(edit))?;
         let account = change.account.get_or_insert_default();
@@ -26,7 +34,8 @@ pub fn edits_to_changes(view: &StateView, edits: &[Edit]) -> Result<StateChanges
             }
         }
     }
-    for change in changes.accounts.values_mut() {
+    for edit in edits {
+        let Some(change) = changes.accounts.get_mut(&address_of(edit)) else { continue };
         let empty = change.account.as_ref().is_some_and(Account::is_empty);
         let bare = change.storage.values().all(|value| value.is_zero());
         if empty && bare && change.account.is_some_and(|account| account.storage_id == 0) {

@@ -6,7 +6,7 @@ mod range;
 mod trie;
 mod view;
 
-pub use edit::edits_to_changes;
+pub use edit::{edits_to_changes, more_edits_to_changes};
 pub use overlay::Overlay;
 pub use range::{Keyed, next_key};
 pub use trie::{

@@ -3,7 +3,10 @@
 use super::{
     StorageError, codec,
     environment::{Environment, ReadTx, be_u64},
-    tables::{BODIES, EDITS, HEADERS, META, META_GENESIS, META_LIMITS, NUMBERS, POOL, RECEIPTS},
+    tables::{
+        BODIES, EDITS, HEADERS, META, META_DEVELOPMENT, META_GENESIS, META_LIMITS, NUMBERS, POOL,
+        RECEIPTS,
+    },
 };
 use crate::primitives::{Block, Body, Edit, Receipt, SealedHeader, Transaction};
 use alloy_primitives::B256;
@@ -138,6 +141,11 @@ impl BlocksReader {
     /// The limits of execution (JSON) that held when the newest blocks were made.
     pub fn limits(&self) -> Result<Option<Vec<u8>>, StorageError> {
         Ok(self.tx.get(META, META_LIMITS)?.map(|row| row.into_owned()))
+    }
+
+    /// What a developer set that is no block and no edit (JSON).
+    pub fn development(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(self.tx.get(META, META_DEVELOPMENT)?.map(|row| row.into_owned()))
     }
 
     /// The genesis (JSON) that this directory was made with.

@@ -5,8 +5,8 @@ use super::{
     environment::WriteTx,
     side::{delete_side_block, prune_side_blocks, put_side_block, put_total_difficulty},
     tables::{
-        BODIES, EDITS, HEADERS, META, META_GENESIS, META_LIMITS, NUMBERS, POOL, RECEIPTS,
-        TOTAL_DIFFICULTIES,
+        BODIES, EDITS, HEADERS, META, META_DEVELOPMENT, META_GENESIS, META_LIMITS, NUMBERS, POOL,
+        RECEIPTS, TOTAL_DIFFICULTIES,
     },
 };
 use crate::primitives::{BlockNumHash, Edit};
@@ -20,6 +20,8 @@ pub struct BlocksBatch<'a> {
     pub genesis: Option<&'a [u8]>,
     /// Stores the limits of execution (JSON) that hold from now on.
     pub limits: Option<&'a [u8]>,
+    /// Stores what a developer set that is no block and no edit (JSON).
+    pub development: Option<&'a [u8]>,
     /// Removes every canonical block above this number, with their edits.
     pub truncate_above: Option<u64>,
     /// Of the edits that wait for block `.0`, keeps the first `.1`.
@@ -50,6 +52,9 @@ impl BlocksDb {
         }
         if let Some(limits) = batch.limits {
             tx.put(META, META_LIMITS, limits)?;
+        }
+        if let Some(development) = batch.development {
+            tx.put(META, META_DEVELOPMENT, development)?;
         }
         if let Some(number) = batch.truncate_above {
             truncate(&tx, number)?;

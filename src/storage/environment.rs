@@ -187,6 +187,36 @@ impl Tx<Rw> {
         Ok(self.tx.put(self.tables[table.index], key, value, WriteFlags::UPSERT)?)
     }
 
+    /// Writes or overwrites rows. Where they come in the order of their keys, most find their page
+    /// without a search from the root.
+    pub(super) fn put_all(
+        &self,
+        table: Table,
+        rows: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
+    ) -> Result<(), StorageError> {
+        let mut cursor = self.cursor(table)?;
+        for (key, value) in rows {
+            cursor.put(key.as_ref(), value.as_ref(), WriteFlags::UPSERT)?;
+        }
+        Ok(())
+    }
+
+    /// Writes those rows whose key is not there, as [`Tx::put_all`] does.
+    pub(super) fn put_missing(
+        &self,
+        table: Table,
+        rows: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
+    ) -> Result<(), StorageError> {
+        let mut cursor = self.cursor(table)?;
+        for (key, value) in rows {
+            match cursor.put(key.as_ref(), value.as_ref(), WriteFlags::NO_OVERWRITE) {
+                Ok(()) | Err(MdbxError::KeyExist) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// Removes a row if it is there.
     pub(super) fn delete(&self, table: Table, key: &[u8]) -> Result<bool, StorageError> {
         Ok(self.tx.del(self.tables[table.index], key, None)?)

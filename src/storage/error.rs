@@ -57,6 +57,12 @@ pub enum StorageError {
          try again"
     )]
     DiskFailed,
+    /// The address space of the process is limited too far.
+    #[error(
+        "the system gives no memory to map the database into (out of memory): raise the limit of \
+         address space (ulimit -v) or free memory"
+    )]
+    NoMemory,
     /// Too many read transactions at once.
     #[error("too many reads at the same time; try again")]
     TooManyReaders,
@@ -86,6 +92,8 @@ pub enum StorageError {
 
 /// `ENOSPC`, `EDQUOT` and `EFBIG` of Linux: errors that a full disk gives.
 const NO_SPACE: [i32; 3] = [28, 122, 27];
+/// `ENOMEM`: no room in memory for the map of the files.
+const NO_MEMORY: i32 = 12;
 /// `EIO`: the engine's name for a write that the system did not finish.
 const NOT_WRITTEN: i32 = 5;
 
@@ -95,6 +103,7 @@ impl From<MdbxError> for StorageError {
             MdbxError::MapFull => Self::DiskFull,
             MdbxError::Other(code) if NO_SPACE.contains(&code) => Self::DiskFull,
             MdbxError::Other(NOT_WRITTEN) => Self::DiskFailed,
+            MdbxError::Other(NO_MEMORY) => Self::NoMemory,
             MdbxError::ReadersFull => Self::TooManyReaders,
             MdbxError::Corrupted | MdbxError::PageNotFound => Self::Damaged(error),
             other => Self::Engine(other),
@@ -108,5 +117,16 @@ impl From<ReadError> for StorageError {
             ReadError::Mdbx(error) => error.into(),
             ReadError::Decoding(_) => Self::Row { table: "?", reason: "wrong length" },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_that_memory_has_no_room_for_is_told_as_that() {
+        let error = StorageError::from(MdbxError::Other(NO_MEMORY)).to_string();
+        assert!(error.contains("out of memory") && !error.contains("12"), "{error}");
     }
 }

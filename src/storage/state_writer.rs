@@ -15,6 +15,7 @@ use super::{
 use crate::primitives::{BlockNumHash, Receipt, StateChanges, StorageId};
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::Nibbles;
+use smallvec::SmallVec;
 
 /// The `state` environment.
 #[derive(Debug)]
@@ -70,8 +71,8 @@ pub struct StateBatch<'a> {
     pub next_storage_id: StorageId,
 }
 
-/// A row to be written: its key and its value.
-type Row = (Vec<u8>, Vec<u8>);
+/// A value of up to a word.
+type Short = SmallVec<[u8; 32]>;
 
 impl StateDb {
     pub(super) const fn new(environment: Environment) -> Result<Self, StorageError> {
@@ -162,18 +163,18 @@ fn put_head(tx: &WriteTx, head: BlockNumHash, root: B256) -> Result<(), StorageE
 /// order: sorted writes share pages, which is what a commit costs.
 fn write_rows(tx: &WriteTx, blocks: &[FlushBlock<'_>]) -> Result<(), StorageError> {
     let mut accounts = Vec::new();
-    let mut slots = Vec::new();
+    let mut slots: Vec<(_, Short)> = Vec::new();
     let mut codes = Vec::new();
-    let mut preimages = Vec::new();
+    let mut preimages: Vec<(_, Short)> = Vec::new();
     let mut places = Vec::new();
     for FlushBlock { block, changes, transactions, .. } in blocks {
         let mut changed = ChangedKeys::default();
         for (address, change) in &changes.accounts {
             let hashed = keccak256(address);
             let row = change.account.as_ref().map_or_else(Vec::new, codec::encode_account);
-            accounts.push((account_key(hashed, block.number).to_vec(), row));
+            accounts.push((account_key(hashed, block.number), row));
             changed.accounts.insert(hashed);
-            preimages.push((hashed.to_vec(), address.to_vec()));
+            preimages.push((hashed, Short::from_slice(address.as_slice())));
             let Some(id) = change.account.map(|account| account.storage_id).filter(|id| *id != 0)
             else {
                 continue;
@@ -181,19 +182,21 @@ fn write_rows(tx: &WriteTx, blocks: &[FlushBlock<'_>]) -> Result<(), StorageErro
             for (slot, value) in &change.storage {
                 let slot = B256::from(*slot);
                 let hashed = keccak256(slot);
-                let row = value.to_be_bytes_trimmed_vec();
-                slots.push((slot_key(id, hashed, block.number).to_vec(), row));
+                let row =
+                    Short::from_slice(&value.to_be_bytes::<32>()[value.leading_zeros() / 8..]);
+                slots.push((slot_key(id, hashed, block.number), row));
                 changed.slots.entry(id).or_default().insert(hashed);
-                preimages.push((hashed.to_vec(), slot.to_vec()));
+                preimages.push((hashed, Short::from_slice(slot.as_slice())));
             }
         }
         let number = block.number.to_be_bytes();
         tx.put(CHANGES, &number, &encode_changes(block.hash, &changed))?;
-        codes.extend(changes.codes.iter().map(|(hash, code)| (hash.to_vec(), code.to_vec())));
+        codes.extend(changes.codes.iter());
         places.extend(
-            transactions.iter().enumerate().map(|(index, hash)| {
-                (hash.to_vec(), [number, (index as u64).to_be_bytes()].concat())
-            }),
+            transactions
+                .iter()
+                .enumerate()
+                .map(|(index, hash)| (*hash, [number, (index as u64).to_be_bytes()].concat())),
         );
     }
     put_sorted(tx, ACCOUNTS, accounts)?;
@@ -203,21 +206,25 @@ fn write_rows(tx: &WriteTx, blocks: &[FlushBlock<'_>]) -> Result<(), StorageErro
     put_sorted(tx, TRANSACTIONS, places)
 }
 
-fn put_sorted(tx: &WriteTx, table: Table, mut rows: Vec<Row>) -> Result<(), StorageError> {
-    rows.sort_unstable();
-    rows.iter().try_for_each(|(key, value)| tx.put(table, key, value))
+/// Writes rows in the order of their keys.
+fn put_sorted<K: AsRef<[u8]> + Ord, V: AsRef<[u8]>>(
+    tx: &WriteTx,
+    table: Table,
+    mut rows: Vec<(K, V)>,
+) -> Result<(), StorageError> {
+    rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    tx.put_all(table, &rows)
 }
 
-/// Writes only rows that are not there: such a row never changes, and reading is cheaper.
-fn put_missing(tx: &WriteTx, table: Table, mut rows: Vec<Row>) -> Result<(), StorageError> {
-    rows.sort_unstable();
-    rows.dedup();
-    for (key, value) in rows {
-        if tx.get(table, &key)?.is_none() {
-            tx.put(table, &key, &value)?;
-        }
-    }
-    Ok(())
+/// Writes only rows that are not there: such a row never changes.
+fn put_missing<K: AsRef<[u8]> + Ord, V: AsRef<[u8]>>(
+    tx: &WriteTx,
+    table: Table,
+    mut rows: Vec<(K, V)>,
+) -> Result<(), StorageError> {
+    rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    rows.dedup_by(|(a, _), (b, _)| a == b);
+    tx.put_missing(table, &rows)
 }
 
 fn write_trie(tx: &WriteTx, trie: &TrieChanges) -> Result<(), StorageError> {
@@ -228,6 +235,6 @@ fn write_trie(tx: &WriteTx, trie: &TrieChanges) -> Result<(), StorageError> {
     for (owner, path) in &trie.removed {
         tx.delete(TRIE, &trie_key(*owner, path))?;
     }
-    let rows = trie.rows.iter().map(|row| (trie_key(row.owner, &row.path), row.value.clone()));
+    let rows = trie.rows.iter().map(|row| (trie_key(row.owner, &row.path), &row.value));
     put_sorted(tx, TRIE, rows.collect())
 }

@@ -77,6 +77,8 @@ pub(super) const META_SCHEMA: &[u8] = b"schema";
 pub(super) const META_GENESIS: &[u8] = b"genesis";
 /// Key of the limits of execution (JSON) that hold for the newest blocks in [`META`] of `blocks`.
 pub(super) const META_LIMITS: &[u8] = b"limits";
+/// Key of what a developer set that is no block and no edit (JSON) in [`META`] of `blocks`.
+pub(super) const META_DEVELOPMENT: &[u8] = b"development";
 /// Key of the flushed head (number, hash, state root) in [`META`] of `state`.
 pub(super) const META_HEAD: &[u8] = b"head";
 /// Key of the block (number, hash) up to which the log index is complete in [`META`] of `state`. A

@@ -225,6 +225,8 @@ fn from_scratch(dir: &Path) -> ((u64, B256), B256, u64) {
         trie_nodes: 400_000,
         slots_in_an_epoch: Default::default(),
         verify_seals: false,
+        allow_equal_timestamps: false,
+        takes_future_blocks: false,
     };
     let (chain, opened) = Chain::open(storage.clone(), Arc::new(spec), settings).unwrap();
     chain.flush_state().unwrap();

@@ -123,6 +123,38 @@ fn other_names_of_a_method_do_the_same() {
     let networks = [client.get("net_version", json!([])), client.get("eth_chainId", json!([]))];
     assert_eq!(networks, [json!("31337"), json!("0x7a69")]);
     let version = client.get("web3_clientVersion", json!([]));
-    assert!(version.as_str().unwrap().starts_with("mainspring/"), "{version}");
+    assert!(version.as_str().unwrap().starts_with("anvil/mainspring/"), "{version}");
     assert_eq!(number(&client.get("net_peerCount", json!([]))), 0);
+}
+
+#[test]
+fn the_log_is_switched_off_and_on() {
+    let node = Node::start(&[]);
+    let mut client = node.client();
+    client.get("hardhat_setLoggingEnabled", json!([false]));
+    client.get("net_listening", json!([]));
+    client.get("hardhat_setLoggingEnabled", json!([true]));
+    client.get("eth_syncing", json!([]));
+    client.wait(|_| node.output().contains("eth_syncing").then_some(()));
+    assert!(!node.output().contains("net_listening"), "{}", node.output());
+}
+
+#[test]
+fn thousands_of_blocks_are_made_while_others_are_answered() {
+    let node = Node::start(&[]);
+    let blocks = 20_000;
+    let mut miner = node.new_client();
+    let answered = std::thread::scope(|scope| {
+        let mining = scope.spawn(move || miner.get("hardhat_mine", json!([blocks])));
+        let mut answered = 0;
+        while !mining.is_finished() {
+            node.client().get("eth_getBalance", json!([fresh(1), "latest"]));
+            answered += 1;
+        }
+        answered
+    });
+    assert_eq!(node.client().block_number(), blocks);
+    assert!(answered > 10, "{answered}");
+    let node = node.restart();
+    assert_eq!(node.client().block_number(), blocks);
 }

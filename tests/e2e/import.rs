@@ -261,9 +261,12 @@ fn a_node_serves_an_old_chain_with_the_namespaces_that_are_named() {
     client.send_raw(&wallet.transfer(fresh(50), 1));
     assert_eq!(client.nonce(wallet.address(), "pending"), 6);
     assert_eq!(client.block_number(), 5, "nobody makes blocks");
-    for method in ["evm_mine", "anvil_setBalance", "web3_clientVersion"] {
-        assert_eq!(client.refused(method, json!([])).code, -32601, "{method}");
+    for method in ["evm_mine", "anvil_setBalance", "hardhat_reset", "tenderly_addBalance"] {
+        let refused = client.refused(method, json!([]));
+        assert_eq!(refused.code, -32601, "{method}");
+        assert!(refused.message.contains("only a development chain"), "{refused:?}");
     }
+    assert_eq!(client.refused("web3_clientVersion", json!([])).code, -32601);
     drop(client);
     drop(node);
     serve(&["node", "--no-seal", "--http.api", "eth,anvil"]).is_refused(&[
@@ -316,4 +319,40 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
     }
     let told = place.run("import --datadir two chain.rlp").succeeded();
     assert!(told.contains("5 known") && told.contains(text(&head, "hash")), "{told}");
+}
+
+#[test]
+fn a_development_chain_does_not_go_on_from_a_chain_of_others() {
+    let launch = Launch::new(&["dev"]);
+    let data = launch.data_dir();
+    for (mode, config) in [
+        ("Merged", json!({ "terminalTotalDifficulty": 1000 })),
+        ("Poa", json!({ "clique": { "period": 1, "epoch": 30000 } })),
+        ("Pow", json!({ "ethash": {} })),
+    ] {
+        let mut all = json!({ "chainId": 1337, "homesteadBlock": 0 });
+        all.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+        let genesis = json!({
+            "config": all, "gasLimit": "0x1c9c380", "difficulty": "0x20000", "alloc": {},
+        });
+        let file = launch.home().join("genesis.json");
+        std::fs::write(&file, genesis.to_string()).unwrap();
+        let made = std::process::Command::new(BINARY)
+            .args(["init", "--genesis"])
+            .arg(&file)
+            .arg("--datadir")
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        launch.is_refused(&[mode, "mainspring node", &data.display().to_string()]);
+        std::fs::remove_dir_all(&data).unwrap();
+    }
+}
+
+#[test]
+fn a_genesis_without_end_is_refused() {
+    let place = Place::new();
+    let said = place.run("init --datadir one --genesis /dev/zero");
+    said.failed(&["/dev/zero", "longer than 268435456 bytes"]);
 }

@@ -1,4 +1,4 @@
-//! Foundry's own programs, at the version that `scripts/setup-tools.sh` installs.
+//! The programs that people use, at the versions that `scripts/setup-tools.sh` installs: Foundry, Node, Python.
 
 use serde_json::Value;
 use std::{
@@ -42,6 +42,67 @@ fn programs() -> &'static Path {
         assert!(output.status.success(), "scripts/setup-tools.sh: {problem}");
         String::from_utf8(output.stdout).unwrap().trim().into()
     })
+}
+
+/// What Hardhat of `tests/e2e/<name>` says in the copied project at `dir`; it must succeed.
+#[track_caller]
+pub(crate) fn hardhat_project(name: &str, dir: &Path, url: &str, arguments: &[&str]) -> String {
+    let installed = programs().join("..").join(name).join("node_modules");
+    std::os::unix::fs::symlink(installed.canonicalize().unwrap(), dir.join("node_modules"))
+        .unwrap();
+    let mut command = Command::new(dir.join("node_modules/.bin/hardhat"));
+    for proxy in PROXIES {
+        command.env_remove(proxy);
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    command
+        .args(arguments)
+        .current_dir(dir)
+        .env("PATH", format!("{}:{path}", programs().display()))
+        .env("NODE_URL", url)
+        .env("SOLJSON", root().join("node_modules/solc/soljson.js"))
+        // Hardhat keeps settings in the home directory and asks about telemetry where it finds none.
+        .env("HOME", dir)
+        .env("CI", "1")
+        .env("NO_COLOR", "1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let problem = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name} {arguments:?}: {}\n{said}\n{problem}", output.status);
+    said
+}
+
+/// Runs a script of `tests/e2e/clients` with Node, which must succeed.
+#[track_caller]
+pub(crate) fn node_script(name: &str, env: &[(&str, &str)]) {
+    let node = programs().join("node");
+    let node = if node.exists() { node } else { "node".into() };
+    script(Command::new(node).arg("--test-force-exit"), name, env);
+}
+
+/// The same with Python; says loudly that it was skipped where Python's `venv` is missing.
+#[track_caller]
+pub(crate) fn python_script(name: &str, env: &[(&str, &str)]) {
+    let python = programs().join("../python/bin/python");
+    if !python.exists() {
+        eprintln!(
+            "SKIPPED: {name}: python3 -m venv does not work here, see scripts/setup-tools.sh"
+        );
+        return;
+    }
+    script(&mut Command::new(python), name, env);
+}
+
+#[track_caller]
+fn script(command: &mut Command, name: &str, env: &[(&str, &str)]) {
+    for proxy in PROXIES {
+        command.env_remove(proxy);
+    }
+    command.arg(root().join("tests/e2e/clients").join(name)).envs(env.iter().copied());
+    let output = command.current_dir(root()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let problem = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {}\n{said}\n{problem}", output.status);
 }
 
 impl Foundry {

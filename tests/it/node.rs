@@ -5,7 +5,7 @@ use alloy_genesis::EthashConfig;
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
     chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened},
-    dev::Dev,
+    dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
     primitives::Transaction,
@@ -117,6 +117,8 @@ impl Setup {
             trie_nodes: self.trie_nodes,
             slots_in_an_epoch: 0,
             verify_seals: false,
+            allow_equal_timestamps: false,
+            takes_future_blocks: false,
         }
     }
 
@@ -248,7 +250,8 @@ impl Running {
         pool.restore(chain.pool_journal()?, |sender| nonce(&chain, sender)).unwrap();
         let sealer = Sealer::new(chain.clone(), pool.clone(), setup.sealer_settings());
         let handle = sealer.handle();
-        let dev = Arc::new(Dev::new(chain.clone(), pool.clone(), handle.clone(), false));
+        let dev =
+            Arc::new(Dev::new(chain.clone(), pool.clone(), handle.clone(), DevSettings::default()));
         let writer = chain.clone();
         let mut threads = vec![thread("sealer", move || sealer.run())];
         if setup.writer {

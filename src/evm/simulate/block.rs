@@ -168,7 +168,7 @@ impl Simulation<'_> {
         let defaults = Defaults {
             nonce: request.nonce.unwrap_or(account.nonce),
             gas,
-            chain_id: self.spec.chain_id,
+            chain_id: self.spec.chain_ids.at(executor.template.number),
             has_base_fee: executor.template.base_fee.is_some(),
         };
         let transaction = call::transaction(request, defaults)?;

@@ -1,15 +1,18 @@
 //! Why was something not traced?
 
-use crate::evm::{CallError, EvmError};
+use crate::{
+    evm::{CallError, EvmError},
+    primitives::echo,
+};
 
 /// Why there is no trace. The texts are geth's where geth has one.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// No tracer has this name.
-    #[error("tracer not found: {0}")]
+    #[error("tracer not found: {}", echo(.0))]
     UnknownTracer(String),
     /// The tracer cannot read its `tracerConfig`.
-    #[error("invalid tracerConfig for {tracer}: {source}")]
+    #[error("invalid tracerConfig for {}: {}", echo(.tracer), echo(&.source.to_string()))]
     Config {
         /// Name of the tracer.
         tracer: String,
@@ -25,7 +28,7 @@ pub enum TraceError {
         limit: usize,
     },
     /// The `timeout` is no duration in Go's syntax.
-    #[error("time: invalid duration \"{0}\"")]
+    #[error("time: invalid duration \"{}\"", echo(.0))]
     Duration(String),
     /// The traced transaction took longer than its time.
     #[error("execution timeout")]
@@ -36,23 +39,38 @@ pub enum TraceError {
         /// In bytes.
         limit: usize,
     },
-    /// The code of a JavaScript tracer is longer than allowed.
-    #[error("JavaScript tracer has {have} bytes of code (max {limit})")]
-    ScriptTooLong {
-        /// In bytes.
-        have: usize,
-        /// In bytes.
-        limit: usize,
-    },
+    /// The caller hung up, or the node stops: nobody reads this.
+    #[error("the trace was given up: nobody waits for it any more")]
+    Unwanted,
+    /// Calls of one request share the gas of one call.
+    #[error("out of gas: the calls before this one used up the gas of the request")]
+    GasUsedUp,
+    /// There was no call.
+    #[error("nothing was traced")]
+    NoTrace,
     /// The JavaScript tracer is wrong, threw, or exceeded a limit of its runtime.
-    #[error("{0}")]
+    #[error("{}", echo(.0))]
     Script(String),
-    /// As many JavaScript tracers run as may.
-    #[error("too many JavaScript tracers are running (max {0})")]
-    ScriptsBusy(usize),
-    /// The thread of a JavaScript tracer could not start, or died.
-    #[error("the JavaScript tracer's thread ended without a result")]
-    ScriptLost,
+    /// The JavaScript tracer wanted more memory than one may have.
+    #[error(
+        "the JavaScript tracer ran out of memory ({limit} bytes; --script-memory-limit sets the limit)"
+    )]
+    ScriptMemory {
+        /// In bytes.
+        limit: u64,
+    },
+    /// The JavaScript tracer, or its text, is nested too deeply.
+    #[error("the JavaScript tracer ran out of stack: it nests or calls itself too deeply")]
+    ScriptStack,
+    /// No process for a JavaScript tracer.
+    #[error("the JavaScript tracer cannot be started: {0}")]
+    ScriptStart(std::io::Error),
+    /// The process of a JavaScript tracer ended by itself.
+    #[error("the JavaScript tracer's process ended without a result ({status})")]
+    ScriptLost {
+        /// How it ended.
+        status: String,
+    },
     /// Could not be written as JSON.
     #[error("trace cannot be written: {0}")]
     Json(#[from] serde_json::Error),
@@ -65,6 +83,11 @@ pub enum TraceError {
 }
 
 impl TraceError {
+    /// What the process of a JavaScript tracer says of another error.
+    pub(super) fn because(error: impl std::fmt::Display) -> Self {
+        Self::Script(error.to_string())
+    }
+
     /// Is the form of the request to blame?
     pub const fn is_bad_request(&self) -> bool {
         matches!(

@@ -9,7 +9,10 @@ use revm::{
     },
 };
 use std::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,7 +24,9 @@ pub(super) struct Limit {
     stride: u64,
     /// Most bytes of all traces together.
     bytes: usize,
-    /// When the transaction that runs now must have ended.
+    /// Set when nobody wants the answer any more.
+    stop: Arc<AtomicBool>,
+    /// When what runs now must have ended: a transaction, or a list of calls.
     until: Mutex<Option<Instant>>,
     steps: AtomicU64,
     /// Bytes recorded of the transaction that runs now.
@@ -42,6 +47,7 @@ impl Limit {
             timeout,
             stride,
             bytes,
+            stop: Arc::default(),
             until: Mutex::new(None),
             steps: AtomicU64::new(0),
             recorded: AtomicUsize::new(0),
@@ -49,7 +55,17 @@ impl Limit {
         }
     }
 
-    /// The time of the next transaction begins.
+    /// The work stops when somebody sets `stop`.
+    pub(super) fn until(&mut self, stop: Arc<AtomicBool>) {
+        self.stop = stop;
+    }
+
+    /// Does anybody still want the answer?
+    pub(super) fn check_wanted(&self) -> Result<(), TraceError> {
+        if self.stop.load(Ordering::Relaxed) { Err(TraceError::Unwanted) } else { Ok(()) }
+    }
+
+    /// The time of the next transaction begins, or of all calls.
     pub(super) fn start(&self) {
         *self.until.lock() = Instant::now().checked_add(self.timeout);
         self.recorded.store(0, Ordering::Relaxed);
@@ -69,6 +85,9 @@ impl Limit {
 
     /// Which limit is exceeded?
     pub(super) fn excess(&self) -> Option<TraceError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Some(TraceError::Unwanted);
+        }
         let bytes = self.recorded.load(Ordering::Relaxed) + self.answered.load(Ordering::Relaxed);
         if bytes > self.bytes {
             return Some(TraceError::TooLarge { limit: self.bytes });

@@ -14,7 +14,7 @@
 //! | `frames`, `calls`, `flat` | the tree of calls, as a tree and as a list |
 //! | `prestate` | what must be known of the state, and what changed |
 //! | `selectors` | which functions were called? |
-//! | `script` | tracers in JavaScript |
+//! | `script` | tracers in JavaScript, each in a process of its own |
 //! | `error` | why was something not traced? |
 
 mod calls;
@@ -43,3 +43,4 @@ pub use run::{
     CallBase, CallBundle, TraceLimits, TracedTransaction, trace_block, trace_call, trace_calls,
     trace_transaction,
 };
+pub use script::{GuestError, ScriptHost, Served, serve as serve_script};

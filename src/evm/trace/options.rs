@@ -2,7 +2,7 @@
 
 use super::TraceError;
 use alloy_rpc_types::{BlockOverrides, state::StateOverride};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_TRACERS: usize = 32;
 
 /// Options of a trace. Fields that are not here are ignored, as in geth.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TraceOptions {
     /// Struct logs: which parts of the machine are written down.
@@ -25,7 +25,7 @@ pub struct TraceOptions {
 }
 
 /// What struct logs show.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct LogOptions {
     pub(super) enable_memory: Option<bool>,
@@ -37,7 +37,7 @@ pub(super) struct LogOptions {
 }
 
 /// Options of a traced call.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct CallTraceOptions {
     /// As for every trace.
@@ -69,7 +69,9 @@ pub(super) enum Wanted {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct CallsConfig {
+    #[serde(deserialize_with = "or_default")]
     pub(super) only_top_call: bool,
+    #[serde(deserialize_with = "or_default")]
     pub(super) with_log: bool,
 }
 
@@ -77,7 +79,9 @@ pub(super) struct CallsConfig {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct FlatConfig {
+    #[serde(deserialize_with = "or_default")]
     pub(super) convert_parity_errors: bool,
+    #[serde(deserialize_with = "or_default")]
     pub(super) include_precompiles: bool,
 }
 
@@ -85,9 +89,13 @@ pub(super) struct FlatConfig {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PrestateConfig {
+    #[serde(deserialize_with = "or_default")]
     pub(super) diff_mode: bool,
+    #[serde(deserialize_with = "or_default")]
     pub(super) disable_code: bool,
+    #[serde(deserialize_with = "or_default")]
     pub(super) disable_storage: bool,
+    #[serde(deserialize_with = "or_default")]
     pub(super) include_empty: bool,
 }
 
@@ -106,6 +114,11 @@ impl TraceOptions {
                 }
             }
         }
+    }
+
+    /// Do they name a tracer that runs code of the caller?
+    pub fn has_script(&self) -> Result<bool, TraceError> {
+        Ok(self.wanted()?.has_script())
     }
 
     /// How long one transaction may take.
@@ -175,6 +188,13 @@ fn read<T: DeserializeOwned + Default>(
         Some(config) => serde_json::from_value(config)
             .map_err(|source| TraceError::Config { tracer: tracer.to_owned(), source }),
     }
+}
+
+/// What is given as null is not given.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    value: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 /// A duration in Go's syntax: `10s`, `1m30s`, `500ms`, `1.5h`. `None` for what is none.
@@ -252,6 +272,31 @@ mod tests {
         let options: TraceOptions = serde_json::from_value(options).unwrap();
         let error = options.wanted().unwrap_err().to_string();
         assert_eq!(error, "33 tracers in one request, 32 allowed");
+    }
+
+    #[test]
+    fn an_option_of_null_is_the_default() {
+        let nulls = |fields: &[&str]| {
+            let nulls = fields.iter().map(|field| ((*field).to_owned(), Value::Null));
+            Value::Object(nulls.collect())
+        };
+        for (tracer, fields) in [
+            ("callTracer", vec!["onlyTopCall", "withLog"]),
+            ("flatCallTracer", vec!["convertParityErrors", "includePrecompiles"]),
+            ("prestateTracer", vec!["diffMode", "disableCode", "disableStorage", "includeEmpty"]),
+        ] {
+            let options = json!({ "tracer": tracer, "tracerConfig": nulls(&fields) });
+            let options: TraceOptions = serde_json::from_value(options).unwrap();
+            let plain: TraceOptions = serde_json::from_value(json!({ "tracer": tracer })).unwrap();
+            let (given, wanted) = (options.wanted().unwrap(), plain.wanted().unwrap());
+            assert_eq!(format!("{given:?}"), format!("{wanted:?}"));
+        }
+        let all = ["tracer", "tracerConfig", "timeout", "enableMemory", "limit", "txIndex"];
+        let overrides = ["stateOverrides", "blockOverrides", "disableStack"];
+        let nulls = nulls(&[all.as_slice(), &overrides].concat());
+        let options: CallTraceOptions = serde_json::from_value(nulls).unwrap();
+        assert!(matches!(options.trace.wanted(), Ok(Wanted::StructLogs(_))));
+        assert!(options.tx_index.is_none() && options.state_overrides.is_none());
     }
 
     #[test]

@@ -2,12 +2,11 @@
 
 use crate::{
     evm::{
-        ApplyError, BlockExecutor, BlockState, BlockTemplate, EvmError, EvmSettings,
+        ApplyError, BlockExecutor, BlockState, BlockTemplate, EvmError, EvmSettings, StateSource,
         error::ReadError,
     },
     primitives::{Block, StateChanges, Transaction},
     spec::ChainSpec,
-    state::StateView,
 };
 use alloy_evm::{Evm, eth::EthEvmContext};
 use alloy_primitives::{Address, B256, U256};
@@ -22,7 +21,7 @@ use std::cell::RefCell;
 #[derive(Debug)]
 pub struct Replay {
     /// The state of the parent, exactly as its root says.
-    pub view: StateView,
+    pub source: StateSource,
     /// What a developer edited after the parent; part of this block.
     pub edits: StateChanges,
     /// The block.
@@ -71,12 +70,12 @@ where
     I: Inspector<EthEvmContext<BlockState>> + Default,
     E: From<EvmError>,
 {
-    let Replay { view, edits, block } = replay;
+    let Replay { source, edits, block } = replay;
     let template = BlockTemplate::from_block(spec, &block);
     let mut executor = BlockExecutor::begin_inspected(
         spec,
         settings,
-        view,
+        source,
         edits,
         &template,
         I::default(),

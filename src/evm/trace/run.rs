@@ -5,38 +5,52 @@ use super::{
     limit::Limit,
     options::Wanted,
     replay::{Turn, replay},
-    script,
+    script::{Replayed, ScriptHost, Task},
     tracer::{Finish, Place, Tracer},
 };
 use crate::{
     evm::{
-        BlockState, CallError, CallRequest, EvmError, EvmSettings, Overrides,
+        BlockState, CallError, CallRequest, EvmError, EvmSettings, InvalidTx, Overrides,
+        StateSource,
         call::Setting,
         machine::{machine, transact},
     },
     spec::ChainSpec,
-    state::StateView,
 };
 use alloy_consensus::Header;
 use alloy_evm::{Evm, ToTxEnv, precompiles::PrecompilesMap};
 use alloy_primitives::B256;
 use alloy_rpc_types::BlockOverrides;
 use revm::{context::TxEnv, precompile::Precompiles};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 /// What traces may cost, whoever asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TraceLimits {
     /// Most bytes of one answer.
     pub bytes: usize,
-    /// The longest time that a caller may ask for, for one transaction.
+    /// The longest time that a caller may ask for: for one transaction, or for all calls together.
     pub timeout: Duration,
+    /// Set when nobody wants the answer any more; the work stops then.
+    pub stop: Arc<AtomicBool>,
+    /// Where tracers in JavaScript run.
+    pub scripts: ScriptHost,
+}
+
+/// The chain's rules, and the limits of this node.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'a> {
+    pub(super) spec: &'a ChainSpec,
+    pub(super) settings: &'a EvmSettings,
 }
 
 /// The trace of one transaction of a block.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TracedTransaction {
     /// Which one.
@@ -49,13 +63,13 @@ pub struct TracedTransaction {
 #[derive(Debug)]
 pub enum CallBase {
     /// After a block.
-    After(Box<StateView>),
+    After(Box<StateSource>),
     /// In a block, before the transaction at this position.
     Inside(Box<Replay>, u64),
 }
 
 /// Calls that are made one after the other in the same block.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CallBundle {
     /// The calls.
     pub calls: Vec<CallRequest>,
@@ -69,13 +83,9 @@ pub fn trace_block(
     settings: &EvmSettings,
     block: Replay,
     options: &TraceOptions,
-    limits: TraceLimits,
+    limits: &TraceLimits,
 ) -> Result<Vec<TracedTransaction>, TraceError> {
-    let count = block.block.body.transactions.len();
-    let job = Job::new(options, limits)?;
-    job.run(spec, settings, count, move |job, spec, settings| {
-        job.transactions(spec, settings, block, None)
-    })
+    transactions(Rules { spec, settings }, block, None, options, limits)
 }
 
 /// Traces the transaction at a position of a block. Those before it run without a tracer, those
@@ -86,13 +96,30 @@ pub fn trace_transaction(
     block: Replay,
     index: usize,
     options: &TraceOptions,
-    limits: TraceLimits,
+    limits: &TraceLimits,
 ) -> Result<Option<Box<RawValue>>, TraceError> {
-    let job = Job::new(options, limits)?;
-    job.run(spec, settings, 1, move |job, spec, settings| {
-        let traced = job.transactions(spec, settings, block, Some(index))?;
-        Ok(traced.into_iter().next().map(|traced| traced.result))
-    })
+    let traced = transactions(Rules { spec, settings }, block, Some(index), options, limits)?;
+    Ok(traced.into_iter().next().map(|traced| traced.result))
+}
+
+/// Here, or in a process of its own if that runs a script.
+fn transactions(
+    rules: Rules<'_>,
+    block: Replay,
+    only: Option<usize>,
+    options: &TraceOptions,
+    limits: &TraceLimits,
+) -> Result<Vec<TracedTransaction>, TraceError> {
+    let job = Job::new(options, limits.bytes, limits.timeout)?.until(&limits.stop);
+    if !job.wanted.has_script() {
+        return job.transactions(rules, block, only);
+    }
+    let Replay { source, edits, block } = block;
+    let count = if only.is_some() { 1 } else { block.body.transactions.len() };
+    let time = job.timeout.saturating_mul(u32::try_from(count.max(1)).unwrap_or(u32::MAX));
+    let over = Replayed::new(&block, edits);
+    let task = Task::Transactions { over, only, options: options.clone() };
+    limits.scripts.run(rules, &source, task, time, limits)
 }
 
 /// Traces a call in the block of `header`; nothing is kept.
@@ -103,15 +130,16 @@ pub fn trace_call(
     header: &Header,
     request: CallRequest,
     options: CallTraceOptions,
-    limits: TraceLimits,
+    limits: &TraceLimits,
 ) -> Result<Box<RawValue>, TraceError> {
     let bundle = CallBundle { calls: vec![request], block: options.block_overrides.clone() };
     let traced = trace_calls(spec, settings, base, header, vec![bundle], options, limits)?;
-    traced.into_iter().flatten().next().ok_or(TraceError::ScriptLost)
+    traced.into_iter().flatten().next().ok_or(TraceError::NoTrace)
 }
 
 /// Traces calls that follow each other: each sees what the ones before it changed. State overrides
-/// are laid before the first.
+/// are laid before the first. All together they have the time of one, and the gas of one
+/// ([`EvmSettings::call_gas_cap`]).
 pub fn trace_calls(
     spec: &ChainSpec,
     settings: &EvmSettings,
@@ -119,74 +147,81 @@ pub fn trace_calls(
     header: &Header,
     bundles: Vec<CallBundle>,
     options: CallTraceOptions,
-    limits: TraceLimits,
+    limits: &TraceLimits,
 ) -> Result<Vec<Vec<Box<RawValue>>>, TraceError> {
-    let job = Job::new(&options.trace, limits)?;
-    let (count, header) = (bundles.iter().map(|bundle| bundle.calls.len()).sum(), header.clone());
-    job.run(spec, settings, count, move |job, spec, settings| {
-        job.calls(spec, settings, base, &header, bundles, options)
-    })
+    let rules = Rules { spec, settings };
+    let job = Job::new(&options.trace, limits.bytes, limits.timeout)?.until(&limits.stop);
+    if !job.wanted.has_script() {
+        return job.calls(rules, base, header, bundles, options);
+    }
+    let header = Box::new(header.clone());
+    let (source, task) = match base {
+        CallBase::After(source) => (*source, Task::After { header, bundles, options }),
+        CallBase::Inside(replay, index) => {
+            let Replay { source, edits, block } = *replay;
+            let over = Replayed::new(&block, edits);
+            (source, Task::Inside { over, index, header, bundles, options })
+        }
+    };
+    limits.scripts.run(rules, &source, task, job.timeout, limits)
 }
 
 /// What is wanted, and what it may cost.
 #[derive(Clone, Debug)]
-struct Job {
+pub(super) struct Job {
     wanted: Wanted,
     timeout: Duration,
     limit: Arc<Limit>,
 }
 
 impl Job {
-    fn new(options: &TraceOptions, limits: TraceLimits) -> Result<Self, TraceError> {
+    pub(super) fn new(
+        options: &TraceOptions,
+        bytes: usize,
+        longest: Duration,
+    ) -> Result<Self, TraceError> {
         let wanted = options.wanted()?;
-        let timeout = options.timeout()?.min(limits.timeout);
+        let timeout = options.timeout()?.min(longest);
         // A script may take long over a single instruction.
         let stride = if wanted.has_script() { 1 } else { 256 };
-        let limit = Arc::new(Limit::new(timeout, limits.bytes, stride));
+        let limit = Arc::new(Limit::new(timeout, bytes, stride));
         Ok(Self { wanted, timeout, limit })
     }
 
-    /// Does the work: here, or on a thread that can be given up if it runs scripts.
-    fn run<T: Send + 'static>(
-        self,
-        spec: &ChainSpec,
-        settings: &EvmSettings,
-        transactions: usize,
-        work: impl FnOnce(&Self, &ChainSpec, &EvmSettings) -> Result<T, TraceError> + Send + 'static,
-    ) -> Result<T, TraceError> {
-        if !self.wanted.has_script() {
-            return work(&self, spec, settings);
+    /// The job stops when somebody sets `stop`.
+    fn until(mut self, stop: &Arc<AtomicBool>) -> Self {
+        if let Some(limit) = Arc::get_mut(&mut self.limit) {
+            limit.until(stop.clone());
         }
-        let transactions = u32::try_from(transactions.max(1)).unwrap_or(u32::MAX);
-        let time = self.timeout.saturating_mul(transactions);
-        let (spec, settings) = (spec.clone(), settings.clone());
-        script::apart(time, move || work(&self, &spec, &settings))
+        self
     }
 
     /// Traces all transactions, or one.
-    fn transactions(
+    pub(super) fn transactions(
         &self,
-        spec: &ChainSpec,
-        settings: &EvmSettings,
+        rules: Rules<'_>,
         block: Replay,
         only: Option<usize>,
     ) -> Result<Vec<TracedTransaction>, TraceError> {
         let (block_hash, block_number) = (block.block.hash(), block.block.number());
         let mut traced = Vec::new();
         let ran = replay(
-            spec,
-            settings,
+            rules.spec,
+            rules.settings,
             block,
-            |index, _tx, logs| match only {
-                Some(only) if index < only => Ok(Turn::Pass),
-                Some(only) if index > only => Ok(Turn::Stop),
-                _ if !self.wanted.is_watching() => Ok(Turn::Tell),
-                _ => Ok(Turn::Inspect(Tracer::new(&self.wanted, &self.limit, logs)?)),
+            |index, _tx, logs| {
+                self.limit.check_wanted()?;
+                match only {
+                    Some(only) if index < only => Ok(Turn::Pass),
+                    Some(only) if index > only => Ok(Turn::Stop),
+                    _ if !self.wanted.is_watching() => Ok(Turn::Tell),
+                    _ => Ok(Turn::Inspect(self.tracer(logs)?)),
+                }
             },
             |done| {
                 let tracer = match done.inspector {
                     Some(tracer) => tracer,
-                    None => Tracer::new(&self.wanted, &self.limit, 0)?,
+                    None => self.tracer(0)?,
                 };
                 let (tx_hash, tx_index) = (done.tx.hash(), done.index);
                 let tx: TxEnv = done.tx.recovered().to_tx_env();
@@ -207,38 +242,50 @@ impl Job {
         Ok(traced)
     }
 
-    fn calls(
+    /// A tracer for a transaction, whose time begins.
+    fn tracer(&self, logs_before: usize) -> Result<Tracer, TraceError> {
+        self.limit.start();
+        Tracer::new(&self.wanted, &self.limit, logs_before)
+    }
+
+    pub(super) fn calls(
         &self,
-        spec: &ChainSpec,
-        settings: &EvmSettings,
+        rules: Rules<'_>,
         base: CallBase,
         header: &Header,
         bundles: Vec<CallBundle>,
         options: CallTraceOptions,
     ) -> Result<Vec<Vec<Box<RawValue>>>, TraceError> {
+        let Rules { spec, settings } = rules;
+        self.limit.start();
         let mut of_state = options.state_overrides;
         let mut base = match base {
-            CallBase::After(view) => Base::View(*view),
+            CallBase::After(source) => Base::Block(*source),
             CallBase::Inside(block, index) => {
                 let turn = |at: usize, _: &_, _: usize| {
+                    self.limit.check_wanted()?;
                     Ok(if at as u64 == index { Turn::Stop } else { Turn::Pass })
                 };
                 Base::State(replay::<Tracer, TraceError>(spec, settings, *block, turn, |_| Ok(()))?)
             }
         };
+        let mut gas_left = None;
         let mut traced = Vec::new();
         for CallBundle { calls, block } in bundles {
             let overrides = Overrides { state: of_state.take(), block };
             let mut setting = match base {
-                Base::View(view) => Setting::new(spec, settings, view, header, overrides)?,
+                Base::Block(source) => Setting::new(spec, settings, source, header, overrides)?,
                 Base::State(state) => Setting::over(spec, settings, state, header, overrides)?,
             };
+            // The gas of one call is that of all.
+            setting.gas_cap = gas_left.unwrap_or(setting.gas_cap);
             let mut of_bundle = Vec::new();
             for call in calls {
                 let (after, trace) = self.call(setting, call)?;
                 setting = after;
                 of_bundle.push(trace);
             }
+            gas_left = Some(setting.gas_cap);
             base = Base::State(setting.state);
             traced.push(of_bundle);
         }
@@ -251,16 +298,25 @@ impl Job {
         mut setting: Setting,
         call: CallRequest,
     ) -> Result<(Setting, Box<RawValue>), TraceError> {
+        if let Some(excess) = self.limit.excess() {
+            return Err(excess);
+        }
         let env = setting.env.clone();
+        let is_short = call.gas.is_none_or(|wanted| wanted > setting.gas_cap);
         let tx = setting.transaction(call)?;
         let tracer = Tracer::new(&self.wanted, &self.limit, 0)?;
         let Setting { state, env: own, fork, precompiles, gas_cap } = setting;
         let is_watching = self.wanted.is_watching();
         let mut evm = machine(state, own, fork, Some(precompiles), tracer, is_watching);
-        let outcome = transact(&mut evm, tx.clone()).map_err(|error| match error {
-            CallError::Evm(error) => self.blame(error.into()),
-            invalid => TraceError::Call(invalid),
-        })?;
+        let outcome =
+            transact(&mut evm, tx.clone()).map_err(|error| match error {
+                CallError::Evm(error) => self.blame(error.into()),
+                // Not the call's fault: those before it left it too little.
+                CallError::Invalid(
+                    InvalidTx::IntrinsicGas { .. } | InvalidTx::FloorDataGas { .. },
+                ) if is_short => TraceError::GasUsedUp,
+                invalid => TraceError::Call(invalid),
+            })?;
         let around = evm.block().clone();
         let (state, tracer, moved) = evm.components_mut();
         let precompiles =
@@ -269,6 +325,7 @@ impl Job {
         let finish = Finish { tx: &tx, outcome: &outcome, state, env: &around, place };
         let trace = std::mem::take(tracer).finish(finish)?;
         let (mut state, _) = evm.finish();
+        let gas_cap = gas_cap.saturating_sub(outcome.result.tx_gas_used());
         state.absorb(outcome.state).map_err(EvmError::from)?;
         Ok((Setting { state, env, fork, precompiles, gas_cap }, trace))
     }
@@ -283,6 +340,6 @@ impl Job {
 }
 
 enum Base {
-    View(StateView),
+    Block(StateSource),
     State(BlockState),
 }

@@ -244,7 +244,6 @@ impl Tracer {
         limit: &Arc<Limit>,
         logs_before: usize,
     ) -> Result<Self, TraceError> {
-        limit.start();
         let record = Record::new(wanted, limit)?;
         Ok(Self { record, limit: limit.clone(), logs_before, ..Default::default() })
     }

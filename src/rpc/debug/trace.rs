@@ -16,9 +16,15 @@ use alloy_primitives::{B256, Bytes};
 use alloy_rpc_types::{Bundle, StateContext};
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 use serde_json::value::RawValue;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-/// The longest time that a caller may ask for, for one transaction.
+/// The longest time that a caller may ask for, for one transaction or for all calls together.
 const MAX_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Execution once more under a tracer, each block in one pass: the default struct logs, the tracers
@@ -84,7 +90,11 @@ impl TraceServer for Api {
         hash: B256,
         options: Option<TraceOptions>,
     ) -> Answer<Box<RawValue>> {
-        self.blocking(move |node| transaction(node, hash, options)).await
+        let options = options.unwrap_or_default();
+        let work = self.tracing(options.has_script()?, move |node, limits| {
+            transaction(node, hash, &options, limits)
+        });
+        work.await
     }
 
     async fn trace_block_by_number(
@@ -92,7 +102,7 @@ impl TraceServer for Api {
         block: At,
         options: Option<TraceOptions>,
     ) -> Answer<Vec<TracedTransaction>> {
-        self.blocking(move |node| traced(node, found(node, block)?, options)).await
+        self.traced(options, move |node| found(node, block)).await
     }
 
     async fn trace_block_by_hash(
@@ -100,7 +110,7 @@ impl TraceServer for Api {
         hash: B256,
         options: Option<TraceOptions>,
     ) -> Answer<Vec<TracedTransaction>> {
-        self.blocking(move |node| traced(node, found(node, At(hash.into()))?, options)).await
+        self.traced(options, move |node| found(node, At(hash.into()))).await
     }
 
     async fn trace_block(
@@ -108,11 +118,11 @@ impl TraceServer for Api {
         block: Bytes,
         options: Option<TraceOptions>,
     ) -> Answer<Vec<TracedTransaction>> {
-        self.blocking(move |node| {
+        self.traced(options, move |node| {
             let block = Block::decode(&block)?;
             let checked = node.chain.check_rules(&block);
             checked.map_err(|error| RpcError::InvalidBlock(Box::new(error)))?;
-            traced(node, block, options)
+            Ok(block)
         })
         .await
     }
@@ -123,7 +133,11 @@ impl TraceServer for Api {
         block: Option<At>,
         options: Option<CallTraceOptions>,
     ) -> Answer<Box<RawValue>> {
-        self.blocking(move |node| call(node, request, At::or_latest(block), options)).await
+        let options = options.unwrap_or_default();
+        let work = self.tracing(options.trace.has_script()?, move |node, limits| {
+            call(node, request, At::or_latest(block), options, limits)
+        });
+        work.await
     }
 
     async fn trace_call_many(
@@ -132,15 +146,68 @@ impl TraceServer for Api {
         state_context: Option<StateContext>,
         options: Option<CallTraceOptions>,
     ) -> Answer<Vec<Vec<Box<RawValue>>>> {
-        self.blocking(move |node| calls(node, bundles, state_context.unwrap_or_default(), options))
-            .await
+        let (context, options) = (state_context.unwrap_or_default(), options.unwrap_or_default());
+        let work = self.tracing(options.trace.has_script()?, move |node, limits| {
+            calls(node, bundles, context, options, limits)
+        });
+        work.await
+    }
+}
+
+/// Says, when it is dropped, that nobody waits any more: the answer is there, the caller hung up, or
+/// the node stops.
+#[derive(Default)]
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Api {
+    /// Traces like other heavy work: scripts in their turn, and only while somebody waits.
+    async fn tracing<T: Send + 'static>(
+        &self,
+        has_script: bool,
+        work: impl FnOnce(&RpcContext, &TraceLimits) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let waiting = Waiting::default();
+        let turn = if has_script { Some(self.script_turn().await?) } else { None };
+        let limits = TraceLimits {
+            bytes: self.limits.response_bytes as usize,
+            timeout: MAX_TIMEOUT,
+            stop: waiting.0.clone(),
+            scripts: self.scripts.clone(),
+        };
+        let work = self.blocking(move |node| {
+            let _turn = turn;
+            work(node, &limits)
+        });
+        work.await
+    }
+
+    /// Traces every transaction of a block.
+    async fn traced(
+        &self,
+        options: Option<TraceOptions>,
+        block: impl FnOnce(&RpcContext) -> Answer<Block> + Send + 'static,
+    ) -> Answer<Vec<TracedTransaction>> {
+        let options = options.unwrap_or_default();
+        let work = self.tracing(options.has_script()?, move |node, limits| {
+            let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+            let block = replay_of(node, block(node)?)?;
+            Ok(trace::trace_block(spec, settings, block, &options, limits)?)
+        });
+        work.await
     }
 }
 
 fn transaction(
     node: &RpcContext,
     hash: B256,
-    options: Option<TraceOptions>,
+    options: &TraceOptions,
+    limits: &TraceLimits,
 ) -> Answer<Box<RawValue>> {
     let place = node.chain.locate(hash)?.ok_or(RpcError::TransactionNotFound)?;
     let block = node.chain.block(place.block)?.ok_or(RpcError::TransactionNotFound)?;
@@ -150,39 +217,30 @@ fn transaction(
         return Err(RpcError::TransactionNotFound);
     }
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
-    let (block, options) = (replay_of(node, block)?, options.unwrap_or_default());
-    let trace = trace::trace_transaction(spec, settings, block, index, &options, limits(node))?;
+    let block = replay_of(node, block)?;
+    let trace = trace::trace_transaction(spec, settings, block, index, options, limits)?;
     trace.ok_or(RpcError::TransactionNotFound)
-}
-
-fn traced(
-    node: &RpcContext,
-    block: Block,
-    options: Option<TraceOptions>,
-) -> Answer<Vec<TracedTransaction>> {
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
-    let (block, options) = (replay_of(node, block)?, options.unwrap_or_default());
-    Ok(trace::trace_block(spec, settings, block, &options, limits(node))?)
 }
 
 fn call(
     node: &RpcContext,
     request: CallRequest,
     block: BlockId,
-    options: Option<CallTraceOptions>,
+    options: CallTraceOptions,
+    limits: &TraceLimits,
 ) -> Answer<Box<RawValue>> {
-    let options = options.unwrap_or_default();
     let index = options.tx_index.map(|index| usize::try_from(index).unwrap_or(usize::MAX));
     let (header, base) = base(node, block, index)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
-    Ok(trace::trace_call(spec, settings, base, &header, request, options, limits(node))?)
+    Ok(trace::trace_call(spec, settings, base, &header, request, options, limits)?)
 }
 
 fn calls(
     node: &RpcContext,
     bundles: Vec<Bundle>,
     context: StateContext,
-    options: Option<CallTraceOptions>,
+    options: CallTraceOptions,
+    limits: &TraceLimits,
 ) -> Answer<Vec<Vec<Box<RawValue>>>> {
     let (asked, limit) =
         (bundles.iter().map(|it| it.transactions.len()).sum(), node.limits.traced_calls);
@@ -197,9 +255,8 @@ fn calls(
         block: bundle.block_override.map(Box::new),
     });
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
-    let options = options.unwrap_or_default();
     let bundles = bundles.collect();
-    Ok(trace::trace_calls(spec, settings, base, &header, bundles, options, limits(node))?)
+    Ok(trace::trace_calls(spec, settings, base, &header, bundles, options, limits)?)
 }
 
 /// Where calls are made: after the block, or in it before the transaction at `index`.
@@ -213,7 +270,7 @@ fn base(
     }
     let Some(index) = index else {
         let (header, view) = resolve::state(&node.chain, block)?;
-        return Ok((header, CallBase::After(Box::new(view))));
+        return Ok((header, CallBase::After(Box::new(view.into()))));
     };
     let block = found(node, At(block))?;
     let (header, count) = (block.header.clone(), block.body.transactions.len());
@@ -230,10 +287,6 @@ fn replay_of(node: &RpcContext, block: Block) -> Answer<Replay> {
         return Err(RpcError::GenesisTrace);
     }
     node.chain.replay_of(block)?.ok_or(RpcError::BlockNotFound(parent.into()))
-}
-
-fn limits(node: &RpcContext) -> TraceLimits {
-    TraceLimits { bytes: node.limits.response_bytes as usize, timeout: MAX_TIMEOUT }
 }
 
 pub(super) fn methods(api: &Api) -> Methods {

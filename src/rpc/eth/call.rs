@@ -1,13 +1,13 @@
 //! What would happen if?
 
 use crate::{
-    evm::{self, CallRequest, CallResult, Overrides},
+    evm::{self, CallError, CallRequest, CallResult, Overrides},
     primitives::SealedHeader,
     rpc::{Answer, Api, RpcContext, RpcError, params::At, resolve},
-    state::StateView,
+    state::{StateError, StateView},
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
-use alloy_primitives::{Bytes, U64, U256};
+use alloy_primitives::{Address, Bytes, U64, U256};
 use alloy_rpc_types::{AccessListResult, BlockOverrides, state::StateOverride};
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl CallServer for Api {
         if evm::may_be_leaf(&request, &overrides)
             && let Some(done) = leaf(self, &request, block)?
         {
-            return answer(done);
+            return answer(self, block, plain_transfer(&request), done);
         }
         self.blocking(move |node| call(node, request, block, overrides)).await
     }
@@ -106,7 +106,9 @@ fn call(
 ) -> Answer<Bytes> {
     let (header, view, overrides) = setting(node, block, overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
-    answer(evm::run(spec, settings, view, &header, request, overrides)?.result)
+    let transfer = plain_transfer(&request);
+    let result = evm::run(spec, settings, view, &header, request, overrides)?.result;
+    answer(node, block, transfer, result)
 }
 
 /// What a call returns, if it is so small that it may run right here.
@@ -119,10 +121,15 @@ fn leaf(node: &RpcContext, request: &CallRequest, block: BlockId) -> Answer<Opti
     Ok(evm::run_leaf(spec, settings, view, &header, request)?)
 }
 
-fn answer(result: CallResult) -> Answer<Bytes> {
+fn answer(
+    node: &RpcContext,
+    block: BlockId,
+    transfer: Option<Address>,
+    result: CallResult,
+) -> Answer<Bytes> {
     match result {
         CallResult::Success { output } => Ok(output),
-        CallResult::Revert { output } => Err(RpcError::Reverted(output)),
+        CallResult::Revert { output } => Err(reverted(node, block, transfer, output)),
         CallResult::Halt { reason } => Err(RpcError::Halted(reason)),
     }
 }
@@ -135,7 +142,44 @@ fn estimate(
 ) -> Answer<u64> {
     let (header, view, overrides) = setting(node, block, overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
-    Ok(evm::estimate_gas(spec, settings, view, &header, request, overrides)?)
+    let transfer = plain_transfer(&request);
+    evm::estimate_gas(spec, settings, view, &header, request, overrides).map_err(
+        |error| match error {
+            CallError::Reverted { output } => reverted(node, block, transfer, output),
+            error => error.into(),
+        },
+    )
+}
+
+/// Who receives wei without any data.
+fn plain_transfer(request: &CallRequest) -> Option<Address> {
+    let data = request.input.input().is_none_or(|data| data.is_empty());
+    request.to.and_then(|to| to.to().copied()).filter(|_to| data)
+}
+
+/// Why a call reverted. Where the receiver of a transfer only delegates, its owner may not know that
+/// there is code at all: the error says so.
+fn reverted(
+    node: &RpcContext,
+    block: BlockId,
+    transfer: Option<Address>,
+    output: Bytes,
+) -> RpcError {
+    let Some(account) = transfer.filter(|_to| output.is_empty()) else {
+        return RpcError::Reverted(output);
+    };
+    match resolve::state(&node.chain, block).and_then(|(_, view)| Ok(code_of(&view, account)?)) {
+        Ok(code) => match evm::delegate_of(&code) {
+            Some(target) => RpcError::DelegateRejects { account, target },
+            None => RpcError::Reverted(output),
+        },
+        Err(_unreadable) => RpcError::Reverted(output),
+    }
+}
+
+fn code_of(view: &StateView, address: Address) -> Result<Bytes, StateError> {
+    let account = view.account(address)?.unwrap_or_default();
+    if account.has_code() { view.code(account.code_hash) } else { Ok(Bytes::new()) }
 }
 
 fn access_list(
@@ -172,11 +216,14 @@ pub(in crate::rpc) fn setting(
 ) -> Answer<(Arc<SealedHeader>, StateView, Overrides)> {
     let (header, view) = resolve::state(&node.chain, block)?;
     if block == PENDING {
-        let next = overrides.block.get_or_insert_default();
-        let time = node.chain.clock().next_timestamp(header.timestamp);
-        next.number = next.number.or(Some(U256::from(header.number + 1)));
-        next.time = next.time.or(Some(time));
-        next.base_fee = next.base_fee.or(node.chain.spec().next_base_fee(&header).map(U256::from));
+        let (next, made) =
+            (overrides.block.get_or_insert_default(), node.sealer.next_block(&header));
+        next.number.get_or_insert(U256::from(made.number));
+        next.time.get_or_insert(made.timestamp);
+        next.gas_limit.get_or_insert(made.gas_limit);
+        next.coinbase.get_or_insert(made.beneficiary);
+        next.random.get_or_insert(made.prev_randao);
+        next.base_fee = next.base_fee.or(made.base_fee.map(U256::from));
     }
     Ok((header, view, overrides))
 }

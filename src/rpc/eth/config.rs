@@ -130,7 +130,7 @@ fn of_fork(chain: &Chain, genesis: B256, time: u64) -> ForkConfig {
             max: blobs.max_blob_count,
             base_fee_update_fraction: blobs.update_fraction,
         }),
-        chain_id: U64::from(spec.chain_id),
+        chain_id: U64::from(spec.chain_id()),
         fork_id: spec.fork_hash(genesis, time).into(),
         precompiles: active.map(|each| (each.name, each.address())).collect(),
         system_contracts: [

@@ -37,7 +37,13 @@ pub(super) fn read(
             rewards.push(block_rewards(&block, &receipts, percentiles));
         }
         if number == newest {
-            push_next(&mut history, node.chain.spec(), &block.header);
+            let head = node.chain.head();
+            let base_fee = if head.seal() == block.hash() {
+                node.chain.next_base_fee(&head)
+            } else {
+                node.chain.spec().next_base_fee(&block.header)
+            };
+            push_next(&mut history, node.chain.spec(), &block.header, base_fee);
         }
     }
     history.reward = (!percentiles.is_empty()).then_some(rewards);
@@ -83,8 +89,8 @@ fn push_block(history: &mut FeeHistory, spec: &ChainSpec, header: &Header) {
 }
 
 /// The base fees of the block after the newest.
-fn push_next(history: &mut FeeHistory, spec: &ChainSpec, newest: &Header) {
-    history.base_fee_per_gas.push(u128::from(spec.next_base_fee(newest).unwrap_or(0)));
+fn push_next(history: &mut FeeHistory, spec: &ChainSpec, newest: &Header, base_fee: Option<u64>) {
+    history.base_fee_per_gas.push(u128::from(base_fee.unwrap_or(0)));
     let excess = spec.next_excess_blob_gas(newest, newest.timestamp);
     let next = excess.map(|excess| {
         let params = spec.blob_params_at(newest.timestamp);

@@ -41,7 +41,7 @@ pub trait Fees {
 #[async_trait]
 impl FeesServer for Api {
     fn gas_price(&self) -> Answer<U128> {
-        Ok(U128::from(self.fees.gas_price(next_base_fee(self))))
+        Ok(U128::from(self.suggested_gas_price()))
     }
 
     fn tip(&self) -> Answer<U128> {
@@ -68,9 +68,17 @@ impl FeesServer for Api {
     }
 }
 
+impl Api {
+    /// What `eth_gasPrice` answers, in wei per gas.
+    pub(in crate::rpc) fn suggested_gas_price(&self) -> u128 {
+        let least = self.chain.development().min_gas_price.unwrap_or(0);
+        self.fees.gas_price(next_base_fee(self)).max(least)
+    }
+}
+
 /// Base fee of the block after the head.
 pub(super) fn next_base_fee(node: &RpcContext) -> Option<u64> {
-    node.chain.spec().next_base_fee(&node.chain.head())
+    node.chain.next_base_fee(&node.chain.head())
 }
 
 pub(super) fn methods(api: &Api) -> Methods {

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_legacy_price_has_headroom_and_a_low_cap_lowers_the_tip() {
         let legacy = filled(json!({ "to": BOB, "type": "0x0" })).unwrap();
-        assert_eq!(legacy.gas_price(), Some(1_135));
+        assert_eq!(legacy.gas_price(), Some(1_510));
         let capped = filled(json!({ "to": BOB, "maxFeePerGas": "0x5" })).unwrap();
         assert_eq!(capped.max_priority_fee_per_gas(), Some(5));
     }

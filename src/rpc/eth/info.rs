@@ -4,6 +4,9 @@ use crate::rpc::{Answer, Api};
 use alloy_primitives::{Address, U64};
 use jsonrpsee::{Methods, proc_macros::rpc};
 
+/// `eth/69`.
+const WIRE_PROTOCOL: u64 = 69;
+
 /// The chain and the node's accounts.
 #[rpc(server, namespace = "eth")]
 pub trait Info {
@@ -19,7 +22,12 @@ pub trait Info {
     #[method(name = "blockNumber")]
     fn block_number(&self) -> Answer<U64>;
 
-    /// Accounts that `eth_sendTransaction` signs for.
+    /// The newest version of Ethereum's wire protocol whose blocks, transactions and receipts the node
+    /// speaks ([EIP-7642](https://eips.ethereum.org/EIPS/eip-7642)).
+    #[method(name = "protocolVersion")]
+    fn protocol_version(&self) -> Answer<U64>;
+
+    /// Accounts whose keys the node holds: what `eth_sendTransaction` signs for, once unlocked.
     #[method(name = "accounts", aliases = ["eth_requestAccounts"])]
     fn accounts(&self) -> Answer<Vec<Address>>;
 
@@ -30,7 +38,7 @@ pub trait Info {
 
 impl InfoServer for Api {
     fn chain_id(&self) -> Answer<U64> {
-        Ok(U64::from(self.chain.spec().chain_id))
+        Ok(U64::from(self.chain.spec().chain_id()))
     }
 
     fn syncing(&self) -> Answer<bool> {
@@ -41,8 +49,12 @@ impl InfoServer for Api {
         Ok(U64::from(self.chain.head().number))
     }
 
+    fn protocol_version(&self) -> Answer<U64> {
+        Ok(U64::from(WIRE_PROTOCOL))
+    }
+
     fn accounts(&self) -> Answer<Vec<Address>> {
-        Ok(self.accounts.addresses().to_vec())
+        Ok(self.accounts.addresses())
     }
 
     fn coinbase(&self) -> Answer<Address> {

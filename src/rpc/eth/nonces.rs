@@ -20,7 +20,7 @@ struct Taken {
 
 /// A nonce that is taken until this is dropped.
 #[derive(Debug)]
-pub(super) struct Ticket<'a> {
+pub(in crate::rpc) struct Ticket<'a> {
     nonces: &'a Nonces,
     sender: Address,
     /// The nonce.

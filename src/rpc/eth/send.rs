@@ -100,21 +100,27 @@ impl SendServer for Api {
 }
 
 impl Api {
+    /// Who sends: the first account, if the request does not say.
+    pub(in crate::rpc) fn sender(&self, request: &TransactionRequest) -> Answer<Address> {
+        let first = || self.accounts.addresses().first().copied();
+        request.from.or_else(first).ok_or(RpcError::UnknownAccount(Address::ZERO))
+    }
+
     /// Makes the transaction of a request. Its nonce is taken until the ticket is dropped.
-    pub(super) async fn make(
+    pub(in crate::rpc) async fn make(
         &self,
         request: TransactionRequest,
         authority: Authority,
     ) -> Answer<(Transaction, Option<Ticket<'_>>)> {
-        let sender = sender(self, &request)?;
-        authority.check(self, sender)?;
+        let sender = self.sender(&request)?;
+        let key = authority.key(self, sender)?;
         let mut request = self.blocking(move |node| priced(node, request, sender)).await?;
         let ticket = match request.nonce {
             Some(_given) => None,
             None => Some(self.nonces().take(sender, || pooled_nonce(self, sender))?),
         };
         request.nonce = request.nonce.or(ticket.as_ref().map(|ticket| ticket.nonce));
-        let tx = seal(self, sender, fill::build(request)?)?;
+        let tx = seal(key, sender, fill::build(request)?)?;
         Ok((tx, ticket))
     }
 }
@@ -157,11 +163,6 @@ fn filled(tx: &Transaction) -> FillTransaction<Value> {
     FillTransaction { raw: tx.encoded_2718().into(), tx: shown }
 }
 
-fn sender(node: &RpcContext, request: &TransactionRequest) -> Answer<Address> {
-    let first = || node.accounts.addresses().first().copied();
-    request.from.or_else(first).ok_or(RpcError::UnknownAccount(Address::ZERO))
-}
-
 /// The request with fees and gas.
 fn priced(
     node: &RpcContext,
@@ -170,7 +171,7 @@ fn priced(
 ) -> Answer<TransactionRequest> {
     let spec = node.chain.spec();
     let market = Market {
-        chain_id: spec.chain_id,
+        chain_id: spec.chain_id(),
         next_base_fee: next_base_fee(node),
         blob_base_fee: spec.blob_base_fee(&node.chain.head()).unwrap_or(0),
         fees: node.fees,

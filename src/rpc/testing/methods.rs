@@ -129,6 +129,23 @@ async fn a_failed_call_among_many_says_why_and_each_bundle_has_its_block() {
 }
 
 #[tokio::test]
+async fn calls_that_share_their_gas_run_out_of_it_in_the_words_of_one_call() {
+    let node = TestNode::start();
+    // JUMPDEST, PUSH0, JUMP
+    let spinner = node.deploy("5b5f56").await;
+    let spin = json!({ "to": spinner });
+    let one = node.refusal("eth_call", json!([spin])).await;
+    assert_eq!(one.1, "out of gas");
+    let bundles = json!([{ "transactions": [spin, spin] }, { "transactions": [{ "to": BOB }] }]);
+    let many = node.ask("eth_callMany", json!([bundles])).await;
+    let short = json!({ "error": one.1 });
+    assert_eq!(many, json!([[short, short], [short]]));
+    let too_little = json!([[{ "transactions": [{ "to": BOB, "gas": "0x64" }] }]]);
+    let refused = node.refusal("eth_callMany", too_little).await;
+    assert_eq!(refused.1, "intrinsic gas too low: have 100, want 21000");
+}
+
+#[tokio::test]
 async fn a_filled_transaction_is_complete_and_unsigned() {
     let node = TestNode::start();
     let request = json!([{ "from": ALICE, "to": BOB, "value": "0x5" }]);

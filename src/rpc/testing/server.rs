@@ -84,6 +84,29 @@ async fn bad_input_is_refused_with_its_code() {
 }
 
 #[tokio::test]
+async fn an_id_comes_back_as_it_was_or_makes_an_invalid_request() {
+    let port = Port::open(TestNode::start()).await;
+    for id in ["{}", "[]", "{\"a\":1}", "[1]"] {
+        let request = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"eth_chainId"}}"#);
+        let (status, answer) = port.post(&request).await;
+        assert_eq!((status, &answer["id"]), (200, &Value::Null), "{id}: {answer}");
+        assert_eq!(answer["error"]["code"], -32600, "{id}: {answer}");
+        let good = r#"{"jsonrpc":"2.0","id":"b","method":"eth_chainId"}"#;
+        let (_, answer) = port.post(&format!("[{request},{good}]")).await;
+        assert_eq!(answer[0]["error"]["code"], -32600, "{id}: {answer}");
+        assert_eq!((&answer[1]["id"], &answer[1]["result"]), (&json!("b"), &json!("0x7a69")));
+    }
+    for id in ["1.5", "-1", "true", "null", "7", "\"a\""] {
+        let request = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"eth_chainId"}}"#);
+        let wanted = json!({
+            "jsonrpc": "2.0", "id": serde_json::from_str::<Value>(id).unwrap(), "result": "0x7a69",
+        });
+        assert_eq!(port.post(&request).await.1, wanted, "{id}");
+        assert_eq!(port.post(&format!("[{request},{request}]")).await.1, json!([wanted, wanted]));
+    }
+}
+
+#[tokio::test]
 async fn health_and_origins() {
     let port = Port::open(TestNode::start()).await;
     let (status, _, body) = port.exchange("GET /health HTTP/1.1", "").await;

@@ -84,7 +84,7 @@ async fn blocks_are_made_on_demand() {
     assert_eq!((at(4) - at(3), at(5) - at(4)), (60, 60));
     let refusal = node.refusal("anvil_mine", json!([100_001])).await;
     assert_eq!(refusal.1, "too many blocks to mine at once: 100001 (max 100000)");
-    assert_eq!(node.refusal("evm_mine", json!([1])).await.0, -32000, "time does not go back");
+    assert_eq!(node.refusal("evm_mine", json!([1])).await.0, -32602, "time does not go back");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn the_node_says_what_it_is() {
     assert_eq!(node.ask("eth_accounts", json!([])).await, json!([ALICE, BOB]));
     assert_eq!(node.ask("eth_syncing", json!([])).await, false);
     let version = node.ask("web3_clientVersion", json!([])).await;
-    assert!(version.as_str().unwrap().starts_with("mainspring/v"));
+    assert!(version.as_str().unwrap().starts_with("anvil/mainspring/v"));
     let modules = node.ask("rpc_modules", json!([])).await;
     for space in ["anvil", "eth", "evm", "hardhat", "net", "rpc", "tenderly", "web3"] {
         assert_eq!(modules[space], "1.0", "{space}");

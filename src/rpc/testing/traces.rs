@@ -7,10 +7,6 @@ use std::path::PathBuf;
 
 /// Stores 5 at slot 1, loads it again, calls the identity precompile with 4 bytes, returns 32.
 const WORKER: &str = "60056001556001545f525f5f6004601c60045afa5060205ff3";
-/// Counts instructions.
-const COUNTER: &str = "{count: 0, step: function() { this.count += 1 }, fault: function() {}, \
-                       result: function() { return this.count }}";
-
 /// A node, a contract, and the hash of a transaction that called it.
 async fn worked() -> (TestNode, String, Value) {
     let node = TestNode::start();
@@ -85,63 +81,6 @@ async fn what_cannot_be_traced_is_refused_in_geths_words() {
 }
 
 #[tokio::test]
-async fn scripts_trace_and_their_faults_are_told() {
-    let (node, _, hash) = worked().await;
-    let count = traced(&node, &hash, json!({ "tracer": COUNTER })).await;
-    let logs = traced(&node, &hash, json!({})).await["structLogs"].as_array().unwrap().len();
-    assert_eq!(count, json!(logs));
-    let setup = "{setup: function(config) { this.config = JSON.parse(config) }, fault: function() {}, \
-                 result: function() { return this.config.word }}";
-    let list = "{fault: function() {}, result: function() { \
-                return [1, 'two', {three: [null, true, undefined]}, bigInt(5), undefined, 0.5] }}";
-    let list = traced(&node, &hash, json!({ "tracer": list })).await;
-    assert_eq!(list, json!([1, "two", { "three": [null, true, null] }, "5", null, 0.5]));
-    let config = json!({ "tracer": setup, "tracerConfig": { "word": "hello" } });
-    assert_eq!(traced(&node, &hash, config).await, "hello");
-    let calls = "{all: [], enter: function(f) { this.all.push(f.getType() + toHex(f.getTo())) }, \
-                 exit: function(r) { this.all.push(r.getGasUsed()) }, fault: function() {}, \
-                 result: function() { return this.all }}";
-    let identity = format!("STATICCALL0x{:040x}", 4);
-    assert_eq!(traced(&node, &hash, json!({ "tracer": calls })).await, json!([identity, 18]));
-
-    let broken = async |code: &str| {
-        let params = json!([hash, { "tracer": code }]);
-        node.refusal("debug_traceTransaction", params).await
-    };
-    for code in ["{result: function( {}", "{step: 5 +}"] {
-        let (number, text) = broken(code).await;
-        assert_eq!(number, -32000);
-        assert!(text.contains("SyntaxError"), "{text}");
-    }
-    let (_, text) = broken("{fault: function() {}}").await;
-    assert_eq!(text, "trace object must expose a function result()");
-    let thrown = "{step: function() { throw 'enough' }, fault: function() {}, result: function() { return 1 }}";
-    assert_eq!(broken(thrown).await.1, "enough    in server-side tracer function 'step'");
-    let huge =
-        "{fault: function() {}, result: function() { return 'x'.repeat(150000).repeat(200) }}";
-    let (_, text) = broken(huge).await;
-    assert!(text.starts_with("trace is larger than "), "{:.200}", text);
-    for endless in ["a = []; for (;;) a = [a]", "var a = []; a[0] = a; return a"] {
-        let code = format!("{{fault: function() {{}}, result: function() {{ {endless} }}}}");
-        assert_eq!(broken(&code).await.0, -32000, "{endless}");
-    }
-    let nested = "{fault: function() {}, result: function() { var a = []; \
-                  for (var i = 0; i < 150000; i++) a = [a]; return a }}";
-    assert_eq!(broken(nested).await.0, -32000, "a list in a list in a list");
-    let as_text = "{fault: function() {}, result: function() { var a = []; \
-        for (var i = 0; i < 99000; i++) a = [a]; return \"\" + a }}";
-    assert_eq!(broken(as_text).await.0, -32000, "the same as text");
-    let deep = "(".repeat(60_000);
-    assert!(broken(&deep).await.1.contains("nests more than"));
-    for chain in ["!", "a=>", "if(1)", "1?1:", "-~"] {
-        let code = format!("{{result: function() {{ {} 1 }}}}", chain.repeat(60_000 / chain.len()));
-        assert_eq!(broken(&code).await.0, -32000, "{chain}");
-    }
-    let long = format!("{{/*{}*/}}", "x".repeat(200_000));
-    assert!(broken(&long).await.1.contains("bytes of code"));
-}
-
-#[tokio::test]
 async fn a_call_is_traced_anywhere_in_a_block() {
     let (node, worker, _) = worked().await;
     let slot = format!("0x{:064x}", 1);
@@ -182,6 +121,42 @@ async fn calls_that_follow_each_other_see_what_was_changed() {
     assert_eq!(returned(1, 0), format!("0x{:064x}", 3));
     let once = node.ask("debug_traceCall", json!([call])).await;
     assert_eq!(once["returnValue"], format!("0x{:064x}", 1), "nothing is kept");
+}
+
+#[tokio::test]
+async fn calls_of_one_request_have_the_gas_and_the_time_of_one() {
+    let node = TestNode::start();
+    // JUMPDEST, PUSH0, JUMP
+    let spinner = node.deploy("5b5f56").await;
+    let spin = json!({ "to": spinner });
+    let twice = json!([[{ "transactions": [spin, spin] }], null, { "tracer": "callTracer" }]);
+    let refused = node.refusal("debug_traceCallMany", twice).await;
+    let wanted = "out of gas: the calls before this one used up the gas of the request";
+    assert_eq!(refused, (-32000, wanted.to_owned()));
+    // Each takes far less than the time, all together far more.
+    let short = json!({ "to": spinner, "gas": "0xbb80" });
+    let many = vec![short; 1_000];
+    let options = json!({ "tracer": "callTracer", "timeout": "50ms" });
+    let few = json!([[{ "transactions": many[..1] }], null, options]);
+    assert_eq!(node.ask("debug_traceCallMany", few).await[0][0]["error"], "out of gas");
+    let all = json!([[{ "transactions": many }], null, options]);
+    let refused = node.refusal("debug_traceCallMany", all).await;
+    assert_eq!(refused, (-32000, "execution timeout".to_owned()));
+}
+
+#[tokio::test]
+async fn what_a_caller_sent_is_repeated_in_part_only() {
+    let (node, _, hash) = worked().await;
+    let long = "a".repeat(100_000);
+    for options in [
+        json!({ "tracer": long }),
+        json!({ "timeout": long }),
+        json!({ "tracer": "callTracer", "tracerConfig": { "withLog": long } }),
+    ] {
+        let (code, text) = node.refusal("debug_traceTransaction", json!([hash, options])).await;
+        assert_eq!(code, -32602);
+        assert!(text.len() < 600 && text.contains("characters)"), "{text}");
+    }
 }
 
 #[tokio::test]

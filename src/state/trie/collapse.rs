@@ -1,17 +1,59 @@
 //! Which nodes may leave memory?
 //!
 //! Those whose rows are stored, the longest unchanged first; the top of the account trie last. A
-//! node is never younger than its parent, so whole subtrees go.
+//! node is never younger than its parent, so whole subtrees go. Leaves count as older than they are:
+//! a slot that is inserted next to one needs the branch, seldom the leaf itself.
 
 use super::{
     StateTrie,
     node::{AccountLeaf, Branch, Epoch, Leaf, Node, epoch_of},
 };
 use alloy_primitives::U256;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// Branches of the account trie above this depth (in nibbles) stay as long as they fit.
 const TOP: usize = 4;
+/// A leaf with nothing below it counts as this many times as old as it is.
+const LEAF_AGE: u64 = 8;
+/// Ages, in blocks, that are told apart; whatever is older goes first.
+const AGES: usize = 4096;
+
+/// What decides whether a node stays.
+#[derive(Clone, Copy, Debug)]
+enum Rank {
+    /// Not stored yet: must stay.
+    Unflushed,
+    /// Stored, at the top of the account trie.
+    Top,
+    /// Any other stored node, by the number of blocks since it was changed.
+    Age(usize),
+}
+
+fn rank(epoch: Epoch, flushed: Epoch, weight: u64) -> Rank {
+    match flushed.checked_sub(epoch) {
+        None => Rank::Unflushed,
+        Some(age) => {
+            let age = usize::try_from(age.saturating_mul(weight)).unwrap_or(usize::MAX);
+            Rank::Age(age.min(AGES - 1))
+        }
+    }
+}
+
+fn rank_of_branch<V>(branch: &Branch<V>, flushed: Epoch, is_top: bool) -> Rank {
+    match rank(branch.epoch, flushed, 1) {
+        Rank::Age(_) if is_top => Rank::Top,
+        rank => rank,
+    }
+}
+
+fn rank_of_slot(leaf: &Leaf<U256>, flushed: Epoch) -> Rank {
+    rank(leaf.epoch, flushed, LEAF_AGE)
+}
+
+fn rank_of_account(leaf: &Leaf<AccountLeaf>, flushed: Epoch) -> Rank {
+    let weight = if leaf.value.storage.is_some() { 1 } else { LEAF_AGE };
+    rank(leaf.epoch, flushed, weight)
+}
 
 impl StateTrie {
     /// Number of nodes in memory, storage tries included. Never too low by more than nodes that
@@ -27,7 +69,7 @@ impl StateTrie {
         if self.resident <= budget {
             return;
         }
-        let mut census = Census { flushed: epoch_of(flushed), ..Census::default() };
+        let mut census = Census::new(epoch_of(flushed));
         if let Some(root) = &self.root {
             census.count_accounts(root, 0);
         }
@@ -42,23 +84,24 @@ impl StateTrie {
 }
 
 /// How many nodes there are, by what decides whether they stay.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Census {
     flushed: Epoch,
-    /// Not stored yet.
     unflushed: usize,
-    /// Stored, at the top of the account trie.
     top: usize,
-    /// All other stored ones, by epoch.
-    by_epoch: BTreeMap<Epoch, usize>,
+    by_age: Vec<usize>,
 }
 
 impl Census {
-    fn count(&mut self, epoch: Epoch, top: bool) {
-        match (epoch > self.flushed, top) {
-            (true, _) => self.unflushed += 1,
-            (false, true) => self.top += 1,
-            (false, false) => *self.by_epoch.entry(epoch).or_default() += 1,
+    fn new(flushed: Epoch) -> Self {
+        Self { flushed, unflushed: 0, top: 0, by_age: vec![0; AGES] }
+    }
+
+    fn count(&mut self, rank: Rank) {
+        match rank {
+            Rank::Unflushed => self.unflushed += 1,
+            Rank::Top => self.top += 1,
+            Rank::Age(age) => self.by_age[age] += 1,
         }
     }
 
@@ -66,12 +109,12 @@ impl Census {
         match node {
             Node::Blind { .. } => {}
             Node::Leaf { leaf, .. } => {
-                self.count(leaf.epoch, false);
+                self.count(rank_of_account(leaf, self.flushed));
                 leaf.value.storage.iter().for_each(|storage| self.count_slots(storage));
             }
             Node::Branch { branch, .. } => {
                 let depth = depth + branch.prefix.len();
-                self.count(branch.epoch, depth < TOP);
+                self.count(rank_of_branch(branch, self.flushed, depth < TOP));
                 branch.children.iter().for_each(|child| self.count_accounts(child, depth + 1));
             }
         }
@@ -80,9 +123,9 @@ impl Census {
     fn count_slots(&mut self, node: &Node<U256>) {
         match node {
             Node::Blind { .. } => {}
-            Node::Leaf { leaf, .. } => self.count(leaf.epoch, false),
+            Node::Leaf { leaf, .. } => self.count(rank_of_slot(leaf, self.flushed)),
             Node::Branch { branch, .. } => {
-                self.count(branch.epoch, false);
+                self.count(rank_of_branch(branch, self.flushed, false));
                 branch.children.iter().for_each(|child| self.count_slots(child));
             }
         }
@@ -92,9 +135,9 @@ impl Census {
     fn sieve(&self, target: usize) -> Sieve {
         let keep_top = self.unflushed + self.top <= target;
         let mut room = target.saturating_sub(self.unflushed + self.top);
-        let mut sieve = Sieve { keep_top, flushed: self.flushed, ..Sieve::default() };
-        for (epoch, count) in self.by_epoch.iter().rev() {
-            sieve.oldest = *epoch;
+        let mut sieve = Sieve { flushed: self.flushed, keep_top, ..Sieve::default() };
+        for (age, count) in self.by_age.iter().enumerate() {
+            sieve.oldest = age;
             sieve.of_oldest = room.min(*count);
             if room < *count {
                 break;
@@ -110,21 +153,26 @@ impl Census {
 struct Sieve {
     flushed: Epoch,
     keep_top: bool,
-    /// The oldest epoch of which some stay.
-    oldest: Epoch,
-    /// How many more of that epoch stay.
+    /// The greatest age of which some stay.
+    oldest: usize,
+    /// How many more of that age stay.
     of_oldest: usize,
     /// Nodes that stayed.
     kept: usize,
 }
 
 impl Sieve {
-    fn keeps(&mut self, epoch: Epoch, top: bool) -> bool {
-        let mut keeps = epoch > self.flushed || epoch > self.oldest || (top && self.keep_top);
-        if !keeps && epoch == self.oldest && self.of_oldest > 0 {
-            self.of_oldest -= 1;
-            keeps = true;
-        }
+    fn keeps(&mut self, rank: Rank) -> bool {
+        let keeps = match rank {
+            Rank::Unflushed => true,
+            Rank::Top if self.keep_top => true,
+            Rank::Top => false,
+            Rank::Age(age) if age == self.oldest && self.of_oldest > 0 => {
+                self.of_oldest -= 1;
+                true
+            }
+            Rank::Age(age) => age < self.oldest,
+        };
         self.kept += usize::from(keeps);
         keeps
     }
@@ -137,7 +185,9 @@ impl Sieve {
     ) -> Option<Node<AccountLeaf>> {
         match node {
             Node::Blind { .. } => None,
-            Node::Leaf { leaf, .. } if !self.keeps(leaf.epoch, false) => Some(blind(node)),
+            Node::Leaf { leaf, .. } if !self.keeps(rank_of_account(leaf, self.flushed)) => {
+                Some(blind(node))
+            }
             Node::Leaf { rlp, leaf } => {
                 let storage = self.sift_slots(leaf.value.storage.as_ref()?)?;
                 let value = AccountLeaf { storage: Some(storage), ..leaf.value };
@@ -146,7 +196,7 @@ impl Sieve {
             }
             Node::Branch { rlp, branch } => {
                 let depth = depth + branch.prefix.len();
-                if !self.keeps(branch.epoch, depth < TOP) {
+                if !self.keeps(rank_of_branch(branch, self.flushed, depth < TOP)) {
                     return Some(blind(node));
                 }
                 let sifted = sift(branch, |child| self.sift_accounts(child, depth + 1))?;
@@ -158,9 +208,11 @@ impl Sieve {
     fn sift_slots(&mut self, node: &Node<U256>) -> Option<Node<U256>> {
         match node {
             Node::Blind { .. } => None,
-            Node::Leaf { leaf, .. } => (!self.keeps(leaf.epoch, false)).then(|| blind(node)),
+            Node::Leaf { leaf, .. } => {
+                (!self.keeps(rank_of_slot(leaf, self.flushed))).then(|| blind(node))
+            }
             Node::Branch { rlp, branch } => {
-                if !self.keeps(branch.epoch, false) {
+                if !self.keeps(rank_of_branch(branch, self.flushed, false)) {
                     return Some(blind(node));
                 }
                 let sifted = sift(branch, |child| self.sift_slots(child))?;

@@ -118,7 +118,8 @@ impl Run {
     fn go(mut self) {
         for step in 0..STEPS {
             match self.rng.random_range(0..100) {
-                0..50 => self.mine(),
+                0..44 => self.mine(),
+                44..50 => self.mine_empty(),
                 50..64 => self.edit(),
                 64..72 => self.snapshot(),
                 72..82 => self.revert(),

@@ -11,6 +11,7 @@ use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, map::B256Map};
 use mainspring::{
     primitives::{Edit, Transaction},
+    sealer::Spacing,
     spec::{Fork, contracts::CREATE2_DEPLOYER_ADDRESS},
 };
 use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
@@ -36,10 +37,25 @@ impl Run {
         self.follow(&sent);
     }
 
+    /// Makes some empty blocks in one commit, if nothing lies over the head.
+    pub(super) fn mine_empty(&mut self) {
+        let before = self.node.chain.head().number;
+        let count = self.rng.random_range(1..12);
+        let made = self.node.sealer.mine_empty(count, Spacing::Clock).unwrap();
+        assert_eq!(self.node.chain.head().number, before + made);
+        for number in before + 1..=before + made {
+            self.follow_block(number, &B256Map::default());
+        }
+    }
+
     /// Lets the model run what is in the new head.
     fn follow(&mut self, sent: &B256Map<Sent>) {
+        self.follow_block(self.node.chain.head().number, sent);
+    }
+
+    /// Lets the model run what is in a new block.
+    fn follow_block(&mut self, number: u64, sent: &B256Map<Sent>) {
         let chain = &self.node.chain;
-        let number = chain.head().number;
         let block = chain.block(number).unwrap().unwrap();
         let receipts = chain.receipts(number).unwrap().unwrap();
         let (fork, header) = (self.node.setup.fork, block.header.inner());
@@ -207,7 +223,7 @@ impl Run {
     }
 
     pub(super) fn snapshot(&mut self) {
-        let id = self.node.dev.snapshot();
+        let id = self.node.dev.snapshot().unwrap();
         self.snapshots.push((id, self.blocks.len(), self.now.clone()));
     }
 

@@ -139,3 +139,28 @@ fn a_seal_proves_the_work_of_the_blocks_own_header_or_the_block_is_refused() {
     assert!(!node.chain.leaves_seal_unverified(&sealed.header));
     assert_eq!(node.chain.import(&sealed).unwrap(), Imported::Extended);
 }
+
+#[test]
+fn a_block_in_the_future_waits_where_work_proves_blocks_and_nowhere_else() {
+    let ahead = |node: &TestChain, right: &Block| {
+        let timestamp = node.chain.clock().now() + 1_000;
+        (timestamp, changed(right, |header, _| header.timestamp = timestamp))
+    };
+    let setup = Setup { proof: true, fork: Fork::London, ..Setup::default() };
+    let (node, mut maker) = start(setup);
+    let genesis = maker.genesis();
+    let right = maker.run(genesis, 1, SLOW, 1).remove(0);
+    let (timestamp, early) = ahead(&node, &right);
+    let refused = node.chain.import(&early).unwrap_err();
+    assert!(matches!(refused, ImportError::Future { .. }), "{refused}");
+    assert!(refused.to_string().contains("block in the future"), "{refused}");
+    assert!(refused.to_string().contains(&timestamp.to_string()), "{refused}");
+    assert!(node.chain.bad_blocks().is_empty(), "its time may come");
+
+    let (merged, mut maker) = start(work());
+    let genesis = maker.genesis();
+    let right = maker.run(genesis, 1, SLOW, 1).remove(0);
+    let (_, early) = ahead(&merged, &right);
+    let refused = merged.chain.import(&early).unwrap_err();
+    assert_eq!(refused.rule(), Some("InvalidDifficulty"), "its time is no matter: {refused}");
+}

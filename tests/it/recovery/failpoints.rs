@@ -182,7 +182,7 @@ fn an_unwind_whose_first_commit_failed_did_not_happen() {
     for point in IN_BLOCKS {
         let scenario = FailScenario::setup();
         let mut node = TestChain::start_alone(Setup::default());
-        let id = node.dev.snapshot();
+        let id = node.dev.snapshot().unwrap();
         mine(&node, 3);
         let before = seen(&node);
         fail::cfg(point, "1*return").unwrap();

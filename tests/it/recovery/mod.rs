@@ -220,7 +220,7 @@ fn an_exact_time_set_while_a_block_is_made_is_for_the_next_block() {
         mainspring::sealer::build(&node.chain, &node.pool, &settings, Default::default()).unwrap()
     };
     let exact = executed.block.header.timestamp + 5_000;
-    node.chain.clock().set_next(exact);
+    node.chain.develop(|set| set.clock.set_next(exact)).unwrap();
     node.chain.append(executed).unwrap();
     node.mine().unwrap();
     assert_eq!(node.chain.head().timestamp, exact);

@@ -148,7 +148,11 @@ fn run(case: Value) -> Result<(), CaseError> {
     let spec = Arc::new(ChainSpec::from_genesis(case.genesis()?)?);
     let dir = tempfile::tempdir()?;
     let storage = Storage::open(dir.path(), Durability::Ephemeral)?;
-    let settings = ChainSettings { evm: EvmSettings::consensus(), ..ChainSettings::default() };
+    let settings = ChainSettings {
+        evm: EvmSettings::consensus(),
+        takes_future_blocks: true,
+        ..ChainSettings::default()
+    };
     let (chain, _) = Chain::open(storage, spec, settings)?;
     check_genesis(&chain, &case)?;
     std::thread::scope(|scope| {
