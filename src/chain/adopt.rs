@@ -77,7 +77,7 @@ impl Chain {
         let (count, removed) = (removed.len() as u64, Arc::new(removed));
         match self.head_after_reorganisation(&visible, branch) {
             Ok(next) => {
-                let unwinds = Arc::new(visible.unwinds.and(to, &removed, true));
+                let unwinds = Arc::new(visible.unwinds.and(to, visible.number(), &removed, true));
                 self.visible.store(Arc::new(Visible { unwinds, ..next }));
             }
             Err(error) => {

@@ -57,8 +57,18 @@ impl Unwinds {
         self.forgotten + self.kept.len() as u64
     }
 
-    /// These and one more.
-    pub(super) fn and(&self, to: u64, removed: &Arc<Vec<StoredBlock>>, by_branch: bool) -> Self {
+    /// These and one more: the chain went from `head` back to `to`. If not all of the blocks above
+    /// `to` are at hand, whoever has not read up to now must begin anew.
+    pub(super) fn and(
+        &self,
+        to: u64,
+        head: u64,
+        removed: &Arc<Vec<StoredBlock>>,
+        by_branch: bool,
+    ) -> Self {
+        if removed.len() as u64 != head - to {
+            return Self { forgotten: self.count() + 1, ..Self::default() };
+        }
         let bytes = removed.iter().map(size).sum();
         let mut next = self.clone();
         next.bytes += bytes;
@@ -183,5 +193,45 @@ impl Chain {
         // Wait until the head follows.
         self.writer.lock().check()?;
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primitives::{Block, Body};
+    use alloy_consensus::Header;
+
+    fn blocks(numbers: std::ops::RangeInclusive<u64>) -> Arc<Vec<StoredBlock>> {
+        let block = |number| {
+            let header = Header { number, ..Default::default() };
+            StoredBlock { block: Block::new(header, Body::default()), receipts: Arc::default() }
+        };
+        Arc::new(numbers.map(block).collect())
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_who_needs_more_is_told() {
+        let mut unwinds = Unwinds::default();
+        let early = Cursor { at: 5, unwinds: 0 };
+        for _ in 0..KEPT_UNWINDS {
+            unwinds = unwinds.and(4, 5, &blocks(5..=5), false);
+        }
+        assert_eq!(unwinds.after(early).unwrap().count(), KEPT_UNWINDS);
+        let unwinds = unwinds.and(4, 5, &blocks(5..=5), false);
+        let missed = unwinds.after(early).map(|_| ()).unwrap_err();
+        let wanted = KEPT_UNWINDS as u64 + 1;
+        assert!(matches!(missed, ChainError::Forgotten { unwinds } if unwinds == wanted));
+        let late = Cursor { unwinds: 1, ..early };
+        assert_eq!(unwinds.after(late).unwrap().count(), KEPT_UNWINDS);
+    }
+
+    #[test]
+    fn nobody_reads_on_over_blocks_of_which_not_all_are_at_hand() {
+        let unwinds = Unwinds::default().and(4, 6, &blocks(5..=6), false);
+        let unwinds = unwinds.and(2, 9, &blocks(7..=9), false);
+        let before = Cursor { at: 4, unwinds: 1 };
+        assert!(unwinds.after(before).is_err());
+        assert_eq!(unwinds.after(Cursor { unwinds: 2, ..before }).unwrap().count(), 0);
     }
 }

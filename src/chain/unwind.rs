@@ -38,9 +38,9 @@ impl Chain {
         let removed = Arc::new(removed);
         match self.head_after_unwind(&visible, to) {
             Ok(next) => {
-                let unwinds = match removed.is_empty() {
+                let unwinds = match to == visible.number() {
                     true => visible.unwinds.clone(),
-                    false => Arc::new(visible.unwinds.and(to, &removed, false)),
+                    false => Arc::new(visible.unwinds.and(to, visible.number(), &removed, false)),
                 };
                 self.visible.store(Arc::new(Visible { unwinds, ..next }));
             }

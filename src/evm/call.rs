@@ -6,6 +6,7 @@ use super::{
     env::{block_env, rules},
     error::ReadError,
     halt::HaltProbe,
+    leaf::without_calls,
     machine::{machine, transact},
     overrides,
 };
@@ -240,6 +241,11 @@ impl Machine {
     pub(super) fn new(setting: Setting) -> Self {
         let Setting { state, env, fork, precompiles, .. } = setting;
         Self { evm: machine(state, env, fork, Some(precompiles), Default::default(), false) }
+    }
+
+    /// For a call that makes no calls and does not look at its gas; see [`super::run_leaf`].
+    pub(super) fn leaf(setting: Setting) -> Self {
+        Self { evm: without_calls(Self::new(setting).evm) }
     }
 
     pub(super) fn state(&mut self) -> &mut BlockState {

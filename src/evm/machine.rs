@@ -25,7 +25,7 @@ use revm::{
 };
 
 /// revm's context of a block.
-type Context = EthEvmContext<BlockState>;
+pub(super) type Context = EthEvmContext<BlockState>;
 
 /// Gas of a slot that costs no more than a look since
 /// [EIP-1283](https://eips.ethereum.org/EIPS/eip-1283): a no-op, or a slot written before.

@@ -13,6 +13,7 @@
 //! | `source` | where does the state below come from? |
 //! | `machine`, `env` | which machine runs it, under which limits, in which block? |
 //! | `call`, `arguments`, `overrides` | what would a transaction do, over a state that is pretended? |
+//! | `leaf` | is a call so small that it need not wait for a thread? |
 //! | `call_many` | what would calls do, one after the other? |
 //! | `estimate`, `access_list` | which gas limit is enough, and what is touched? |
 //! | [`simulate`] | what would whole blocks do? |
@@ -33,6 +34,7 @@ mod executor;
 mod halt;
 mod header;
 mod invalid;
+mod leaf;
 mod machine;
 mod overrides;
 mod requests;
@@ -53,6 +55,7 @@ pub use estimate::estimate_gas;
 pub use executor::{Applied, ApplyError, BlockExecutor, Executed, execute};
 pub use header::{assemble, check};
 pub use invalid::InvalidTx;
+pub use leaf::{may_be_leaf, run_leaf};
 pub use overrides::Overrides;
 pub use revert::{delegate_of, revert_message, revert_reason};
 pub use source::StateSource;

@@ -1,8 +1,8 @@
 //! Calls: outcomes, words, overrides, access lists.
 
 use super::super::{
-    CallError, CallOutcome, CallRequest, CallResult, Overrides, create_access_list, revert_message,
-    run,
+    CallError, CallOutcome, CallRequest, CallResult, Overrides, create_access_list, may_be_leaf,
+    revert_message, run, run_leaf,
 };
 use super::*;
 use alloy_primitives::{bytes, hex, map::AddressMap};
@@ -264,4 +264,69 @@ fn the_list_of_precompiles_is_the_machines() {
         let listed: Vec<Address> = listed.map(|each| each.address()).collect();
         assert_eq!(machine, listed, "{fork}");
     }
+}
+
+/// What a leaf answers, and what the full run answers.
+fn both(scene: &Scene, request: CallRequest) -> (Option<CallResult>, CallResult) {
+    let leaf = run_leaf(&scene.spec, &scene.settings, scene.view(), &scene.head, &request);
+    (leaf.unwrap(), call(scene, request).unwrap().result)
+}
+
+#[test]
+fn a_leaf_answers_what_the_full_run_answers() {
+    // Storage, a loop over calldata, keccak, events, the environment, a revert, a precompile.
+    for code in [
+        returning(&hex!("5f54")),
+        returning(&hex!("60205f20")),
+        returning(&hex!("43")),
+        returning(&hex!("60075f5fa15f35")),
+        returning(&hex!("3446016001")),
+        hex!("602a5f5260205ffd").to_vec(),
+    ] {
+        let scene = Scene::new().with(CONTRACT, code.clone(), 5);
+        let (leaf, full) = both(&scene, to(CONTRACT).input(bytes!("0102").into()));
+        assert_eq!(leaf, Some(full), "{}", hex::encode(code));
+    }
+    let scene = Scene::new();
+    let (leaf, full) = both(&scene, to(Address::with_last_byte(2)).input(bytes!("01").into()));
+    assert_eq!(leaf, Some(full), "SHA-256");
+    let (leaf, full) = both(&scene, to(Address::repeat_byte(0xee)));
+    assert_eq!(leaf, Some(full), "no code");
+}
+
+#[test]
+fn what_could_see_how_much_gas_it_has_is_no_leaf() {
+    let call_other = |opcode: u8, values: usize| {
+        let mut code = vec![0x5f; 4 + values];
+        code.extend([0x60, 2, 0x61, 0xff, 0xff, opcode]);
+        returning(&code)
+    };
+    for code in [
+        returning(&hex!("5a")),
+        call_other(0xf1, 1),
+        call_other(0xf2, 1),
+        call_other(0xf4, 0),
+        call_other(0xfa, 0),
+        returning(&hex!("5f5f5ff0")),
+        returning(&hex!("5f5f5f5ff5")),
+        // An endless loop, memory without end, an invalid instruction.
+        hex!("5b5f56").to_vec(),
+        hex!("62ffffff51").to_vec(),
+        hex!("fe").to_vec(),
+    ] {
+        let scene = Scene::new().with(CONTRACT, code.clone(), 5);
+        let request = to(CONTRACT);
+        let leaf = run_leaf(&scene.spec, &scene.settings, scene.view(), &scene.head, &request);
+        assert_eq!(leaf.unwrap(), None, "{}", hex::encode(code));
+    }
+    let scene = Scene::new();
+    let poor = to(CONTRACT).from(BOB).value(U256::MAX);
+    let leaf = run_leaf(&scene.spec, &scene.settings, scene.view(), &scene.head, &poor);
+    assert_eq!(leaf.unwrap(), None, "the full run says what is wrong");
+    for request in
+        [to(CONTRACT).gas_price(1), to(CONTRACT).max_fee_per_gas(1), CallRequest::default()]
+    {
+        assert!(!may_be_leaf(&request, &Overrides::default()), "{request:?}");
+    }
+    assert!(may_be_leaf(&to(CONTRACT), &Overrides::default()));
 }

@@ -57,7 +57,13 @@ impl CallServer for Api {
         block_overrides: Option<Box<BlockOverrides>>,
     ) -> Answer<Bytes> {
         let overrides = Overrides { state: state_overrides, block: block_overrides };
-        self.blocking(move |node| call(node, request, At::or_latest(block), overrides)).await
+        let block = At::or_latest(block);
+        if evm::may_be_leaf(&request, &overrides)
+            && let Some(done) = leaf(self, &request, block)?
+        {
+            return answer(self, block, plain_transfer(&request), done);
+        }
+        self.blocking(move |node| call(node, request, block, overrides)).await
     }
 
     async fn estimate_gas(
@@ -101,7 +107,27 @@ fn call(
     let (header, view, overrides) = setting(node, block, overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
     let transfer = plain_transfer(&request);
-    match evm::run(spec, settings, view, &header, request, overrides)?.result {
+    let result = evm::run(spec, settings, view, &header, request, overrides)?.result;
+    answer(node, block, transfer, result)
+}
+
+/// What a call returns, if it is so small that it may run right here.
+fn leaf(node: &RpcContext, request: &CallRequest, block: BlockId) -> Answer<Option<CallResult>> {
+    if block == PENDING {
+        return Ok(None);
+    }
+    let (header, view) = resolve::state(&node.chain, block)?;
+    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    Ok(evm::run_leaf(spec, settings, view, &header, request)?)
+}
+
+fn answer(
+    node: &RpcContext,
+    block: BlockId,
+    transfer: Option<Address>,
+    result: CallResult,
+) -> Answer<Bytes> {
+    match result {
         CallResult::Success { output } => Ok(output),
         CallResult::Revert { output } => Err(reverted(node, block, transfer, output)),
         CallResult::Halt { reason } => Err(RpcError::Halted(reason)),
