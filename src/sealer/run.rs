@@ -1,7 +1,7 @@
 //! The sealer's thread: waits for a reason to make a block, and makes it.
 
 use super::{
-    BlockOptions, SealError, SealerHandle, SealerSettings, build,
+    BlockOptions, Mode, SealError, SealerHandle, SealerSettings, build,
     handle::{MineRequest, Shared, State},
     trigger::next_tick,
 };
@@ -71,13 +71,13 @@ impl Sealer {
             match self.shared.next_reason(&mut last_tick) {
                 Reason::Stop => break self.shared.abandon(),
                 Reason::Asked(request) => {
-                    let made = self.shared.seal(request.options, true);
+                    let made = self.shared.seal(request.options, true, |_mode| true);
                     let made = made.map(|hash| hash.unwrap_or_default());
                     // Whoever asked may have gone.
                     let _ = request.answer.send(made);
                 }
-                Reason::Tick => self.shared.seal_or_log(true),
-                Reason::Arrival => self.shared.seal_or_log(false),
+                Reason::Tick => self.shared.seal_or_log(true, |mode| mode.interval().is_some()),
+                Reason::Arrival => self.shared.seal_or_log(false, Mode::on_arrival),
             }
         }
     }
@@ -118,8 +118,9 @@ impl Shared {
         true
     }
 
-    fn seal_or_log(&self, even_empty: bool) {
-        let Err(error) = self.seal(BlockOptions::default(), even_empty) else { return };
+    fn seal_or_log(&self, even_empty: bool, is_wanted: impl Fn(Mode) -> bool) {
+        let made = self.seal(BlockOptions::default(), even_empty, is_wanted);
+        let Err(error) = made else { return };
         tracing::error!(target: "sealer", %error, "no block was made");
         self.refuse_waiting(Arc::new(error));
         let mut state = self.state.lock();
@@ -141,11 +142,20 @@ impl Shared {
         state.failure = Some(reason);
     }
 
-    /// Makes a block; `None` if it would have been empty and need not exist.
-    fn seal(&self, options: BlockOptions, even_empty: bool) -> Result<Option<B256>, SealError> {
+    /// Makes a block; `None` if it would have been empty and need not exist, or if the mode does not
+    /// want it any more: whoever changed the mode and paused sealing since sees no block of the old one.
+    fn seal(
+        &self,
+        options: BlockOptions,
+        even_empty: bool,
+        is_wanted: impl Fn(Mode) -> bool,
+    ) -> Result<Option<B256>, SealError> {
         let _sealing = self.sealing.lock();
         let round = {
             let mut state = self.state.lock();
+            if !is_wanted(state.mode) {
+                return Ok(None);
+            }
             state.round += 1;
             state.round
         };

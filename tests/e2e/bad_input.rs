@@ -70,7 +70,7 @@ fn json_nested_without_end_is_refused() {
 fn a_method_that_is_not_served_is_named_in_geths_words() {
     let node = Node::start(&[]);
     let mut client = node.client();
-    for method in ["eth_nothing", "personal_unlockAccount", "evm_Mine", ""] {
+    for method in ["eth_nothing", "personal_openWallet", "evm_Mine", ""] {
         let failure = client.refused(method, json!([]));
         let words = format!("the method {method} does not exist/is not available");
         assert_eq!((failure.code, failure.message), (-32601, words));

@@ -5,7 +5,7 @@ use crate::{
     evm,
     primitives::Block,
     rpc::{
-        Answer, Api, RpcContext, RpcError,
+        Answer, Api, Dialect, RpcContext, RpcError,
         anvil::small,
         convert,
         params::{Mine, Number},
@@ -38,7 +38,7 @@ pub trait Mining {
 
     /// Makes a block when a transaction arrives, or no more. An interval stays as it is.
     #[method(name = "setAutomine", aliases = ["evm_setAutomine"])]
-    fn set_automine(&self, is_on: bool) -> Answer<()>;
+    async fn set_automine(&self, is_on: bool) -> Answer<()>;
 
     /// Is a block made when a transaction arrives?
     #[method(name = "getAutomine", aliases = ["hardhat_getAutomine"])]
@@ -46,7 +46,7 @@ pub trait Mining {
 
     /// Makes a block every so many seconds and none on arrival, as anvil does; 0 makes none by itself.
     #[method(name = "setIntervalMining")]
-    fn set_interval_mining(&self, seconds: Number) -> Answer<()>;
+    async fn set_interval_mining(&self, seconds: Number) -> Answer<()>;
 
     /// Seconds between blocks; null without an interval.
     #[method(name = "getIntervalMining")]
@@ -61,10 +61,12 @@ pub trait EvmMining {
     #[method(name = "mine")]
     async fn mine(&self, options: Option<Mine>) -> Answer<U64>;
 
-    /// Makes a block every so many milliseconds, as Hardhat counts; 0 ends that. Whether one is made on
-    /// arrival stays as it is.
+    /// Makes a block at an interval; 0 ends that. Hardhat counts milliseconds under this name and leaves
+    /// as it is whether a block is made on arrival; anvil and its clients count seconds and end that.
+    /// Below 1,000 the number is taken for seconds, unless the node speaks Hardhat's dialect; from there
+    /// on for milliseconds.
     #[method(name = "setIntervalMining")]
-    fn set_interval_mining(&self, milliseconds: Number) -> Answer<()>;
+    async fn set_interval_mining(&self, every: Number) -> Answer<()>;
 }
 
 #[async_trait]
@@ -97,19 +99,17 @@ impl MiningServer for Api {
         .await
     }
 
-    fn set_automine(&self, is_on: bool) -> Answer<()> {
-        self.sealer.set_mode(Mode::of(is_on, self.sealer.mode().interval()));
-        Ok(())
+    async fn set_automine(&self, is_on: bool) -> Answer<()> {
+        self.switch(Mode::of(is_on, self.sealer.mode().interval())).await
     }
 
     fn automine(&self) -> Answer<bool> {
         Ok(self.sealer.mode().on_arrival())
     }
 
-    fn set_interval_mining(&self, seconds: Number) -> Answer<()> {
+    async fn set_interval_mining(&self, seconds: Number) -> Answer<()> {
         let milliseconds = seconds.saturating_mul(Number::from(1_000));
-        self.sealer.set_mode(Mode::of(false, interval(milliseconds)?));
-        Ok(())
+        self.switch(Mode::of(false, interval(milliseconds)?)).await
     }
 
     fn interval_mining(&self) -> Answer<Option<Value>> {
@@ -129,14 +129,28 @@ impl EvmMiningServer for Api {
         Ok(U64::ZERO)
     }
 
-    fn set_interval_mining(&self, milliseconds: Number) -> Answer<()> {
+    async fn set_interval_mining(&self, every: Number) -> Answer<()> {
+        let is_short = !every.is_zero() && every < Number::from(1_000);
+        if is_short && self.dialect == Dialect::Geth {
+            return MiningServer::set_interval_mining(self, every).await;
+        }
         let on_arrival = self.sealer.mode().on_arrival();
-        self.sealer.set_mode(Mode::of(on_arrival, interval(milliseconds)?));
-        Ok(())
+        self.switch(Mode::of(on_arrival, interval(every)?)).await
     }
 }
 
 impl Api {
+    /// Changes when blocks are made. When it is answered, no block that the old mode wanted comes any
+    /// more.
+    async fn switch(&self, mode: Mode) -> Answer<()> {
+        self.blocking(move |node| {
+            node.sealer.set_mode(mode);
+            drop(node.sealer.pause());
+            Ok(())
+        })
+        .await
+    }
+
     /// Makes blocks and waits until the last is visible: the first at `first` (seconds since 1970)
     /// if that is given, each next one `apart` seconds after the one before.
     async fn mine_blocks(&self, blocks: u64, first: Option<u64>, apart: Option<u64>) -> Answer<()> {

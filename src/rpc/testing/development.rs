@@ -193,6 +193,8 @@ async fn blocks_come_on_arrival_or_not_as_the_last_word_says() {
     assert_eq!((automine().await, interval().await), (json!(false), json!(90)));
     node.ask("evm_setIntervalMining", json!([1_500])).await;
     assert_eq!(interval().await, json!(1.5));
+    node.ask("evm_setIntervalMining", json!([999])).await;
+    assert_eq!(interval().await, json!(999), "so few are seconds, as anvil's clients count");
     node.ask("anvil_setIntervalMining", json!([90])).await;
     assert_eq!((automine().await, interval().await), (json!(false), json!(90)));
     node.ask("evm_setAutomine", json!([true])).await;

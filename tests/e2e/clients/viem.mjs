@@ -9,7 +9,7 @@ import {
 } from "viem";
 import { generatePrivateKey, mnemonicToAccount, privateKeyToAccount } from "viem/accounts";
 import { foundry } from "viem/chains";
-import { MNEMONIC, CHAIN_ID, HTTP, WS, main, probe, range, rpc, until } from "./chain.mjs";
+import { MNEMONIC, CHAIN_ID, HTTP, WS, blob, main, probe, range, rpc, until } from "./chain.mjs";
 
 const chain = foundry;
 const reader = createPublicClient({ chain, transport: http(HTTP), pollingInterval: 50, cacheTime: 0 });
@@ -23,10 +23,14 @@ const failure = (action) => action.then(() => assert.fail("it succeeded"), (erro
 
 after(async () => (await listener.transport.getRpcClient()).close());
 
+/** Of a blob of zeros, see chain.mjs. */
+const kzg = { blobToKzgCommitment: () => hexToBytes(blob.commitment), computeBlobKzgProof: () => hexToBytes(blob.proof) };
+
 const kinds = {
   legacy: { type: "legacy" },
   eip2930: { type: "eip2930", accessList: [{ address: main.address, storageKeys: ["0x" + "00".repeat(32)] }] },
   eip1559: { type: "eip1559" },
+  eip4844: { type: "eip4844", blobs: [blob.data], kzg, maxFeePerBlobGas: 10n ** 9n },
 };
 
 for (const [kind, request] of Object.entries(kinds)) {
@@ -37,6 +41,7 @@ for (const [kind, request] of Object.entries(kinds)) {
     const read = await reader.getTransaction({ hash: receipt.transactionHash });
     assert.deepEqual([read.type, read.to, read.value], [kind, to.toLowerCase(), 5n]);
     assert.equal(read.accessList?.length ?? 0, request.accessList?.length ?? 0);
+    assert.equal(read.blobVersionedHashes?.length ?? 0, request.blobs?.length ?? 0);
     assert.equal(await reader.getBalance({ address: to }), 5n);
   });
 }

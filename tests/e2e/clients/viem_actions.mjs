@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createTestClient, http, keccak256, pad, publicActions, toHex, walletActions } from "viem";
+import { createTestClient, http, keccak256, pad, parseGwei, publicActions, toHex, walletActions } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { foundry } from "viem/chains";
 import { HTTP } from "./chain.mjs";
@@ -62,8 +62,7 @@ const actions = {
   },
   async setIntervalMining(it) {
     const before = await it.getBlockNumber();
-    // The node counts evm_setIntervalMining in milliseconds, as Hardhat does; viem knows that of Hardhat.
-    await it.setIntervalMining({ interval: it.mode === "hardhat" ? 1 : 1000 });
+    await it.setIntervalMining({ interval: 1 });
     while ((await it.getBlockNumber()) <= before) await new Promise((resolve) => setTimeout(resolve, 50));
     await it.setIntervalMining({ interval: 0 });
     await client("anvil").setAutomine(true);
@@ -128,6 +127,21 @@ const ofBoth = {
   async setLoggingEnabled(it) {
     await it.setLoggingEnabled(false);
     await it.setLoggingEnabled(true);
+  },
+  async dropTransaction(it) {
+    await it.setAutomine(false);
+    const hash = await it.sendTransaction({ account: FROM, to: TO, value: 1n });
+    await it.dropTransaction({ hash });
+    await it.mine({ blocks: 1 });
+    await assert.rejects(it.getTransactionReceipt({ hash }));
+    await it.setAutomine(true);
+  },
+  async sendUnsignedTransaction(it) {
+    const [address, from] = [fresh(), fresh()];
+    await it.setBalance({ address: from, value: 10n ** 18n });
+    const hash = await it.sendUnsignedTransaction({ from, to: address, value: 7n, gas: 21000n, maxFeePerGas: parseGwei("20") });
+    assert.equal((await it.waitForTransactionReceipt({ hash })).from.toLowerCase(), from.toLowerCase());
+    assert.equal(await it.getBalance({ address }), 7n);
   },
   async reset(it) {
     await it.mine({ blocks: 2 });
