@@ -1,9 +1,13 @@
 //! When are blocks written from memory into the state? One background writer, large sorted batches.
 
-use super::{Chain, ChainError, visible::Visible};
+use super::{
+    Chain, ChainError,
+    visible::{Recent, Visible},
+};
 use crate::storage::{FlushBlock, StateBatch, StorageError, TrieChanges};
 use parking_lot::{Condvar, Mutex};
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,6 +37,9 @@ const IDLE: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(1);
 /// Appending waits when memory holds this many times the limits.
 const ROOM: usize = 4;
+/// The background writer takes this many times the limits at once. Less than there is room for: while
+/// it writes, appending goes on.
+const BATCH: usize = 2;
 
 /// How appending and the background writer talk.
 #[derive(Debug, Default)]
@@ -128,9 +135,24 @@ impl FlushSignal {
 
 impl FlushLimits {
     pub(super) fn reached(&self, visible: &Visible, times: usize) -> bool {
-        visible.recent.len() >= self.blocks.saturating_mul(times)
-            || visible.recent_bytes >= self.bytes.saturating_mul(times)
-            || visible.recent_gas >= self.gas.saturating_mul(times as u64)
+        self.hold(visible.recent.len(), visible.recent_bytes, visible.recent_gas, times)
+    }
+
+    const fn hold(&self, blocks: usize, bytes: usize, gas: u64, times: usize) -> bool {
+        blocks >= self.blocks.saturating_mul(times)
+            || bytes >= self.bytes.saturating_mul(times)
+            || gas >= self.gas.saturating_mul(times as u64)
+    }
+
+    /// How many of these blocks, oldest first, reach this many times the limits?
+    fn fill(&self, recent: &VecDeque<Arc<Recent>>, times: usize) -> usize {
+        let (mut bytes, mut gas) = (0, 0u64);
+        let reaches = recent.iter().enumerate().position(|(before, block)| {
+            bytes += block.bytes();
+            gas = gas.saturating_add(block.gas());
+            self.hold(before + 1, bytes, gas, times)
+        });
+        reaches.map_or(recent.len(), |before| before + 1)
     }
 }
 
@@ -139,7 +161,7 @@ impl Chain {
     pub fn run_state_writer(&self) {
         self.complete_log_index();
         while self.flush.wait_until_due(self) {
-            self.flush.written(self.flush_state());
+            self.flush.written(self.flush_batch());
         }
     }
 
@@ -156,10 +178,26 @@ impl Chain {
 
     /// Writes every recent block into the state as one batch.
     pub fn flush_state(&self) -> Result<(), ChainError> {
+        self.flush_oldest(VecDeque::len)
+    }
+
+    /// Writes the oldest of the recent blocks, as many as the background writer takes at once.
+    pub(super) fn flush_batch(&self) -> Result<(), ChainError> {
+        self.flush_oldest(|recent| self.settings.flush.fill(recent, BATCH))
+    }
+
+    fn flush_oldest(
+        &self,
+        count: impl FnOnce(&VecDeque<Arc<Recent>>) -> usize,
+    ) -> Result<(), ChainError> {
         let _state_writer = self.state_writer.lock();
         let visible = self.close_overlay();
-        let Some(last) = visible.recent.back() else { return Ok(()) };
-        let blocks = visible.recent.iter().map(|recent| FlushBlock {
+        let count = count(&visible.recent);
+        let Some(last) = count.checked_sub(1).and_then(|last| visible.recent.get(last)) else {
+            return Ok(());
+        };
+        let oldest = || visible.recent.iter().take(count);
+        let blocks = oldest().map(|recent| FlushBlock {
             block: recent.stored.block.num_hash(),
             root: recent.stored.block.header.state_root,
             changes: &recent.changes,
@@ -177,7 +215,7 @@ impl Chain {
             rows: last.trie.rows_since(Some(visible.flushed.number)),
             ..Default::default()
         };
-        for recent in &visible.recent {
+        for recent in oldest() {
             trie.removed_owners.extend(&recent.removed.owners);
             trie.removed.extend(&recent.removed.branches);
         }

@@ -37,7 +37,7 @@ impl Chain {
                 }
             }
             if self.settings.flush.reached(&self.visible.load(), 1) {
-                self.flush.written(self.flush_state());
+                self.flush.written(self.flush_batch());
             }
         }
         if added > 0 && !self.flush.is_stopping() {
