@@ -187,29 +187,34 @@ impl Tx<Rw> {
         Ok(self.tx.put(self.tables[table.index], key, value, WriteFlags::UPSERT)?)
     }
 
-    /// Writes or overwrites rows. Where they come in the order of their keys, most find their page
-    /// without a search from the root.
+    /// Writes or overwrites rows.
     pub(super) fn put_all(
         &self,
         table: Table,
         rows: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
     ) -> Result<(), StorageError> {
-        let mut cursor = self.cursor(table)?;
-        for (key, value) in rows {
-            cursor.put(key.as_ref(), value.as_ref(), WriteFlags::UPSERT)?;
-        }
-        Ok(())
+        self.put_each(table, rows, WriteFlags::UPSERT)
     }
 
-    /// Writes those rows whose key is not there, as [`Tx::put_all`] does.
+    /// Writes those rows whose key is not there.
     pub(super) fn put_missing(
         &self,
         table: Table,
         rows: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
     ) -> Result<(), StorageError> {
+        self.put_each(table, rows, WriteFlags::NO_OVERWRITE)
+    }
+
+    /// Where rows come in the order of their keys, most find their page without a search from the root.
+    fn put_each(
+        &self,
+        table: Table,
+        rows: &[(impl AsRef<[u8]>, impl AsRef<[u8]>)],
+        flags: WriteFlags,
+    ) -> Result<(), StorageError> {
         let mut cursor = self.cursor(table)?;
         for (key, value) in rows {
-            match cursor.put(key.as_ref(), value.as_ref(), WriteFlags::NO_OVERWRITE) {
+            match cursor.put(key.as_ref(), value.as_ref(), flags) {
                 Ok(()) | Err(MdbxError::KeyExist) => {}
                 Err(error) => return Err(error.into()),
             }
