@@ -7,6 +7,7 @@
 //! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
 //! | `import` | how do blocks come from a file into a chain? |
+//! | `ipc` | does the node answer on a Unix socket? |
 //! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
 
@@ -14,6 +15,7 @@ mod directory;
 mod files;
 mod follow;
 mod import;
+mod ipc;
 mod parts;
 mod report;
 mod stored;
@@ -34,7 +36,7 @@ use crate::{
     primitives::SealedHeader,
     rpc::{
         self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServeError, ServerSettings,
-        Verbosity,
+        SocketError, Verbosity,
     },
     sealer::{Sealer, SealerHandle},
     spec::{self, ChainSpec, SpecError},
@@ -118,6 +120,9 @@ pub enum NodeError {
     /// The port cannot be opened.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The Unix socket cannot be opened.
+    #[error(transparent)]
+    Ipc(#[from] SocketError),
     /// A setting that shapes the genesis is not what the stored chain was made with.
     #[error(
         "{flag} says {given}, but the data directory holds a chain with {stored}; leave the flag \
@@ -198,6 +203,7 @@ pub struct NodeHandle {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
+    ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
     _directory: Directory,
@@ -277,6 +283,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         addresses.push(address);
         servers.push(server);
     }
+    let ipc = ipc::open(&api, &config.server.ipc, &directory.path)?;
+    let ipc_path = ipc.as_ref().map(|server| server.path().clone());
+    ipc.map(|server| tasks.spawn(server.run()));
     Ok(NodeHandle {
         addresses,
         chain,
@@ -287,6 +296,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
+        ipc_path,
         tasks,
         threads,
         _directory: directory,
@@ -297,6 +307,11 @@ impl NodeHandle {
     /// Where it listens: one address a host.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where its Unix socket is, if it has one.
+    pub fn ipc_path(&self) -> Option<&Path> {
+        self.ipc_path.as_deref()
     }
 
     /// The chain.

@@ -1,8 +1,8 @@
 //! From settings as given to a configuration: defaults filled in, contradictions refused.
 
 use super::{
-    AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, OutputConfig,
-    PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
+    AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, IpcConfig,
+    OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
     accounts::parse_funding,
 };
 use crate::spec::Fork;
@@ -124,6 +124,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
     Ok(ServerConfig {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
+        ipc: settings.ipc.clone().map_or(IpcConfig::Off, IpcConfig::At),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
         namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),
