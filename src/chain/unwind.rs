@@ -55,7 +55,7 @@ impl Chain {
     }
 
     /// The blocks above `to`, in ascending order: as many of the newest as may be held in memory.
-    fn removed_above(&self, to: u64, head: u64) -> Result<Vec<StoredBlock>, ChainError> {
+    pub(super) fn removed_above(&self, to: u64, head: u64) -> Result<Vec<StoredBlock>, ChainError> {
         let (mut removed, mut bytes) = (Vec::new(), 0);
         for number in (to + 1..=head).rev() {
             let Some(stored) = self.stored(number)? else { continue };

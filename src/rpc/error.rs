@@ -372,6 +372,11 @@ impl RpcError {
             | Self::NoAddress
             | Self::TypedData(_)
             | Self::Development(_)
+            | Self::Dev(
+                DevError::TooDeep { .. }
+                | DevError::TooManyBlocks { .. }
+                | DevError::BeyondBranch { .. },
+            )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,

@@ -10,6 +10,7 @@ mod filters;
 mod methods;
 mod numbers;
 mod personal;
+mod reorganisations;
 mod sends;
 mod server;
 mod shapes;

@@ -45,6 +45,28 @@ pub(super) fn build_empty(
     execute(chain, context, template, |_executor, _template| Ok(Vec::new()))
 }
 
+/// Builds a block of exactly these transactions, in this order, on any parent. One that does not fit
+/// or is not valid there fails the block: its place and the reason.
+pub(super) fn build_of(
+    chain: &Chain,
+    context: BuildContext,
+    template: BlockTemplate,
+    transactions: &[Transaction],
+) -> Result<ExecutedBlock, SealError> {
+    execute(chain, context, template, |executor, template| {
+        let mut included = Vec::with_capacity(transactions.len());
+        for transaction in transactions {
+            executor.apply(transaction).map_err(|reason| SealError::NotPlaced {
+                hash: transaction.hash(),
+                block: template.number,
+                reason: Box::new(reason),
+            })?;
+            included.push(transaction.without_sidecar());
+        }
+        Ok(included)
+    })
+}
+
 /// Executes a block of what `fill` puts into it.
 fn execute(
     chain: &Chain,

@@ -98,6 +98,11 @@ pub(super) fn estimate_for(node: &RpcContext, request: CallRequest) -> Answer<u6
     estimate(node, request, PENDING, Overrides::default())
 }
 
+/// Gas that a request needs on top of a block.
+pub(super) fn estimate_at(node: &RpcContext, request: CallRequest, block: BlockId) -> Answer<u64> {
+    estimate(node, request, block, Overrides::default())
+}
+
 fn call(
     node: &RpcContext,
     request: CallRequest,
