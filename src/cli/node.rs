@@ -74,13 +74,13 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         port: args.port,
         host: args.host,
         allow_origin: args.allow_origin,
+        http_api: args.http_api,
         quiet: args.quiet,
         json_logs: args.json_logs,
         ..Settings::default()
     };
     let mut config = Config::from_settings(settings.over(file)?)?;
     config.role = Role::Stored { seals: !args.no_seal, verify_seals: args.verify_seal };
-    config.server.namespaces = args.http_api;
     Ok(config)
 }
 

@@ -125,7 +125,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
-        namespaces: None,
+        namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),
     })
 }

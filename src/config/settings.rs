@@ -56,6 +56,10 @@ pub struct Settings {
     /// Take requests of any size up to 4 GiB
     #[arg(long, env = "MAINSPRING_NO_REQUEST_SIZE_LIMIT", help_heading = SERVER)]
     pub no_request_size_limit: bool,
+    /// Namespaces to serve, as in eth,net,web3 [default: all but testing]
+    #[arg(long, env = "MAINSPRING_HTTP_API", visible_alias = "http.api", alias = "ws.api")]
+    #[arg(value_name = "NAMESPACE", value_delimiter = ',', help_heading = SERVER)]
+    pub http_api: Option<Vec<String>>,
     /// Words of errors: geth's, or those of `hardhat node` [default: geth]
     #[arg(long, env = "MAINSPRING_RPC_DIALECT", value_enum, help_heading = SERVER)]
     pub rpc_dialect: Option<DialectName>,

@@ -13,6 +13,7 @@
 //! | `drop` | what leaves the pool on demand? |
 //! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
+//! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
@@ -27,6 +28,7 @@ mod convert;
 pub mod debug;
 pub mod dev;
 mod dialect;
+pub mod discover;
 pub mod drop;
 pub mod error;
 pub mod eth;
@@ -184,6 +186,7 @@ impl Api {
         let mut methods = self.namespaces.select(&self.all_methods());
         let modules = modules(&methods);
         methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
+        methods.merge(discover::method(&methods)).expect("no other method has this name");
         methods
     }
 

@@ -6,6 +6,7 @@ mod calls;
 mod clock;
 mod debug;
 mod development;
+mod discover;
 mod filters;
 mod methods;
 mod numbers;
