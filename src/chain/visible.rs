@@ -2,7 +2,7 @@
 
 use super::follow::Unwinds;
 use crate::{
-    primitives::{BlockNumHash, Edit, SealedHeader, StateChanges},
+    primitives::{BlockNumHash, Edit, Participants, SealedHeader, StateChanges},
     state::{Overlay, StateTrie},
     storage::{StoredBlock, TxLocation},
 };
@@ -41,6 +41,8 @@ pub(super) struct Recent {
     pub(super) removed: crate::state::Removals,
     pub(super) next_storage_id: u64,
     pub(super) places: B256Map<u32>,
+    /// Whom only execution shows to take part in the transactions.
+    pub(super) inside: Participants,
 }
 
 impl Recent {
@@ -56,7 +58,7 @@ impl Recent {
     pub(super) fn bytes(&self) -> usize {
         const PER_ROW: usize = 160;
         let code: usize = self.changes.codes.values().map(|code| code.len()).sum();
-        self.changes.len() * PER_ROW + code
+        (self.changes.len() + self.inside.len()) * PER_ROW + code
     }
 }
 

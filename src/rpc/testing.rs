@@ -9,6 +9,7 @@ mod development;
 mod filters;
 mod methods;
 mod numbers;
+mod ots;
 mod personal;
 mod sends;
 mod server;
@@ -192,6 +193,7 @@ fn chain_settings() -> ChainSettings {
         slots_in_an_epoch: 0,
         verify_seals: false,
         allow_equal_timestamps: false,
+        address_index: true,
         takes_future_blocks: false,
     }
 }

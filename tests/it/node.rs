@@ -46,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) work: bool,
     /// Is their work proven? It is little.
     pub(crate) proof: bool,
+    /// Is there an index of addresses?
+    pub(crate) address_index: bool,
 }
 
 impl Default for Setup {
@@ -63,6 +65,7 @@ impl Default for Setup {
             durability: Durability::Synced,
             work: false,
             proof: false,
+            address_index: true,
         }
     }
 }
@@ -118,6 +121,7 @@ impl Setup {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            address_index: self.address_index,
             takes_future_blocks: false,
         }
     }
