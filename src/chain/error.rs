@@ -50,6 +50,17 @@ pub enum ChainError {
         /// Most that are taken back.
         limit: u64,
     },
+    /// The address index does not have all blocks.
+    #[error(
+        "the address index has {indexed} of {head} blocks: it is being made (the log says how far it \
+         is), try again later; with --no-address-index it is never made"
+    )]
+    AddressIndex {
+        /// Blocks that it has.
+        indexed: u64,
+        /// Blocks that the state has.
+        head: u64,
+    },
     /// A reader of the history that was away for too long.
     #[error(
         "the chain went back {unwinds} times since this was read last, more often or farther than is \

@@ -16,11 +16,14 @@
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
+//! | `address_search`, `address_index` | in which transactions did an address take part? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 //! | `development` | what did a developer set that is neither a block nor an edit? |
 
+mod address_index;
+mod address_search;
 mod adopt;
 mod append;
 mod bad_blocks;
@@ -47,6 +50,7 @@ mod side;
 mod unwind;
 mod visible;
 
+pub use address_search::{Direction, Page};
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
 pub use base::{Base, BaseKind, Founding};
 pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
@@ -86,6 +90,8 @@ pub struct ChainSettings {
     pub verify_seals: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
+    /// Keep an index of the transactions of each address.
+    pub address_index: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
     pub takes_future_blocks: bool,
 }
@@ -100,6 +106,7 @@ impl Default for ChainSettings {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            address_index: true,
             takes_future_blocks: false,
         }
     }

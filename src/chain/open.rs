@@ -128,6 +128,7 @@ impl Chain {
             self.unwind_state(flushed)?;
         }
         self.storage.state.check_log_index()?;
+        self.storage.state.check_address_index()?;
         self.visible.store(Arc::new(self.head_in_state(flushed)?));
         let missing = head.number - flushed;
         let limits = self.stored_limits()?;
@@ -209,6 +210,7 @@ impl Chain {
             receipts: Arc::new(receipts),
             changes: executed.changes,
             step,
+            participants: executed.participants,
         };
         let (recent, _) = recent.into_recent();
         self.visible.store(Arc::new(self.visible.load().with_block(Arc::new(recent))));
@@ -317,8 +319,9 @@ impl Genesis {
             block: self.block.num_hash(),
             root: self.block.header.state_root,
             changes: &self.changes,
-            transactions: Vec::new(),
+            transactions: &[],
             receipts: &[],
+            inside: Some(&[]),
         };
         Ok(storage.state.flush(&StateBatch {
             blocks: vec![block],

@@ -2,11 +2,11 @@
 
 use super::{BaseKind, Chain, ChainError, ChainEvent, Clock, visible::Visible};
 use crate::{
-    evm::{BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
+    evm::{Applied, BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
     primitives::{Block, Receipt, SealedHeader, Transaction},
     spec::ChainSpec,
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
-    storage::{StateReader, Storage, StoredBlock, TxLocation},
+    storage::{BlocksReader, StateReader, Storage, StoredBlock, TxLocation},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -218,16 +218,28 @@ impl Chain {
     pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
         let place = block.body.transactions.iter().position(|tx| tx.hash() == hash);
         let Some(place) = place else { return Ok(None) };
-        Ok(self.first_outputs(block, place + 1)?.pop())
+        Ok(self.first_applied(block, place + 1)?.pop().map(|applied| applied.output))
     }
 
     /// Executes a block again, and answers what each transaction returned or reverted with.
     pub fn outputs_of(&self, block: &Block) -> Result<Vec<Bytes>, ChainError> {
-        self.first_outputs(block, block.body.transactions.len())
+        let applied = self.first_applied(block, block.body.transactions.len())?;
+        Ok(applied.into_iter().map(|applied| applied.output).collect())
     }
 
-    /// What the first `count` transactions of a block returned or reverted with.
-    fn first_outputs(&self, block: &Block, count: usize) -> Result<Vec<Bytes>, ChainError> {
+    /// Executes a block again up to the transaction at `index`, and answers what it failed with: nothing
+    /// if it did not fail. `None` if it is not in the block.
+    pub fn failure_in(&self, block: &Block, index: usize) -> Result<Option<Bytes>, ChainError> {
+        let applied = self.first_applied(block, index + 1)?;
+        let failure = |applied: &Applied| match applied.success {
+            true => Bytes::new(),
+            false => applied.output.clone(),
+        };
+        Ok(applied.get(index).map(failure))
+    }
+
+    /// What the first `count` transactions of a block did.
+    fn first_applied(&self, block: &Block, count: usize) -> Result<Vec<Applied>, ChainError> {
         self.check_executed(block.number())?;
         if block.number() <= self.first() {
             return Ok(Vec::new());
@@ -240,7 +252,7 @@ impl Chain {
         let executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
         let mut executor = executor.without_receipts();
         let executed = block.body.transactions.iter().take(count);
-        executed.map(|transaction| Ok(executor.apply(transaction)?.output)).collect()
+        executed.map(|transaction| Ok(executor.apply(transaction)?)).collect()
     }
 
     /// What it takes to execute a block again; `None` for genesis, and for a block whose parent is
@@ -282,6 +294,21 @@ impl Chain {
                 return Ok((visible, readers));
             }
             // The chain goes back, and the state is there already: wait until the head follows.
+            self.writer.lock().check()?;
+        }
+    }
+
+    /// The head, and read transactions of the state below it and of its blocks.
+    pub(super) fn consistent_readers(
+        &self,
+    ) -> Result<(Arc<Visible>, StateReader, BlocksReader), ChainError> {
+        loop {
+            let (visible, [state]) = self.visible_readers()?;
+            let blocks = self.storage.blocks.reader()?;
+            if blocks.hash(visible.number())? == Some(visible.header.seal()) {
+                return Ok((visible, state, blocks));
+            }
+            // The chain goes back, and the blocks are gone already: wait until the head follows.
             self.writer.lock().check()?;
         }
     }

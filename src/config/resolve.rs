@@ -47,6 +47,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         fresh: settings.fresh,
         rotate_chain_id: settings.rotate_chain_id,
         monotonic: settings.monotonic,
+        no_address_index: settings.no_address_index,
     })
 }
 
@@ -152,6 +153,7 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         max_response_bytes: response.unwrap_or(default.max_response_bytes),
         log_range: settings.rpc_log_range.unwrap_or(default.log_range),
         max_logs: settings.rpc_max_logs.unwrap_or(default.max_logs),
+        page: above_zero("rpc-max-page", settings.rpc_max_page)?.unwrap_or(default.page),
         max_log_terms: settings.rpc_max_log_terms.unwrap_or(default.max_log_terms),
         max_watched_terms: settings.rpc_max_watched_terms.unwrap_or(default.max_watched_terms),
         max_filters: settings.rpc_max_filters.unwrap_or(default.max_filters),

@@ -81,6 +81,10 @@ pub struct Settings {
     /// goes back (evm_revert, anvil_reset) is filled up with empty blocks
     #[arg(long, env = "MAINSPRING_MONOTONIC", help_heading = DATA)]
     pub monotonic: bool,
+    /// Keep no index of the transactions of each address: less is written, and explorers (ots_*) cannot
+    /// search
+    #[arg(long, env = "MAINSPRING_NO_ADDRESS_INDEX", help_heading = DATA)]
+    pub no_address_index: bool,
 
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
@@ -229,6 +233,9 @@ pub struct Settings {
     /// Logs in one answer [default: 20000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOGS", value_name = "COUNT", help_heading = LIMITS)]
     pub rpc_max_logs: Option<usize>,
+    /// Transactions on one page of an explorer's search (ots_*) [default: 1000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_PAGE", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_page: Option<usize>,
     /// Addresses, and topics at one place, in one log query or filter [default: 1000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOG_TERMS", alias = "rpc.logquerylimit")]
     #[arg(value_name = "COUNT", help_heading = LIMITS)]

@@ -47,6 +47,7 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
         verify_seals,
         allow_equal_timestamps: config.sealing.allow_equal_timestamps,
+        address_index: !config.data.no_address_index,
         takes_future_blocks: false,
     }
 }
@@ -87,6 +88,7 @@ pub(super) fn rpc_limits(config: &Config) -> RpcLimits {
         subscriptions: config.rpc.max_subscriptions,
         log_range: config.rpc.log_range,
         logs: config.rpc.max_logs,
+        page: config.rpc.page,
         log_terms: config.rpc.max_log_terms,
         watched_terms: config.rpc.max_watched_terms,
         filters: config.rpc.max_filters,

@@ -269,6 +269,14 @@ pub enum RpcError {
         /// Traces allowed.
         limit: usize,
     },
+    /// A page of a search that is too long, or empty.
+    #[error("a page of {asked} transactions: 1 to {limit} are allowed")]
+    PageSize {
+        /// Transactions asked for.
+        asked: usize,
+        /// Transactions allowed.
+        limit: usize,
+    },
     /// A list of more calls than may be traced at once.
     #[error("{asked} calls in one request, {limit} allowed")]
     TooManyCalls {
@@ -363,6 +371,7 @@ impl RpcError {
             | Self::TraceRange { .. }
             | Self::TooManyTraces { .. }
             | Self::TooManyCalls { .. }
+            | Self::PageSize { .. }
             | Self::Parity(ParityError::Steps { .. })
             | Self::TooManyBlocks { .. }
             | Self::TooLarge(_)

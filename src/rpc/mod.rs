@@ -19,6 +19,7 @@
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
 //! | `verbosity` | how much does the log say? |
 //! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
+//! | `ots`, `erigon` | what do explorers ask? |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
@@ -30,6 +31,7 @@ pub mod dev;
 mod dialect;
 pub mod discover;
 pub mod drop;
+pub mod erigon;
 pub mod error;
 pub mod eth;
 mod health;
@@ -38,6 +40,7 @@ pub mod limits;
 mod middleware;
 mod namespaces;
 pub mod net;
+pub mod ots;
 pub mod params;
 pub mod personal;
 mod resolve;
@@ -205,6 +208,8 @@ impl Api {
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),
+            ots::methods(self),
+            erigon::methods(self),
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }

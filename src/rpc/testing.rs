@@ -10,6 +10,7 @@ mod discover;
 mod filters;
 mod methods;
 mod numbers;
+mod ots;
 mod personal;
 mod reorganisations;
 mod sends;
@@ -194,6 +195,7 @@ fn chain_settings() -> ChainSettings {
         slots_in_an_epoch: 0,
         verify_seals: false,
         allow_equal_timestamps: false,
+        address_index: true,
         takes_future_blocks: false,
     }
 }

@@ -76,7 +76,8 @@ fn execute(
 ) -> Result<ExecutedBlock, SealError> {
     let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
     let (spec, evm) = (chain.spec(), chain.evm_settings());
-    let mut executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
+    let executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
+    let mut executor = executor.with_participants();
     let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
     if let Some((parent_trie, next_storage_id)) = trie.for_receipts(fork) {
         executor = executor.with_roots(parent_trie, next_storage_id);
@@ -91,6 +92,7 @@ fn execute(
         receipts: Arc::new(executed.receipts),
         changes: executed.changes,
         step,
+        participants: executed.participants,
     })
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) proof: bool,
     /// What it begins with instead of its genesis.
     pub(crate) founding: Option<Founding>,
+    /// Is there an index of addresses?
+    pub(crate) address_index: bool,
 }
 
 impl Default for Setup {
@@ -66,6 +68,7 @@ impl Default for Setup {
             work: false,
             proof: false,
             founding: None,
+            address_index: true,
         }
     }
 }
@@ -121,6 +124,7 @@ impl Setup {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            address_index: self.address_index,
             takes_future_blocks: false,
         }
     }

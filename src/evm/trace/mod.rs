@@ -12,6 +12,7 @@
 //! | `fault` | why did a frame fail, in geth's words? |
 //! | `struct_logs` | every instruction |
 //! | `frames`, `calls`, `flat` | the tree of calls, as a tree and as a list |
+//! | `explorer` | the calls and the movements of wei, as Otterscan shows them |
 //! | `prestate` | what must be known of the state, and what changed |
 //! | `selectors` | which functions were called? |
 //! | `script` | tracers in JavaScript, each in a process of its own |
@@ -19,6 +20,7 @@
 
 mod calls;
 mod error;
+mod explorer;
 mod fault;
 mod flat;
 mod frames;
@@ -35,12 +37,13 @@ mod struct_logs;
 mod tracer;
 
 pub use error::TraceError;
+pub use explorer::ExplorerView;
 pub use options::{CallTraceOptions, TraceOptions};
 pub use parity::{ParityError, TraceKinds, flat_traces, full_traces, opcode_gas, reward_traces};
 pub use parity_calls::{full_calls, full_raw};
 pub use replay::Replay;
 pub use run::{
     CallBase, CallBundle, TraceLimits, TracedTransaction, trace_block, trace_call, trace_calls,
-    trace_transaction,
+    trace_for_explorer, trace_transaction,
 };
 pub use script::{GuestError, ScriptHost, Served, serve as serve_script};

@@ -4,6 +4,7 @@
 use super::{
     TraceError,
     calls::Calls,
+    explorer::Explorer,
     fault::{self, Fault},
     flat::FlatCalls,
     limit::Limit,
@@ -154,6 +155,7 @@ enum Record {
     StructLogs(Box<StructLogs>),
     Calls(Calls),
     FlatCalls(FlatCalls),
+    Explorer(Explorer),
     Prestate(Prestate),
     Selectors(Selectors),
     Script(Box<Script>),
@@ -169,6 +171,7 @@ impl Record {
             }
             Wanted::Calls(config) => Self::Calls(Calls::new(*config)),
             Wanted::FlatCalls(config) => Self::FlatCalls(FlatCalls::new(*config)),
+            Wanted::Explorer(view) => Self::Explorer(Explorer::new(*view)),
             Wanted::Prestate(config) => Self::Prestate(Prestate::new(*config)),
             Wanted::Selectors => Self::Selectors(Selectors::default()),
             Wanted::Script { code, config } => Self::Script(Box::new(Script::new(code, config)?)),
@@ -196,6 +199,7 @@ impl Record {
             Self::StructLogs(logs) => logs.finish(finish),
             Self::Calls(calls) => json(&calls.finish(finish)),
             Self::FlatCalls(calls) => json(&calls.finish(finish)),
+            Self::Explorer(calls) => calls.finish(finish),
             Self::Prestate(prestate) => json(&prestate.finish(finish)?),
             Self::Selectors(selectors) => json(&selectors.finish()),
             Self::Script(script) => script.finish(finish),
@@ -260,6 +264,7 @@ impl Tracer {
         self.record.each(&mut |record| match record {
             Record::Calls(calls) => calls.enter(enter),
             Record::FlatCalls(calls) => calls.enter(enter),
+            Record::Explorer(calls) => calls.enter(enter),
             Record::Selectors(selectors) => selectors.enter(enter),
             Record::StructLogs(logs) => logs.enter(),
             _ => {}
@@ -271,6 +276,7 @@ impl Tracer {
         self.record.each(&mut |record| match record {
             Record::Calls(calls) => calls.exit(exit),
             Record::FlatCalls(calls) => calls.exit(exit),
+            Record::Explorer(calls) => calls.exit(exit),
             Record::StructLogs(logs) => logs.exit(exit),
             _ => {}
         });

@@ -167,7 +167,7 @@ impl Drop for Waiting {
 
 impl Api {
     /// Traces like other heavy work: scripts in their turn, and only while somebody waits.
-    async fn tracing<T: Send + 'static>(
+    pub(in crate::rpc) async fn tracing<T: Send + 'static>(
         &self,
         has_script: bool,
         work: impl FnOnce(&RpcContext, &TraceLimits) -> Answer<T> + Send + 'static,
@@ -281,7 +281,7 @@ fn base(
     Ok((header, CallBase::Inside(Box::new(replay_of(node, block)?), index as u64)))
 }
 
-fn replay_of(node: &RpcContext, block: Block) -> Answer<Replay> {
+pub(in crate::rpc) fn replay_of(node: &RpcContext, block: Block) -> Answer<Replay> {
     let (number, parent) = (block.number(), block.header.parent_hash);
     if number == resolve::number(&node.chain, BlockNumberOrTag::Earliest) {
         return Err(RpcError::GenesisTrace);
