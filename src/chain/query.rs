@@ -213,21 +213,8 @@ impl Chain {
         Ok((visible.header.clone(), self.view(visible.number(), overlay, below)))
     }
 
-    /// Executes a block again up to a transaction of it, and answers what that returned or
-    /// reverted with; `None` if it is not in the block.
-    pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
-        let place = block.body.transactions.iter().position(|tx| tx.hash() == hash);
-        let Some(place) = place else { return Ok(None) };
-        Ok(self.first_outputs(block, place + 1)?.pop())
-    }
-
     /// Executes a block again, and answers what each transaction returned or reverted with.
     pub fn outputs_of(&self, block: &Block) -> Result<Vec<Bytes>, ChainError> {
-        self.first_outputs(block, block.body.transactions.len())
-    }
-
-    /// What the first `count` transactions of a block returned or reverted with.
-    fn first_outputs(&self, block: &Block, count: usize) -> Result<Vec<Bytes>, ChainError> {
         if block.number() <= self.first() {
             return Ok(Vec::new());
         }
@@ -238,7 +225,7 @@ impl Chain {
         let evm = &self.settings.evm;
         let executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
         let mut executor = executor.without_receipts();
-        let executed = block.body.transactions.iter().take(count);
+        let executed = block.body.transactions.iter();
         executed.map(|transaction| Ok(executor.apply(transaction)?.output)).collect()
     }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     consensus::rewards,
     primitives::{Block, Receipt, StateChanges, StorageId, Transaction},
-    spec::{ChainSpec, Fork},
+    spec::{CONSOLE_ADDRESS, ChainSpec, Fork},
     state::{StateTrie, StateView},
 };
 use alloy_consensus::{Eip658Value, Transaction as _};
@@ -113,6 +113,8 @@ pub struct Executed {
     pub blob_gas_used: u64,
     /// [EIP-7685](https://eips.ethereum.org/EIPS/eip-7685) requests; `None` before Prague.
     pub requests: Option<Requests>,
+    /// May a transaction have called `console.log`?
+    pub may_have_logged: bool,
 }
 
 impl BlockExecutor {
@@ -268,7 +270,9 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
     pub fn finish_over(mut self) -> Result<(Executed, StateView), EvmError> {
         self.credit_withdrawals()?;
         let requests = self.collect_requests()?;
-        let (changes, source) = self.evm.into_db().into_parts();
+        let state = self.evm.into_db();
+        let may_have_logged = state.has_seen(CONSOLE_ADDRESS);
+        let (changes, source) = state.into_parts();
         let view = source.into_view()?;
         let executed = Executed {
             receipts: self.receipts,
@@ -276,6 +280,7 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
             gas_used: self.gas_used,
             blob_gas_used: self.blob_gas_used,
             requests,
+            may_have_logged,
         };
         Ok((executed, view))
     }

@@ -16,6 +16,8 @@
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
+//! | `tell` | what does the log say of calls that nobody mines? |
+//! | `decoded` | what did a transaction do, in words its author knows? |
 //! | `verbosity` | how much does the log say? |
 //! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
@@ -25,6 +27,7 @@ pub mod blobs;
 pub mod build;
 mod convert;
 pub mod debug;
+pub mod decoded;
 pub mod dev;
 mod dialect;
 pub mod drop;
@@ -40,6 +43,7 @@ pub mod params;
 pub mod personal;
 mod resolve;
 mod server;
+mod tell;
 #[cfg(test)]
 mod testing;
 pub mod trace;
@@ -59,6 +63,7 @@ use crate::{
     chain::Chain,
     dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
+    explain::Told,
     pool::Pool,
     sealer::SealerHandle,
 };
@@ -96,6 +101,8 @@ pub struct RpcContext {
     pub verbosity: Verbosity,
     /// Where tracers in JavaScript run.
     pub scripts: ScriptHost,
+    /// What the log says of transactions and calls by itself.
+    pub told: Told,
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -202,6 +209,7 @@ impl Api {
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),
+            decoded::methods(self),
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }

@@ -14,6 +14,7 @@
 //! | `frames`, `calls`, `flat` | the tree of calls, as a tree and as a list |
 //! | `prestate` | what must be known of the state, and what changed |
 //! | `selectors` | which functions were called? |
+//! | `record`, `record_run` | what did a transaction do, as data for those who explain it? |
 //! | `script` | tracers in JavaScript, each in a process of its own |
 //! | `error` | why was something not traced? |
 
@@ -27,6 +28,8 @@ mod options;
 mod parity;
 mod parity_calls;
 mod prestate;
+mod record;
+mod record_run;
 pub(in crate::evm) mod replay;
 mod run;
 mod script;
@@ -38,9 +41,12 @@ pub use error::TraceError;
 pub use options::{CallTraceOptions, TraceOptions};
 pub use parity::{ParityError, TraceKinds, flat_traces, full_traces, opcode_gas, reward_traces};
 pub use parity_calls::{full_calls, full_raw};
+pub use record::{Inside, RecordedCall};
+pub use record_run::{record_call, record_transactions};
 pub use replay::Replay;
 pub use run::{
     CallBase, CallBundle, TraceLimits, TracedTransaction, trace_block, trace_call, trace_calls,
     trace_transaction,
 };
 pub use script::{GuestError, ScriptHost, Served, serve as serve_script};
+pub use tracer::{Failure, Kind};
