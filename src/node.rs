@@ -239,7 +239,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
-    tasks.spawn(report::report(chain.clone(), chain.subscribe()));
+    tasks.spawn(report::report(chain.clone(), parts::told(&config), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
@@ -262,6 +262,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         ready: readiness(&chain, &handle),
         verbosity,
         scripts: parts::script_host(&config),
+        told: parts::told(&config),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());

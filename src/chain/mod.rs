@@ -18,6 +18,7 @@
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
 //! | `address_search`, `address_index` | in which transactions did an address take part? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
+//! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 //! | `development` | what did a developer set that is neither a block nor an edit? |
@@ -47,6 +48,7 @@ mod log_search;
 mod open;
 mod query;
 mod side;
+mod spoken;
 mod unwind;
 mod visible;
 
@@ -135,4 +137,6 @@ pub struct Chain {
     changed: watch::Sender<()>,
     /// Refused by imports.
     bad_blocks: bad_blocks::BadBlocks,
+    /// Printed by whoever reports.
+    spoken: spoken::Spoken,
 }

@@ -113,6 +113,7 @@ impl Chain {
             changed: Default::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
             bad_blocks: Default::default(),
+            spoken: Default::default(),
         })
     }
 

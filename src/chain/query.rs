@@ -213,14 +213,6 @@ impl Chain {
         Ok((visible.header.clone(), self.view(visible.number(), overlay, below)))
     }
 
-    /// Executes a block again up to a transaction of it, and answers what that returned or
-    /// reverted with; `None` if it is not in the block.
-    pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
-        let place = block.body.transactions.iter().position(|tx| tx.hash() == hash);
-        let Some(place) = place else { return Ok(None) };
-        Ok(self.first_applied(block, place + 1)?.pop().map(|applied| applied.output))
-    }
-
     /// Executes a block again, and answers what each transaction returned or reverted with.
     pub fn outputs_of(&self, block: &Block) -> Result<Vec<Bytes>, ChainError> {
         let applied = self.first_applied(block, block.body.transactions.len())?;

@@ -225,6 +225,8 @@ pub struct OutputConfig {
     pub quiet: bool,
     /// Print logs as JSON, a line each.
     pub json_logs: bool,
+    /// Do not print what contracts hand to `console.log`.
+    pub no_console_log: bool,
     /// Write what the banner says as JSON into this file.
     pub config_out: Option<PathBuf>,
 }

@@ -209,6 +209,7 @@ fn output(settings: Settings) -> OutputConfig {
     OutputConfig {
         quiet: settings.quiet,
         json_logs: settings.json_logs,
+        no_console_log: settings.disable_console_log,
         config_out: settings.config_out,
     }
 }

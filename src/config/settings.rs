@@ -318,6 +318,10 @@ pub struct Settings {
     /// Print logs as JSON, a line each
     #[arg(long, env = "MAINSPRING_JSON_LOGS", alias = "json", help_heading = OUTPUT)]
     pub json_logs: bool,
+    /// Do not print what contracts hand to console.log
+    #[arg(long, env = "MAINSPRING_DISABLE_CONSOLE_LOG", visible_alias = "no-console-log")]
+    #[arg(help_heading = OUTPUT)]
+    pub disable_console_log: bool,
     /// Write accounts, keys and genesis values as JSON into a file
     #[arg(long, env = "MAINSPRING_CONFIG_OUT", value_name = "FILE", help_heading = OUTPUT)]
     pub config_out: Option<PathBuf>,

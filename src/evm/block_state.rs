@@ -258,6 +258,11 @@ impl BlockState {
         Ok(self.account(address)?.is_some_and(|account| account.has_code()))
     }
 
+    /// Has anything looked at this account? What never did has not called it either.
+    pub(super) fn has_seen(&self, address: Address) -> bool {
+        self.accounts.contains_key(&address)
+    }
+
     /// Everything that is different from before the block. Code is there if an account got it. With
     /// it comes the state before the block.
     pub(super) fn into_parts(mut self) -> (StateChanges, StateSource) {

@@ -5,6 +5,7 @@ use crate::{
     config::{Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName, Role},
     dev::DevSettings,
     evm::{EvmSettings, trace::ScriptHost},
+    explain::Told,
     pool::Order,
     rpc::{FeePolicy, RpcLimits},
     sealer::{Mode, SealerSettings},
@@ -107,6 +108,10 @@ pub(super) fn rpc_limits(config: &Config) -> RpcLimits {
 pub(super) fn script_host(config: &Config) -> ScriptHost {
     let (memory, time) = (config.rpc.script_memory, config.rpc.script_time);
     ScriptHost { memory, time, ..ScriptHost::default() }
+}
+
+pub(super) const fn told(config: &Config) -> Told {
+    Told { console: !config.output.no_console_log }
 }
 
 pub(super) fn fee_policy(config: &Config) -> FeePolicy {

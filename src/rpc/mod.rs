@@ -17,6 +17,8 @@
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
+//! | `tell` | what does the log say of calls that nobody mines? |
+//! | `decoded` | what did a transaction do, in words its author knows? |
 //! | `verbosity` | how much does the log say? |
 //! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
 //! | `ots`, `erigon` | what do explorers ask? |
@@ -27,6 +29,7 @@ pub mod blobs;
 pub mod build;
 mod convert;
 pub mod debug;
+pub mod decoded;
 pub mod dev;
 mod dialect;
 pub mod discover;
@@ -45,6 +48,7 @@ pub mod params;
 pub mod personal;
 mod resolve;
 mod server;
+mod tell;
 #[cfg(test)]
 mod testing;
 pub mod trace;
@@ -64,6 +68,7 @@ use crate::{
     chain::Chain,
     dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
+    explain::Told,
     pool::Pool,
     sealer::SealerHandle,
 };
@@ -101,6 +106,8 @@ pub struct RpcContext {
     pub verbosity: Verbosity,
     /// Where tracers in JavaScript run.
     pub scripts: ScriptHost,
+    /// What the log says of transactions and calls by itself.
+    pub told: Told,
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -210,6 +217,7 @@ impl Api {
             trace::methods(self),
             ots::methods(self),
             erigon::methods(self),
+            decoded::methods(self),
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }

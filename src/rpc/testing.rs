@@ -5,6 +5,7 @@ mod blocks;
 mod calls;
 mod clock;
 mod debug;
+mod decoded;
 mod development;
 mod discover;
 mod filters;
@@ -105,6 +106,7 @@ impl TestNode {
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
             scripts: ScriptHost::default(),
+            told: Default::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }

@@ -87,8 +87,12 @@ fn execute(
     let (root, step) = trie.root(&mut executed.changes)?;
     let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
     let header = assemble(&template, &body, &executed, root);
+    let block = Block::new(header, body);
+    if executed.may_have_logged {
+        chain.note_console(block.hash());
+    }
     Ok(ExecutedBlock {
-        block: Block::new(header, body),
+        block,
         receipts: Arc::new(executed.receipts),
         changes: executed.changes,
         step,
