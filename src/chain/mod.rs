@@ -12,6 +12,8 @@
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
+//! | `named`, `kept` | which chains have names, and what is kept for them? |
+//! | `checkout` | how does another of them become the chain? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
@@ -24,6 +26,7 @@ mod adopt;
 mod append;
 mod bad_blocks;
 mod branch;
+mod checkout;
 mod clock;
 mod development;
 mod draft;
@@ -37,8 +40,10 @@ mod foundation;
 mod import;
 mod import_error;
 mod inspect;
+mod kept;
 mod log_index;
 mod log_search;
+mod named;
 mod open;
 mod query;
 mod side;
@@ -56,6 +61,7 @@ pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
+pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 
@@ -85,6 +91,8 @@ pub struct ChainSettings {
     pub allow_equal_timestamps: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
     pub takes_future_blocks: bool,
+    /// How much may be kept for named branches.
+    pub branches: BranchLimits,
 }
 
 /// As a node has them that nobody configured.
@@ -98,6 +106,7 @@ impl Default for ChainSettings {
             verify_seals: false,
             allow_equal_timestamps: false,
             takes_future_blocks: false,
+            branches: BranchLimits::default(),
         }
     }
 }

@@ -13,6 +13,7 @@
 //! | `drop` | what leaves the pool on demand? |
 //! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
+//! | `chain` | `chain_*`: which branches have names? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
@@ -23,6 +24,7 @@
 pub mod anvil;
 pub mod blobs;
 pub mod build;
+pub mod chain;
 mod convert;
 pub mod debug;
 pub mod dev;
@@ -199,6 +201,7 @@ impl Api {
             blobs::methods(self),
             drop::methods(self),
             build::methods(self),
+            chain::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),

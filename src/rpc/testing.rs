@@ -2,6 +2,7 @@
 
 mod batches;
 mod blocks;
+mod branches;
 mod calls;
 mod clock;
 mod debug;
@@ -194,6 +195,7 @@ fn chain_settings() -> ChainSettings {
         verify_seals: false,
         allow_equal_timestamps: false,
         takes_future_blocks: false,
+        branches: Default::default(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod blocks;
 mod blocks_writer;
+mod branches;
 mod codec;
 mod environment;
 mod error;
@@ -16,6 +17,7 @@ mod tables;
 
 pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
 pub use blocks_writer::BlocksBatch;
+pub use branches::{BranchChanges, KeptAt, KeptBlock, KeptRow, StoredBranch};
 pub use error::StorageError;
 pub use log_index::{BlockReceipts, LogKey};
 pub use side::{SIDE_DEPTH, SideBlock};

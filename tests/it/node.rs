@@ -4,7 +4,7 @@ use crate::wallet::{CHAIN_ID, key};
 use alloy_genesis::EthashConfig;
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
-    chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened},
+    chain::{BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Opened},
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
@@ -46,6 +46,7 @@ pub(crate) struct Setup {
     pub(crate) work: bool,
     /// Is their work proven? It is little.
     pub(crate) proof: bool,
+    pub(crate) branches: BranchLimits,
 }
 
 impl Default for Setup {
@@ -63,6 +64,7 @@ impl Default for Setup {
             durability: Durability::Synced,
             work: false,
             proof: false,
+            branches: BranchLimits::default(),
         }
     }
 }
@@ -119,6 +121,7 @@ impl Setup {
             verify_seals: false,
             allow_equal_timestamps: false,
             takes_future_blocks: false,
+            branches: self.branches,
         }
     }
 
