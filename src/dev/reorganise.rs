@@ -21,7 +21,7 @@ impl Dev {
         }
         self.warn_wallets(to);
         self.sealer.reorganise(&pause, &placed)?;
-        snapshots.forget_above(to);
+        snapshots.forget_above(self.chain.branch_id(), to);
         Ok(())
     }
 

@@ -382,7 +382,8 @@ impl RpcError {
             | Self::TypedData(_)
             | Self::Development(_)
             | Self::Dev(
-                DevError::TooDeep { .. }
+                DevError::Chain(ChainError::Branch(_))
+                | DevError::TooDeep { .. }
                 | DevError::TooManyBlocks { .. }
                 | DevError::BeyondBranch { .. },
             )

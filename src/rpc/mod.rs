@@ -14,6 +14,7 @@
 //! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
+//! | `chain` | `chain_*`: which branches have names? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
@@ -27,6 +28,7 @@
 pub mod anvil;
 pub mod blobs;
 pub mod build;
+pub mod chain;
 mod convert;
 pub mod debug;
 pub mod decoded;
@@ -212,6 +214,7 @@ impl Api {
             blobs::methods(self),
             drop::methods(self),
             build::methods(self),
+            chain::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),

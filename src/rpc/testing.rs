@@ -2,6 +2,7 @@
 
 mod batches;
 mod blocks;
+mod branches;
 mod calls;
 mod clock;
 mod debug;
@@ -199,6 +200,7 @@ fn chain_settings() -> ChainSettings {
         allow_equal_timestamps: false,
         address_index: true,
         takes_future_blocks: false,
+        branches: Default::default(),
     }
 }
 

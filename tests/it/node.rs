@@ -4,7 +4,7 @@ use crate::wallet::{CHAIN_ID, key};
 use alloy_genesis::EthashConfig;
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
-    chain::{Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened},
+    chain::{BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened},
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
@@ -50,6 +50,7 @@ pub(crate) struct Setup {
     pub(crate) founding: Option<Founding>,
     /// Is there an index of addresses?
     pub(crate) address_index: bool,
+    pub(crate) branches: BranchLimits,
 }
 
 impl Default for Setup {
@@ -69,6 +70,7 @@ impl Default for Setup {
             proof: false,
             founding: None,
             address_index: true,
+            branches: BranchLimits::default(),
         }
     }
 }
@@ -126,6 +128,7 @@ impl Setup {
             allow_equal_timestamps: false,
             address_index: self.address_index,
             takes_future_blocks: false,
+            branches: self.branches,
         }
     }
 
