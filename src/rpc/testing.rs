@@ -26,7 +26,7 @@ mod trace;
 mod traces;
 mod waiting;
 
-use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
+use super::{Api, ChainFiles, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings, FlushLimits},
     dev::{
@@ -106,6 +106,7 @@ impl TestNode {
             namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
+            files: no_files(),
             scripts: ScriptHost::default(),
             told: Default::default(),
         });
@@ -169,6 +170,15 @@ impl Drop for TestNode {
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
+    }
+}
+
+fn no_files() -> ChainFiles {
+    let none = || Err("this node keeps no files".to_owned());
+    ChainFiles {
+        dir: "data".into(),
+        export: Box::new(move |_, _, _| none()),
+        import: Box::new(move |_| none()),
     }
 }
 
