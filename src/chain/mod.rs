@@ -6,24 +6,33 @@
 //! | file | question |
 //! |---|---|
 //! | `open` | what is in the directory, and what has to be done again? |
+//! | `base` | what does the chain stand on? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
 //! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
+//! | `named`, `kept` | which chains have names, and what is kept for them? |
+//! | `checkout` | how does another of them become the chain? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
+//! | `address_search`, `address_index` | in which transactions did an address take part? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
+//! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 //! | `development` | what did a developer set that is neither a block nor an edit? |
 
+mod address_index;
+mod address_search;
 mod adopt;
 mod append;
 mod bad_blocks;
+mod base;
 mod branch;
+mod checkout;
 mod clock;
 mod development;
 mod draft;
@@ -37,15 +46,20 @@ mod foundation;
 mod import;
 mod import_error;
 mod inspect;
+mod kept;
 mod log_index;
 mod log_search;
+mod named;
 mod open;
 mod query;
 mod side;
+mod spoken;
 mod unwind;
 mod visible;
 
+pub use address_search::{Direction, Page};
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
+pub use base::{Base, BaseKind, Founding};
 pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;
@@ -56,6 +70,7 @@ pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
+pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 
@@ -83,8 +98,12 @@ pub struct ChainSettings {
     pub verify_seals: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
+    /// Keep an index of the transactions of each address.
+    pub address_index: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
     pub takes_future_blocks: bool,
+    /// How much may be kept for named branches.
+    pub branches: BranchLimits,
 }
 
 /// As a node has them that nobody configured.
@@ -97,7 +116,9 @@ impl Default for ChainSettings {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            address_index: true,
             takes_future_blocks: false,
+            branches: BranchLimits::default(),
         }
     }
 }
@@ -125,4 +146,6 @@ pub struct Chain {
     changed: watch::Sender<()>,
     /// Refused by imports.
     bad_blocks: bad_blocks::BadBlocks,
+    /// Printed by whoever reports.
+    spoken: spoken::Spoken,
 }

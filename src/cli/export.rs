@@ -30,7 +30,7 @@ pub(super) struct ExportArgs {
 pub(super) fn run(args: &ExportArgs) -> Result<(), CliError> {
     let stored = StoredChain::open(&args.datadir, false)?;
     let chain = stored.chain();
-    let first = chain.spec().genesis.number.unwrap_or(0);
+    let first = chain.earliest();
     let (from, to) = (args.from.unwrap_or(first + 1), args.to.unwrap_or(chain.head().number));
     node::check_range(chain, from, to)?;
     let failed = |source| CliError::Write { path: args.file.clone(), source };

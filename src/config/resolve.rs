@@ -47,6 +47,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         fresh: settings.fresh,
         rotate_chain_id: settings.rotate_chain_id,
         monotonic: settings.monotonic,
+        no_address_index: settings.no_address_index,
     })
 }
 
@@ -153,6 +154,7 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         max_response_bytes: response.unwrap_or(default.max_response_bytes),
         log_range: settings.rpc_log_range.unwrap_or(default.log_range),
         max_logs: settings.rpc_max_logs.unwrap_or(default.max_logs),
+        page: above_zero("rpc-max-page", settings.rpc_max_page)?.unwrap_or(default.page),
         max_log_terms: settings.rpc_max_log_terms.unwrap_or(default.max_log_terms),
         max_watched_terms: settings.rpc_max_watched_terms.unwrap_or(default.max_watched_terms),
         max_filters: settings.rpc_max_filters.unwrap_or(default.max_filters),
@@ -170,6 +172,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         script_time: script_time.unwrap_or(default.script_time),
         snapshots: above_zero("max-snapshots", settings.max_snapshots)?
             .unwrap_or(default.snapshots),
+        branches: above_zero("max-branches", settings.max_branches)?.unwrap_or(default.branches),
+        branch_bytes: settings.max_branch_bytes.unwrap_or(default.branch_bytes),
         max_connections: connections.unwrap_or(default.max_connections),
         max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
     })
@@ -208,6 +212,7 @@ fn output(settings: Settings) -> OutputConfig {
     OutputConfig {
         quiet: settings.quiet,
         json_logs: settings.json_logs,
+        no_console_log: settings.disable_console_log,
         config_out: settings.config_out,
     }
 }

@@ -85,6 +85,10 @@ pub struct Settings {
     /// goes back (evm_revert, anvil_reset) is filled up with empty blocks
     #[arg(long, env = "MAINSPRING_MONOTONIC", help_heading = DATA)]
     pub monotonic: bool,
+    /// Keep no index of the transactions of each address: less is written, and explorers (ots_*) cannot
+    /// search
+    #[arg(long, env = "MAINSPRING_NO_ADDRESS_INDEX", help_heading = DATA)]
+    pub no_address_index: bool,
 
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
@@ -233,6 +237,9 @@ pub struct Settings {
     /// Logs in one answer [default: 20000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOGS", value_name = "COUNT", help_heading = LIMITS)]
     pub rpc_max_logs: Option<usize>,
+    /// Transactions on one page of an explorer's search (ots_*) [default: 1000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_PAGE", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_page: Option<usize>,
     /// Addresses, and topics at one place, in one log query or filter [default: 1000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOG_TERMS", alias = "rpc.logquerylimit")]
     #[arg(value_name = "COUNT", help_heading = LIMITS)]
@@ -285,6 +292,13 @@ pub struct Settings {
     /// Snapshots (evm_snapshot) that may be kept [default: 100000]
     #[arg(long, env = "MAINSPRING_MAX_SNAPSHOTS", value_name = "COUNT", help_heading = LIMITS)]
     pub max_snapshots: Option<usize>,
+    /// Named branches (chain_branch) that may be kept, the current one counted [default: 1000]
+    #[arg(long, env = "MAINSPRING_MAX_BRANCHES", value_name = "COUNT", help_heading = LIMITS)]
+    pub max_branches: Option<usize>,
+    /// Bytes that they may take: blocks off the current branch with what they changed
+    /// [default: 268435456]
+    #[arg(long, env = "MAINSPRING_MAX_BRANCH_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub max_branch_bytes: Option<usize>,
     /// Open connections [default: 500]
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
@@ -315,6 +329,10 @@ pub struct Settings {
     /// Print logs as JSON, a line each
     #[arg(long, env = "MAINSPRING_JSON_LOGS", alias = "json", help_heading = OUTPUT)]
     pub json_logs: bool,
+    /// Do not print what contracts hand to console.log
+    #[arg(long, env = "MAINSPRING_DISABLE_CONSOLE_LOG", visible_alias = "no-console-log")]
+    #[arg(help_heading = OUTPUT)]
+    pub disable_console_log: bool,
     /// Write accounts, keys and genesis values as JSON into a file
     #[arg(long, env = "MAINSPRING_CONFIG_OUT", value_name = "FILE", help_heading = OUTPUT)]
     pub config_out: Option<PathBuf>,

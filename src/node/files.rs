@@ -78,7 +78,7 @@ pub fn export(
 
 /// Does the chain have these blocks?
 pub fn check_range(chain: &Chain, from: u64, to: u64) -> Result<(), ExportFailure> {
-    let (first, head) = (chain.spec().genesis.number.unwrap_or(0), chain.head().number);
+    let (first, head) = (chain.earliest(), chain.head().number);
     if to > head || from < first || from > to.saturating_add(1) {
         return Err(ExportFailure::Range { from, to, first, head });
     }
@@ -157,7 +157,7 @@ fn export_to(
     first: Option<u64>,
     last: Option<u64>,
 ) -> Result<(), ExportFailure> {
-    let from = first.unwrap_or_else(|| chain.spec().genesis.number.unwrap_or(0));
+    let from = first.unwrap_or_else(|| chain.earliest());
     let to = last.unwrap_or_else(|| chain.head().number);
     check_range(chain, from, to)?;
     let mut out = BlocksOut::new(path, File::create_new(path)?);

@@ -16,23 +16,30 @@
 //! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
+//! | `chain` | `chain_*`: which branches have names? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
+//! | `tell` | what does the log say of calls that nobody mines? |
+//! | `decoded` | what did a transaction do, in words its author knows? |
 //! | `verbosity` | how much does the log say? |
 //! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
+//! | `ots`, `erigon` | what do explorers ask? |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
 pub mod admin;
 pub mod anvil;
 pub mod blobs;
 pub mod build;
+pub mod chain;
 mod convert;
 pub mod debug;
+pub mod decoded;
 pub mod dev;
 mod dialect;
 pub mod discover;
 pub mod drop;
+pub mod erigon;
 pub mod error;
 pub mod eth;
 mod health;
@@ -42,10 +49,12 @@ pub mod limits;
 mod middleware;
 mod namespaces;
 pub mod net;
+pub mod ots;
 pub mod params;
 pub mod personal;
 mod resolve;
 mod server;
+mod tell;
 #[cfg(test)]
 mod testing;
 pub mod trace;
@@ -67,6 +76,7 @@ use crate::{
     chain::Chain,
     dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
+    explain::Told,
     pool::Pool,
     sealer::SealerHandle,
 };
@@ -106,6 +116,8 @@ pub struct RpcContext {
     pub files: ChainFiles,
     /// Where tracers in JavaScript run.
     pub scripts: ScriptHost,
+    /// What the log says of transactions and calls by itself.
+    pub told: Told,
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -218,9 +230,13 @@ impl Api {
             blobs::methods(self),
             drop::methods(self),
             build::methods(self),
+            chain::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),
+            ots::methods(self),
+            erigon::methods(self),
+            decoded::methods(self),
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }

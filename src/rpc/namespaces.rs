@@ -9,6 +9,9 @@ const TESTING: &str = "testing";
 const ADMIN: &str = "admin";
 /// What only a development chain may do.
 const DEVELOPMENT: [&str; 5] = ["anvil", "evm", "hardhat", "personal", "tenderly"];
+/// Methods of other namespaces that are the same.
+const DEVELOPMENT_METHODS: [&str; 4] =
+    ["chain_branch", "chain_checkout", "chain_deleteBranch", "chain_listBranches"];
 /// Tells which namespaces there are; always served.
 const RPC: &str = "rpc";
 
@@ -53,8 +56,11 @@ impl Namespaces {
     /// Those of all methods that are served.
     pub(super) fn select(&self, all: &Methods) -> Methods {
         let mut served = Methods::new();
-        for name in all.method_names().filter(|name| space(name).is_some_and(|it| self.serves(it)))
-        {
+        let serves = |name: &&str| {
+            let is_possible = self.development || !DEVELOPMENT_METHODS.contains(name);
+            is_possible && space(name).is_some_and(|it| self.serves(it))
+        };
+        for name in all.method_names().filter(serves) {
             if let Some(method) = all.method(name) {
                 let inserted = served.verify_and_insert(name, method.clone());
                 inserted.map(drop).expect("a name is there once");
@@ -74,7 +80,8 @@ impl Namespaces {
 
     /// Is this the name of a method that a development chain would have?
     pub(super) fn belongs_to_development(&self, method: &str) -> bool {
-        !self.development && space(method).is_some_and(|space| DEVELOPMENT.contains(&space))
+        let in_space = space(method).is_some_and(|space| DEVELOPMENT.contains(&space));
+        !self.development && (in_space || DEVELOPMENT_METHODS.contains(&method))
     }
 
     fn exists(&self, space: &str) -> bool {

@@ -2,15 +2,19 @@
 
 mod batches;
 mod blocks;
+mod branches;
 mod calls;
 mod clock;
 mod debug;
+mod decoded;
 mod development;
 mod discover;
 mod filters;
 mod methods;
 mod numbers;
+mod ots;
 mod personal;
+mod reorganisations;
 mod sends;
 mod server;
 mod shapes;
@@ -104,6 +108,7 @@ impl TestNode {
             verbosity: Verbosity::default(),
             files: no_files(),
             scripts: ScriptHost::default(),
+            told: Default::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }
@@ -203,7 +208,9 @@ fn chain_settings() -> ChainSettings {
         slots_in_an_epoch: 0,
         verify_seals: false,
         allow_equal_timestamps: false,
+        address_index: true,
         takes_future_blocks: false,
+        branches: Default::default(),
     }
 }
 
