@@ -1,5 +1,6 @@
 //! Who may seal, is a seal valid, which head wins, what does a block earn? Pure: no I/O, no clock.
 
+pub mod clique;
 pub mod ethash;
 mod reward;
 mod seal;
