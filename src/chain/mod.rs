@@ -11,6 +11,7 @@
 //! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
+//! | `signers` | who may sign the block after a given one? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
@@ -42,6 +43,7 @@ mod log_search;
 mod open;
 mod query;
 mod side;
+mod signers;
 mod unwind;
 mod visible;
 
@@ -108,6 +110,8 @@ pub struct Chain {
     spec: Arc<ChainSpec>,
     settings: ChainSettings,
     seals: SealPolicy,
+    /// Of proof of authority.
+    signers: signers::Signers,
     storage: Storage,
     clock: Clock,
     /// What a developer set; its clock is the one above.

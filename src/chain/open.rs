@@ -2,7 +2,7 @@
 
 use super::{
     Chain, ChainError, ChainSettings, Clock, append::WriterState, development::stored_development,
-    events, flush::FlushSignal, visible::Visible,
+    events, flush::FlushSignal, signers::Signers, visible::Visible,
 };
 use crate::{
     consensus::SealPolicy,
@@ -71,6 +71,7 @@ impl Chain {
     ) -> Result<Self, ChainError> {
         let evm = settings.evm.clone().on(spec.mode);
         let settings = ChainSettings { evm, ..settings };
+        let signers = Signers::of(&spec, &genesis)?;
         let visible = Visible {
             flushed: BlockNumHash::new(genesis.number, genesis.seal()),
             header: genesis,
@@ -86,6 +87,7 @@ impl Chain {
         };
         Ok(Self {
             seals: SealPolicy::of(&spec, settings.verify_seals),
+            signers,
             clock: Clock::new(settings.allow_equal_timestamps),
             spec,
             settings,

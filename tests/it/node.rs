@@ -1,10 +1,11 @@
 //! A chain in a temporary directory with its threads: start, stop, kill, reopen.
 
 use crate::wallet::{CHAIN_ID, key};
-use alloy_genesis::EthashConfig;
+use alloy_genesis::{CliqueConfig, EthashConfig};
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
     chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened},
+    consensus::clique::Extra,
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
@@ -46,6 +47,8 @@ pub(crate) struct Setup {
     pub(crate) work: bool,
     /// Is their work proven? It is little.
     pub(crate) proof: bool,
+    /// So many of the test keys sign blocks in turn; none: no proof of authority.
+    pub(crate) signers: u64,
 }
 
 impl Default for Setup {
@@ -63,6 +66,7 @@ impl Default for Setup {
             durability: Durability::Synced,
             work: false,
             proof: false,
+            signers: 0,
         }
     }
 }
@@ -106,6 +110,14 @@ impl Setup {
             genesis.config.ethash = Some(EthashConfig {});
             let rules = serde_json::json!({"minimumDifficulty": "0x2"});
             genesis.config.extra_fields.insert("mainspring".to_owned(), rules);
+        }
+        if self.signers > 0 {
+            let mut signers: Vec<_> = (0..self.signers).map(|one| key(one).address()).collect();
+            signers.sort();
+            genesis.extra_data = Extra { signers, ..Default::default() }.to_bytes();
+            genesis.difficulty = U256::from(1);
+            genesis.config.clique = Some(CliqueConfig { period: Some(1), epoch: Some(20) });
+            genesis.config.extra_fields.remove("mainspring");
         }
         Arc::new(ChainSpec::from_genesis(genesis).unwrap())
     }

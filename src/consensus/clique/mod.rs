@@ -29,7 +29,7 @@ mod testing;
 pub use check::{check_header, difficulty};
 pub use error::CliqueError;
 pub use extra::Extra;
-pub use seal::{seal_hash, signer};
+pub use seal::{seal_hash, sealed, signer};
 pub use snapshot::{Snapshot, Vote};
 pub use tie::{Tip, wins};
 

@@ -15,6 +15,20 @@ pub fn seal_hash(header: &Header) -> Result<B256, CliqueError> {
     Ok(Header { extra_data, ..header.clone() }.hash_slow())
 }
 
+/// The header with this signature of its [`seal_hash`] as its seal.
+///
+/// # Errors
+/// [`CliqueError::ExtraTooShort`] where there is no room for a seal.
+pub fn sealed(header: Header, signature: &Signature) -> Result<Header, CliqueError> {
+    let length = header.extra_data.len();
+    let unsealed = length.checked_sub(SEAL).ok_or(CliqueError::ExtraTooShort { length })?;
+    let mut extra_data = header.extra_data[..unsealed].to_vec();
+    extra_data.extend_from_slice(&signature.r().to_be_bytes::<32>());
+    extra_data.extend_from_slice(&signature.s().to_be_bytes::<32>());
+    extra_data.push(u8::from(signature.v()));
+    Ok(Header { extra_data: extra_data.into(), ..header })
+}
+
 /// Who signed a header. A signature has one form only ([EIP-2](https://eips.ethereum.org/EIPS/eip-2)):
 /// nobody but the signer can make a second block of the same content.
 pub fn signer(header: &Header) -> Result<Address, CliqueError> {

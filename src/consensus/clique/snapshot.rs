@@ -51,6 +51,14 @@ impl Snapshot {
         })
     }
 
+    /// The same snapshot, knowing who signed the newest blocks: the oldest first, the last one is this
+    /// snapshot's.
+    pub fn with_recents(mut self, recents: impl IntoIterator<Item = (u64, Address)>) -> Self {
+        self.recents.extend(recents);
+        self.forget_recents();
+        self
+    }
+
     /// The snapshot after the next block, whose hash the caller knows. Checks who signed it.
     pub fn after(
         &self,
@@ -58,10 +66,20 @@ impl Snapshot {
         header: &Header,
         hash: B256,
     ) -> Result<Self, CliqueError> {
+        self.after_signed(rules, header, hash, seal::signer(header)?)
+    }
+
+    /// [`Snapshot::after`], where the caller knows already who signed the header.
+    pub fn after_signed(
+        &self,
+        rules: CliqueRules,
+        header: &Header,
+        hash: B256,
+        signer: Address,
+    ) -> Result<Self, CliqueError> {
         if Some(header.number) != self.number.checked_add(1) {
             return Err(CliqueError::Gap { header: header.number, number: self.number });
         }
-        let signer = seal::signer(header)?;
         self.check_turn(header.number, signer)?;
         let mut next = Self { number: header.number, hash, ..self.clone() };
         if rules.is_checkpoint(header.number) {
@@ -71,6 +89,11 @@ impl Snapshot {
         next.vote(signer, header);
         next.forget_recents();
         Ok(next)
+    }
+
+    /// How many may sign.
+    pub fn count(&self) -> usize {
+        self.signers.len()
     }
 
     /// May `signer` sign block `number`, the next one?

@@ -1,9 +1,9 @@
 //! A chain of headers by signers with names, for tests.
 
-use super::{CliqueRules, Extra, NONCE_ADD, NONCE_DROP, Snapshot, seal_hash};
+use super::{CliqueRules, Extra, NONCE_ADD, NONCE_DROP, Snapshot, seal_hash, sealed};
 use crate::primitives::BlockNumHash;
 use alloy_consensus::Header;
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 
@@ -16,11 +16,7 @@ pub(super) fn key(name: &str) -> PrivateKeySigner {
 pub(super) fn sign(header: &mut Header, key: &PrivateKeySigner) {
     let hash = seal_hash(header).expect("there is room for a seal");
     let signature = key.sign_hash_sync(&hash).expect("a key signs");
-    let mut extra = header.extra_data.to_vec();
-    let at = extra.len() - 65;
-    extra[at..at + 64].copy_from_slice(&signature.as_bytes()[..64]);
-    extra[at + 64] = u8::from(signature.v());
-    header.extra_data = Bytes::from(extra);
+    *header = sealed(header.clone(), &signature).expect("there is room for a seal");
 }
 
 /// A chain under proof of authority.
