@@ -25,7 +25,7 @@ use crate::{
     dev::{
         Dev,
         accounts::{AccountsError, DevAccounts},
-        keyring::KeyringError,
+        keyring::{KeyringError, key_from_files},
     },
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
@@ -33,7 +33,7 @@ use crate::{
         self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServeError, ServerSettings,
         Verbosity,
     },
-    sealer::{Sealer, SealerHandle},
+    sealer::{Authority, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec, SpecError},
     storage::StorageError,
 };
@@ -109,6 +109,18 @@ pub enum NodeError {
     /// Nobody here makes blocks of such a chain.
     #[error("this node cannot make blocks of a chain of mode {mode:?}; serve it with --no-seal")]
     CannotSeal {
+        /// The chain's mode.
+        mode: spec::Mode,
+    },
+    /// Blocks of a chain of proof of authority are signed.
+    #[error(
+        "the blocks of this chain are signed in turn: give the key of a signer with --signer FILE \
+         --password-file FILE, or follow the chain with --no-seal"
+    )]
+    NoSigner,
+    /// A key that would sign nothing.
+    #[error("--signer is for chains of proof of authority; this one is of mode {mode:?}")]
+    NothingToSign {
         /// The chain's mode.
         mode: spec::Mode,
     },
@@ -212,6 +224,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let directory = Directory::open(&config)?;
     let spec = Arc::new(chain_spec(&config, &directory, &funded)?);
     check_sealing(&mut config, &spec)?;
+    let authority = authority(&config, &spec)?;
     let storage = directory.storage.clone();
     let first = spec.genesis.number.unwrap_or(0);
     let settings = parts::chain_settings(&config, &spec);
@@ -225,7 +238,8 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
-    let sealer = Sealer::new(chain.clone(), pool.clone(), parts::sealer_settings(&config));
+    let settings = SealerSettings { authority, ..parts::sealer_settings(&config) };
+    let sealer = Sealer::new(chain.clone(), pool.clone(), settings);
     let handle = sealer.handle();
     let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
     let writer = chain.clone();
@@ -408,8 +422,24 @@ fn chain_spec(
 }
 
 /// A stored chain makes blocks only if it is one of ours and nobody said no.
+/// Who signs blocks here.
+fn authority(config: &Config, spec: &ChainSpec) -> Result<Option<Arc<Authority>>, NodeError> {
+    let Some(signer) = &config.signer else { return Ok(None) };
+    if spec.mode != spec::Mode::Poa {
+        return Err(NodeError::NothingToSign { mode: spec.mode });
+    }
+    if matches!(config.role, Role::Stored { seals: false, .. }) {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Authority::new(key_from_files(&signer.key, &signer.password)?))))
+}
+
 fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError> {
     match config.role {
+        Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Poa => match config.signer {
+            Some(_) => Ok(()),
+            None => Err(NodeError::NoSigner),
+        },
         Role::Stored { seals: true, .. } if spec.mode != spec::Mode::Dev => {
             Err(NodeError::CannotSeal { mode: spec.mode })
         }

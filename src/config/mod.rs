@@ -28,6 +28,8 @@ use std::{
 pub struct Config {
     /// Who the node is on its chain.
     pub role: Role,
+    /// Who signs blocks of a chain of proof of authority.
+    pub signer: Option<SignerConfig>,
     /// Where the chain lives.
     pub data: DataConfig,
     /// What block zero says.
@@ -63,6 +65,15 @@ pub enum Role {
         /// Verify proof of work also where the mode does not ask for it.
         verify_seals: bool,
     },
+}
+
+/// The key that signs blocks: where it lies, and where its passphrase does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignerConfig {
+    /// Key file of web3 secret storage, version 3.
+    pub key: PathBuf,
+    /// File whose first line is its passphrase.
+    pub password: PathBuf,
 }
 
 /// Where the chain lives.

@@ -21,6 +21,7 @@ impl Config {
         let accounts = AccountsConfig::from_settings(&settings)?;
         Ok(Self {
             role: Role::default(),
+            signer: None,
             genesis: genesis(&settings, accounts.balance)?,
             accounts,
             data: data(&settings)?,

@@ -75,6 +75,7 @@ pub(super) fn sealer_settings(config: &Config) -> SealerSettings {
         max_tx_bytes: config.pool.max_tx_bytes,
         min_tip: 0,
         disable_balance_check: config.pool.disable_balance_checks,
+        authority: None,
     }
 }
 

@@ -8,7 +8,8 @@ use crate::{
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256};
 use mainspring::{
-    chain::{Finality, ImportError, Imported},
+    chain::{ChainEvent, Finality, ImportError, Imported},
+    consensus::clique,
     primitives::{Block, BlockNumHash},
 };
 use rand::{
@@ -16,6 +17,7 @@ use rand::{
     rngs::StdRng,
     seq::{IndexedRandom, SliceRandom},
 };
+use std::{collections::BTreeSet, sync::mpsc, time::Duration};
 
 fn setup(signers: u64) -> Setup {
     Setup { signers, keys: 16, ..Setup::default() }
@@ -174,4 +176,87 @@ fn take_in(node: &TestChain, blocks: &[Block], rng: &mut StdRng) {
         });
         assert!(missing.len() < before);
     }
+}
+
+/// Nodes that hear of each other's blocks at once.
+struct Network {
+    nodes: Vec<TestChain>,
+    news: mpsc::Receiver<(usize, Block)>,
+}
+
+impl Network {
+    /// `signs` are the test keys that the nodes have.
+    fn start(signers: u64, signs: &[u64]) -> Self {
+        let setup = |index| Setup { signs: Some(index), ..setup(signers) };
+        let nodes: Vec<_> = signs.iter().map(|index| TestChain::start(setup(*index))).collect();
+        let (heard, news) = mpsc::channel();
+        for (from, node) in nodes.iter().enumerate() {
+            let (mut events, heard) = (node.chain.subscribe(), heard.clone());
+            std::thread::spawn(move || {
+                while let Ok(event) = events.blocking_recv() {
+                    let ChainEvent::NewHead(new) = event else { continue };
+                    if heard.send((from, new.block)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        Self { nodes, news }
+    }
+
+    /// Passes blocks on until this is so.
+    fn run_until(&self, is_so: impl Fn(&Self) -> bool) {
+        while !is_so(self) {
+            let (from, block) = self.news.recv_timeout(PATIENCE).expect("no block was made");
+            for (to, node) in self.nodes.iter().enumerate().filter(|(to, _)| *to != from) {
+                match node.chain.import(&block) {
+                    Ok(_) => node.sealer.head_moved(),
+                    Err(error) => panic!("node {to} does not take {}: {error}", block.number()),
+                }
+            }
+        }
+    }
+
+    /// Who signed the canonical blocks of the first node, from 1 on.
+    fn signers(&self) -> Vec<Address> {
+        let chain = &self.nodes[0].chain;
+        let header = |number| chain.header(number).unwrap().unwrap();
+        (1..=chain.head().number).map(|number| clique::signer(&header(number)).unwrap()).collect()
+    }
+}
+
+/// Longer than any block takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn signers_take_turns_and_transactions_are_mined() {
+    let network = Network::start(3, &[0, 1, 2]);
+    let sent = transfer(&key(4), 0, Address::repeat_byte(9), 1);
+    for node in &network.nodes {
+        drop(node.sealer.admit(sent.clone(), None).unwrap());
+    }
+    let is_mined = |network: &Network| {
+        network.nodes.iter().all(|node| node.chain.locate(sent.hash()).unwrap().is_some())
+    };
+    network.run_until(|it| it.nodes[0].chain.head().number >= 6 && is_mined(it));
+    let signers: BTreeSet<Address> = network.signers().into_iter().collect();
+    assert_eq!(signers.len(), 3, "everyone signed");
+}
+
+#[test]
+fn the_others_go_on_without_a_signer_and_a_key_outside_of_the_set_signs_nothing() {
+    let network = Network::start(3, &[0, 1, 9]);
+    network.run_until(|it| it.nodes[2].chain.head().number >= 4);
+    let signers: BTreeSet<Address> = network.signers().into_iter().collect();
+    assert_eq!(signers, BTreeSet::from([key(0).address(), key(1).address()]));
+}
+
+#[test]
+fn a_proposal_is_voted_for_until_it_is_so() {
+    let network = Network::start(2, &[0, 1]);
+    let newcomer = key(9).address();
+    for node in &network.nodes {
+        node.sealer.authority().unwrap().propose(newcomer, true);
+    }
+    network.run_until(|it| signers_of(&it.nodes[0]).contains(&newcomer));
 }

@@ -10,7 +10,7 @@ use mainspring::{
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
     primitives::Transaction,
-    sealer::{BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
+    sealer::{Authority, BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
     spec::{ChainSpec, Fork, MINIMUM_DIFFICULTY, dev::DevGenesis},
     state::full_root,
     storage::{Durability, Storage},
@@ -49,6 +49,8 @@ pub(crate) struct Setup {
     pub(crate) proof: bool,
     /// So many of the test keys sign blocks in turn; none: no proof of authority.
     pub(crate) signers: u64,
+    /// The test key that signs here.
+    pub(crate) signs: Option<u64>,
 }
 
 impl Default for Setup {
@@ -67,6 +69,7 @@ impl Default for Setup {
             work: false,
             proof: false,
             signers: 0,
+            signs: None,
         }
     }
 }
@@ -144,6 +147,7 @@ impl Setup {
             max_tx_bytes: 1 << 17,
             min_tip: 0,
             disable_balance_check: false,
+            authority: self.signs.map(|index| Arc::new(Authority::new(key(index)))),
         }
     }
 }
