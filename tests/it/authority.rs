@@ -192,14 +192,15 @@ impl Network {
         let (heard, news) = mpsc::channel();
         for (from, node) in nodes.iter().enumerate() {
             let (mut events, heard) = (node.chain.subscribe(), heard.clone());
-            std::thread::spawn(move || {
+            let pass_on = move || {
                 while let Ok(event) = events.blocking_recv() {
                     let ChainEvent::NewHead(new) = event else { continue };
                     if heard.send((from, new.block)).is_err() {
                         break;
                     }
                 }
-            });
+            };
+            std::thread::Builder::new().spawn(pass_on).unwrap();
         }
         Self { nodes, news }
     }
