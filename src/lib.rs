@@ -12,6 +12,7 @@
 //! | 4 | [`state`] | accounts and slots at a block: views, pages, overlays, the trie |
 //! | 5 | [`evm`] | runs code: block executor, call, estimate, access list, simulation, trace |
 //! | 6 | [`chain`] | the canonical chain and its only writer: append, import, reorganisation |
+//! | 6 | [`explain`] | what a transaction did, in words its author knows |
 //! | 7 | [`pool`] | which transactions wait, in which order |
 //! | 8 | [`sealer`] | makes our own blocks: when, and of what |
 //! | 9 | [`dev`] | what only a development chain may do |
@@ -26,6 +27,7 @@ pub mod config;
 pub mod consensus;
 pub mod dev;
 pub mod evm;
+pub mod explain;
 pub mod node;
 pub mod pool;
 pub mod primitives;

@@ -226,9 +226,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     check_sealing(&mut config, &spec)?;
     let authority = authority(&config, &spec)?;
     let storage = directory.storage.clone();
-    let first = spec.genesis.number.unwrap_or(0);
     let settings = parts::chain_settings(&config, &spec);
     let (chain, opened) = Chain::open(storage, spec, settings)?;
+    let first = chain.first();
     if let Some(before) = directory.before.filter(|_| config.data.rotate_chain_id) {
         // A genesis with an id of its own is a new network already.
         if before.genesis_chain_id == chain.spec().chain_id() {
@@ -253,7 +253,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
-    tasks.spawn(report::report(chain.clone(), chain.subscribe()));
+    tasks.spawn(report::report(chain.clone(), parts::told(&config), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
@@ -276,6 +276,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         ready: readiness(&chain, &handle),
         verbosity,
         scripts: parts::script_host(&config),
+        told: parts::told(&config),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());

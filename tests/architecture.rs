@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Floors from the ground up. A file may use items of floors with a smaller number only.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 19] = [
     ("primitives", 1),
     ("spec", 2),
     ("storage", 3),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, u8); 18] = [
     ("state", 4),
     ("evm", 5),
     ("chain", 6),
+    ("explain", 6),
     ("pool", 7),
     ("sealer", 8),
     ("network", 8),

@@ -124,10 +124,18 @@ impl Clock {
 
     /// The timestamp that a block on a parent of `parent` seconds gets if it is built now.
     pub fn next_timestamp(&self, parent: u64) -> u64 {
+        let exact = self.state.lock().next;
+        exact.map_or_else(
+            || self.passing_timestamp(parent),
+            |exact| exact.max(self.earliest(parent)),
+        )
+    }
+
+    /// Like [`Self::next_timestamp`], had nobody set an exact one: as time passes, or the interval says.
+    pub fn passing_timestamp(&self, parent: u64) -> u64 {
         let state = *self.state.lock();
         let by_interval = state.interval.map(|seconds| parent.saturating_add(seconds));
-        let wanted = state.next.or(by_interval).unwrap_or_else(|| state.now());
-        wanted.max(self.earliest(parent))
+        by_interval.unwrap_or_else(|| state.now()).max(self.earliest(parent))
     }
 
     /// A block with this timestamp was appended: an exact time that it used up is over.

@@ -4,7 +4,9 @@
 //! beside the canonical chain. Blocks that extend the head wait for a common durable commit.
 
 use super::{
-    Branch, Chain, ChainError, ImportError, clock,
+    Branch, Chain, ChainError, ImportError,
+    adopt::By,
+    clock,
     fork_choice::{Choice, Head, choose},
     side::{MAX_BRANCH_BYTES, Parent, SideBranches},
     visible::Recent,
@@ -109,7 +111,7 @@ impl Import<'_> {
     /// Makes everything that was added durable and visible.
     pub fn commit(&mut self) -> Result<(), ImportError> {
         let Some(branch) = self.pending.take() else { return Ok(()) };
-        match self.chain.adopt(&branch, branch.base.hash) {
+        match self.chain.adopt(&branch, branch.base.hash, By::Rules) {
             // Someone else made a block: each finds its place anew.
             Err(ChainError::StaleParent { .. }) => {
                 for recent in &branch.blocks {
@@ -129,7 +131,7 @@ impl Import<'_> {
     fn extend(&mut self, branch: &Branch, block: &Block) -> Result<Imported, ImportError> {
         let mut branch = branch.clone();
         for _ in 0..ATTEMPTS {
-            match self.chain.adopt(&branch, branch.base.hash) {
+            match self.chain.adopt(&branch, branch.base.hash, By::Rules) {
                 Err(ChainError::StaleParent { .. }) => {
                     let imported = self.place(block)?;
                     let Some(again) = self.pending.take() else { return Ok(imported) };
@@ -222,7 +224,7 @@ impl Import<'_> {
                 Ok(Imported::Side)
             }
             Choice::Reorganise => {
-                let removed = chain.adopt(&branch, head.seal())?;
+                let removed = chain.adopt(&branch, head.seal(), By::Rules)?.len() as u64;
                 self.side.clear();
                 Ok(Imported::Reorganised { removed, added: branch.blocks.len() as u64 })
             }

@@ -6,6 +6,7 @@
 //! | file | question |
 //! |---|---|
 //! | `open` | what is in the directory, and what has to be done again? |
+//! | `base` | what does the chain stand on? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
 //! | `draft` | how do many of our own blocks become the head at once? |
@@ -16,14 +17,19 @@
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
+//! | `address_search`, `address_index` | in which transactions did an address take part? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
+//! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 //! | `development` | what did a developer set that is neither a block nor an edit? |
 
+mod address_index;
+mod address_search;
 mod adopt;
 mod append;
 mod bad_blocks;
+mod base;
 mod branch;
 mod clock;
 mod development;
@@ -44,10 +50,13 @@ mod open;
 mod query;
 mod side;
 mod signers;
+mod spoken;
 mod unwind;
 mod visible;
 
+pub use address_search::{Direction, Page};
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
+pub use base::{Base, BaseKind, Founding};
 pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;
@@ -85,6 +94,8 @@ pub struct ChainSettings {
     pub verify_seals: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
+    /// Keep an index of the transactions of each address.
+    pub address_index: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
     pub takes_future_blocks: bool,
 }
@@ -99,6 +110,7 @@ impl Default for ChainSettings {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            address_index: true,
             takes_future_blocks: false,
         }
     }
@@ -129,4 +141,6 @@ pub struct Chain {
     changed: watch::Sender<()>,
     /// Refused by imports.
     bad_blocks: bad_blocks::BadBlocks,
+    /// Printed by whoever reports.
+    spoken: spoken::Spoken,
 }

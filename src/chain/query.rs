@@ -1,13 +1,13 @@
 //! Questions to the chain: blocks, receipts, places of transactions, states, proofs.
 
-use super::{Chain, ChainError, ChainEvent, Clock, visible::Visible};
+use super::{BaseKind, Chain, ChainError, ChainEvent, Clock, visible::Visible};
 use crate::{
     consensus::depths,
-    evm::{BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
+    evm::{Applied, BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
     primitives::{Block, BlockNumHash, Receipt, SealedHeader, Transaction},
     spec::{ChainSpec, Mode},
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
-    storage::{StateReader, StoredBlock, TxLocation},
+    storage::{BlocksReader, StateReader, Storage, StoredBlock, TxLocation},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -222,21 +222,26 @@ impl Chain {
         Ok((visible.header.clone(), self.view(visible.number(), overlay, below)))
     }
 
-    /// Executes a block again up to a transaction of it, and answers what that returned or
-    /// reverted with; `None` if it is not in the block.
-    pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
-        let place = block.body.transactions.iter().position(|tx| tx.hash() == hash);
-        let Some(place) = place else { return Ok(None) };
-        Ok(self.first_outputs(block, place + 1)?.pop())
-    }
-
     /// Executes a block again, and answers what each transaction returned or reverted with.
     pub fn outputs_of(&self, block: &Block) -> Result<Vec<Bytes>, ChainError> {
-        self.first_outputs(block, block.body.transactions.len())
+        let applied = self.first_applied(block, block.body.transactions.len())?;
+        Ok(applied.into_iter().map(|applied| applied.output).collect())
     }
 
-    /// What the first `count` transactions of a block returned or reverted with.
-    fn first_outputs(&self, block: &Block, count: usize) -> Result<Vec<Bytes>, ChainError> {
+    /// Executes a block again up to the transaction at `index`, and answers what it failed with: nothing
+    /// if it did not fail. `None` if it is not in the block.
+    pub fn failure_in(&self, block: &Block, index: usize) -> Result<Option<Bytes>, ChainError> {
+        let applied = self.first_applied(block, index + 1)?;
+        let failure = |applied: &Applied| match applied.success {
+            true => Bytes::new(),
+            false => applied.output.clone(),
+        };
+        Ok(applied.get(index).map(failure))
+    }
+
+    /// What the first `count` transactions of a block did.
+    fn first_applied(&self, block: &Block, count: usize) -> Result<Vec<Applied>, ChainError> {
+        self.check_executed(block.number())?;
         if block.number() <= self.first() {
             return Ok(Vec::new());
         }
@@ -248,13 +253,14 @@ impl Chain {
         let executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
         let mut executor = executor.without_receipts();
         let executed = block.body.transactions.iter().take(count);
-        executed.map(|transaction| Ok(executor.apply(transaction)?.output)).collect()
+        executed.map(|transaction| Ok(executor.apply(transaction)?)).collect()
     }
 
     /// What it takes to execute a block again; `None` for genesis, and for a block whose parent is
     /// not canonical.
     pub fn replay_of(&self, block: Block) -> Result<Option<Replay>, ChainError> {
         let number = block.number();
+        self.check_executed(number)?;
         if number <= self.first() || number > self.head().number + 1 {
             return Ok(None);
         }
@@ -293,21 +299,24 @@ impl Chain {
         }
     }
 
+    /// The head, and read transactions of the state below it and of its blocks.
+    pub(super) fn consistent_readers(
+        &self,
+    ) -> Result<(Arc<Visible>, StateReader, BlocksReader), ChainError> {
+        loop {
+            let (visible, [state]) = self.visible_readers()?;
+            let blocks = self.storage.blocks.reader()?;
+            if blocks.hash(visible.number())? == Some(visible.header.seal()) {
+                return Ok((visible, state, blocks));
+            }
+            // The chain goes back, and the blocks are gone already: wait until the head follows.
+            self.writer.lock().check()?;
+        }
+    }
+
     /// A view of block `number` whose newest changes are in `overlay`.
     pub(super) fn view(&self, number: u64, overlay: Overlay, below: StateReader) -> StateView {
         StateView::new(number, overlay, below, self.storage.clone())
-    }
-
-    /// Height of genesis.
-    pub(super) fn first(&self) -> u64 {
-        self.spec.genesis.number.unwrap_or(0)
-    }
-
-    pub(super) fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
-        if (self.first()..=visible.number()).contains(&number) {
-            return Ok(());
-        }
-        Err(ChainError::UnknownBlock { number, head: visible.number() })
     }
 
     /// Proves an account and slots against the state root of block `number` (EIP-1186).
@@ -320,6 +329,7 @@ impl Chain {
         loop {
             let (visible, [below]) = self.visible_readers()?;
             self.check_known(number, &visible)?;
+            check_provable(number, &visible, &self.storage)?;
             let in_memory = match visible.recent(number) {
                 _ if number == visible.number() => Some(&visible.trie),
                 recent => recent.map(|recent| &recent.trie),
@@ -350,6 +360,24 @@ impl Chain {
         let hash = below.block_hash(number)?;
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.filter(|header| Some(header.seal()) == hash);
-        Ok(header.map(|header| header.state_root))
+        Ok(header.map(|header| visible.base.trie_root_of(&header)))
+    }
+}
+
+/// Refuses proofs at a base whose header says another root than that of what is stored.
+fn check_provable(number: u64, visible: &Visible, storage: &Storage) -> Result<(), ChainError> {
+    let base = &visible.base;
+    if number != base.number || base.kind == BaseKind::Genesis {
+        return Ok(());
+    }
+    let stated = storage.blocks.reader()?.header(number)?.map(|header| header.state_root);
+    match stated.filter(|stated| *stated != base.trie_root) {
+        None => Ok(()),
+        Some(stated) => Err(ChainError::NoProof {
+            number,
+            stated,
+            stored: base.trie_root,
+            base: Box::new(**base),
+        }),
     }
 }

@@ -55,7 +55,7 @@ impl Chain {
     }
 
     /// The blocks above `to`, in ascending order: as many of the newest as may be held in memory.
-    fn removed_above(&self, to: u64, head: u64) -> Result<Vec<StoredBlock>, ChainError> {
+    pub(super) fn removed_above(&self, to: u64, head: u64) -> Result<Vec<StoredBlock>, ChainError> {
         let (mut removed, mut bytes) = (Vec::new(), 0);
         for number in (to + 1..=head).rev() {
             let Some(stored) = self.stored(number)? else { continue };
@@ -105,18 +105,20 @@ impl Chain {
     pub(super) fn head_in_state(&self, number: u64) -> Result<Visible, ChainError> {
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.ok_or(ChainError::UnknownBlock { number, head: number })?;
+        let base = self.base();
         Ok(Visible {
             flushed: BlockNumHash::new(number, header.seal()),
             recent: Default::default(),
             overlay: Overlay::default(),
             recent_bytes: 0,
             recent_gas: 0,
-            trie: crate::state::StateTrie::at(header.state_root),
+            trie: crate::state::StateTrie::at(base.trie_root_of(&header)),
             edits: Arc::default(),
             edit_changes: Arc::default(),
             next_storage_id: self.storage.state.reader()?.next_storage_id()?,
             unwinds: Arc::default(),
             header,
+            base,
         })
     }
 }

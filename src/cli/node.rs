@@ -80,6 +80,7 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         port: args.port,
         host: args.host,
         allow_origin: args.allow_origin,
+        http_api: args.http_api,
         quiet: args.quiet,
         json_logs: args.json_logs,
         ..Settings::default()
@@ -88,7 +89,6 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
     config.role = Role::Stored { seals: !args.no_seal, verify_seals: args.verify_seal };
     let signer = args.signer.zip(args.password_file);
     config.signer = signer.map(|(key, password)| SignerConfig { key, password });
-    config.server.namespaces = args.http_api;
     Ok(config)
 }
 

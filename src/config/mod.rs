@@ -89,6 +89,8 @@ pub struct DataConfig {
     pub rotate_chain_id: bool,
     /// A chain that starts over or goes back keeps its block numbers rising.
     pub monotonic: bool,
+    /// Keep no index of the transactions of each address.
+    pub no_address_index: bool,
 }
 
 impl Default for DataConfig {
@@ -99,6 +101,7 @@ impl Default for DataConfig {
             fresh: false,
             rotate_chain_id: false,
             monotonic: false,
+            no_address_index: false,
         }
     }
 }
@@ -233,6 +236,8 @@ pub struct OutputConfig {
     pub quiet: bool,
     /// Print logs as JSON, a line each.
     pub json_logs: bool,
+    /// Do not print what contracts hand to `console.log`.
+    pub no_console_log: bool,
     /// Write what the banner says as JSON into this file.
     pub config_out: Option<PathBuf>,
 }

@@ -48,6 +48,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         fresh: settings.fresh,
         rotate_chain_id: settings.rotate_chain_id,
         monotonic: settings.monotonic,
+        no_address_index: settings.no_address_index,
     })
 }
 
@@ -126,7 +127,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
-        namespaces: None,
+        namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),
     })
 }
@@ -153,6 +154,7 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         max_response_bytes: response.unwrap_or(default.max_response_bytes),
         log_range: settings.rpc_log_range.unwrap_or(default.log_range),
         max_logs: settings.rpc_max_logs.unwrap_or(default.max_logs),
+        page: above_zero("rpc-max-page", settings.rpc_max_page)?.unwrap_or(default.page),
         max_log_terms: settings.rpc_max_log_terms.unwrap_or(default.max_log_terms),
         max_watched_terms: settings.rpc_max_watched_terms.unwrap_or(default.max_watched_terms),
         max_filters: settings.rpc_max_filters.unwrap_or(default.max_filters),
@@ -208,6 +210,7 @@ fn output(settings: Settings) -> OutputConfig {
     OutputConfig {
         quiet: settings.quiet,
         json_logs: settings.json_logs,
+        no_console_log: settings.disable_console_log,
         config_out: settings.config_out,
     }
 }

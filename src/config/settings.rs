@@ -56,6 +56,10 @@ pub struct Settings {
     /// Take requests of any size up to 4 GiB
     #[arg(long, env = "MAINSPRING_NO_REQUEST_SIZE_LIMIT", help_heading = SERVER)]
     pub no_request_size_limit: bool,
+    /// Namespaces to serve, as in eth,net,web3 [default: all but testing]
+    #[arg(long, env = "MAINSPRING_HTTP_API", visible_alias = "http.api", alias = "ws.api")]
+    #[arg(value_name = "NAMESPACE", value_delimiter = ',', help_heading = SERVER)]
+    pub http_api: Option<Vec<String>>,
     /// Words of errors: geth's, or those of `hardhat node` [default: geth]
     #[arg(long, env = "MAINSPRING_RPC_DIALECT", value_enum, help_heading = SERVER)]
     pub rpc_dialect: Option<DialectName>,
@@ -77,6 +81,10 @@ pub struct Settings {
     /// goes back (evm_revert, anvil_reset) is filled up with empty blocks
     #[arg(long, env = "MAINSPRING_MONOTONIC", help_heading = DATA)]
     pub monotonic: bool,
+    /// Keep no index of the transactions of each address: less is written, and explorers (ots_*) cannot
+    /// search
+    #[arg(long, env = "MAINSPRING_NO_ADDRESS_INDEX", help_heading = DATA)]
+    pub no_address_index: bool,
 
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
@@ -225,6 +233,9 @@ pub struct Settings {
     /// Logs in one answer [default: 20000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOGS", value_name = "COUNT", help_heading = LIMITS)]
     pub rpc_max_logs: Option<usize>,
+    /// Transactions on one page of an explorer's search (ots_*) [default: 1000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_PAGE", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_page: Option<usize>,
     /// Addresses, and topics at one place, in one log query or filter [default: 1000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOG_TERMS", alias = "rpc.logquerylimit")]
     #[arg(value_name = "COUNT", help_heading = LIMITS)]
@@ -307,6 +318,10 @@ pub struct Settings {
     /// Print logs as JSON, a line each
     #[arg(long, env = "MAINSPRING_JSON_LOGS", alias = "json", help_heading = OUTPUT)]
     pub json_logs: bool,
+    /// Do not print what contracts hand to console.log
+    #[arg(long, env = "MAINSPRING_DISABLE_CONSOLE_LOG", visible_alias = "no-console-log")]
+    #[arg(help_heading = OUTPUT)]
+    pub disable_console_log: bool,
     /// Write accounts, keys and genesis values as JSON into a file
     #[arg(long, env = "MAINSPRING_CONFIG_OUT", value_name = "FILE", help_heading = OUTPUT)]
     pub config_out: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod keyring;
+mod reorganise;
 mod snapshots;
 pub mod typed_data;
 

@@ -43,6 +43,36 @@ pub enum DevError {
         /// Blocks allowed.
         limit: u64,
     },
+    /// There are not so many blocks.
+    #[error("{depth} blocks cannot be replaced or taken back: there are {above} above the first")]
+    TooDeep {
+        /// Blocks asked for.
+        depth: u64,
+        /// Blocks there are.
+        above: u64,
+    },
+    /// Making so many blocks would take long.
+    #[error(
+        "{depth} blocks cannot be replaced or taken back at once ({limit} allowed); raise \
+         --rpc-mined-blocks, or use anvil_revert or anvil_reset"
+    )]
+    TooManyBlocks {
+        /// Blocks asked for.
+        depth: u64,
+        /// Blocks allowed.
+        limit: u64,
+    },
+    /// A transaction for a block that the branch does not have.
+    #[error(
+        "block offset {offset} is beyond the new branch of {depth} blocks; offsets count from 0, the \
+         lowest of its blocks"
+    )]
+    BeyondBranch {
+        /// As given.
+        offset: u64,
+        /// Blocks of the branch.
+        depth: u64,
+    },
     /// Addresses cost memory.
     #[error(
         "{0} addresses are impersonated, and no more fit; end some with \
@@ -90,6 +120,13 @@ impl Snapshots {
             Some(newest) if newest.pool.holds_the_same(&waiting) => newest.pool.clone(),
             _ => waiting,
         }
+    }
+
+    /// Forgets what cannot be gone back to any more: the chain is, or goes on from, block `to` without
+    /// the edits that lay over it.
+    pub(super) fn forget_above(&mut self, to: u64) {
+        let stands = |it: &Snapshot| it.number < to || (it.number == to && it.edits == 0);
+        self.kept.retain(|_, snapshot| stands(snapshot));
     }
 
     /// Is there room for one more? What neighbours share counts once.
@@ -165,7 +202,7 @@ impl Dev {
     pub fn reset(&self) -> Result<(), DevError> {
         let pause = self.sealer.pause();
         let mut snapshots = self.snapshots.lock();
-        let first = self.chain.spec().genesis.number.unwrap_or(0);
+        let first = self.chain.first();
         let reached = self.reached(first)?;
         self.chain.unwind(first, 0)?;
         *snapshots = Snapshots::default();
@@ -193,8 +230,11 @@ impl Dev {
     pub fn set_head(&self, number: u64) -> Result<(), DevError> {
         let _pause = self.sealer.pause();
         let waiting = self.pool.save();
+        let mut snapshots = self.snapshots.lock();
         self.warn_wallets(number);
         self.chain.unwind(number, 0)?;
+        snapshots.forget_above(number);
+        drop(snapshots);
         let id = self.chain.spec().chain_id();
         self.chain.develop(|set| {
             if set.chain_ids.last().is_some_and(|(from, _)| *from > number + 1) {
@@ -233,7 +273,7 @@ impl Dev {
     }
 
     /// Says once what a wallet needs that has seen blocks which are gone now.
-    fn warn_wallets(&self, to: u64) {
+    pub(super) fn warn_wallets(&self, to: u64) {
         let head = self.chain.head().number;
         if to >= head || self.has_warned.swap(true, Ordering::Relaxed) {
             return;

@@ -40,6 +40,9 @@ pub const CONDITION_NOT_MET: i32 = -32003;
 /// Code of a transaction with too many conditions (EIP-7796).
 pub const TOO_MANY_CONDITIONS: i32 = -32005;
 
+/// Code of a block whose state, or which itself, is not kept here (EIP-4444 made it common).
+pub const NOT_KEPT: i32 = 4444;
+
 /// Why a request is not answered with a result. Texts are geth's where geth has one.
 #[derive(Debug, thiserror::Error)]
 pub enum RpcError {
@@ -266,6 +269,14 @@ pub enum RpcError {
         /// Traces allowed.
         limit: usize,
     },
+    /// A page of a search that is too long, or empty.
+    #[error("a page of {asked} transactions: 1 to {limit} are allowed")]
+    PageSize {
+        /// Transactions asked for.
+        asked: usize,
+        /// Transactions allowed.
+        limit: usize,
+    },
     /// A list of more calls than may be traced at once.
     #[error("{asked} calls in one request, {limit} allowed")]
     TooManyCalls {
@@ -360,6 +371,7 @@ impl RpcError {
             | Self::TraceRange { .. }
             | Self::TooManyTraces { .. }
             | Self::TooManyCalls { .. }
+            | Self::PageSize { .. }
             | Self::Parity(ParityError::Steps { .. })
             | Self::TooManyBlocks { .. }
             | Self::TooLarge(_)
@@ -369,9 +381,19 @@ impl RpcError {
             | Self::NoAddress
             | Self::TypedData(_)
             | Self::Development(_)
+            | Self::Dev(
+                DevError::TooDeep { .. }
+                | DevError::TooManyBlocks { .. }
+                | DevError::BeyondBranch { .. },
+            )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
+            Self::Chain(
+                ChainError::BelowBase { .. }
+                | ChainError::NotExecuted { .. }
+                | ChainError::NoProof { .. },
+            ) => NOT_KEPT,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::Watch(error) => error.code(),
             Self::Seal(SealError::Condition(_)) => CONDITION_NOT_MET,

@@ -13,11 +13,15 @@
 //! | `drop` | what leaves the pool on demand? |
 //! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
+//! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
+//! | `tell` | what does the log say of calls that nobody mines? |
+//! | `decoded` | what did a transaction do, in words its author knows? |
 //! | `verbosity` | how much does the log say? |
 //! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
+//! | `ots`, `erigon` | what do explorers ask? |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
 pub mod anvil;
@@ -25,9 +29,12 @@ pub mod blobs;
 pub mod build;
 mod convert;
 pub mod debug;
+pub mod decoded;
 pub mod dev;
 mod dialect;
+pub mod discover;
 pub mod drop;
+pub mod erigon;
 pub mod error;
 pub mod eth;
 mod health;
@@ -36,10 +43,12 @@ pub mod limits;
 mod middleware;
 mod namespaces;
 pub mod net;
+pub mod ots;
 pub mod params;
 pub mod personal;
 mod resolve;
 mod server;
+mod tell;
 #[cfg(test)]
 mod testing;
 pub mod trace;
@@ -59,6 +68,7 @@ use crate::{
     chain::Chain,
     dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
+    explain::Told,
     pool::Pool,
     sealer::SealerHandle,
 };
@@ -96,6 +106,8 @@ pub struct RpcContext {
     pub verbosity: Verbosity,
     /// Where tracers in JavaScript run.
     pub scripts: ScriptHost,
+    /// What the log says of transactions and calls by itself.
+    pub told: Told,
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -184,6 +196,7 @@ impl Api {
         let mut methods = self.namespaces.select(&self.all_methods());
         let modules = modules(&methods);
         methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
+        methods.merge(discover::method(&methods)).expect("no other method has this name");
         methods
     }
 
@@ -202,6 +215,9 @@ impl Api {
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),
+            ots::methods(self),
+            erigon::methods(self),
+            decoded::methods(self),
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }

@@ -5,11 +5,15 @@ mod blocks;
 mod calls;
 mod clock;
 mod debug;
+mod decoded;
 mod development;
+mod discover;
 mod filters;
 mod methods;
 mod numbers;
+mod ots;
 mod personal;
+mod reorganisations;
 mod sends;
 mod server;
 mod shapes;
@@ -102,6 +106,7 @@ impl TestNode {
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
             scripts: ScriptHost::default(),
+            told: Default::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }
@@ -192,6 +197,7 @@ fn chain_settings() -> ChainSettings {
         slots_in_an_epoch: 0,
         verify_seals: false,
         allow_equal_timestamps: false,
+        address_index: true,
         takes_future_blocks: false,
     }
 }

@@ -62,6 +62,29 @@ pub(super) fn build_empty(
     execute(chain, context, template, |_executor, _template| Ok(Vec::new()), Ok)
 }
 
+/// Builds a block of exactly these transactions, in this order, on any parent. One that does not fit
+/// or is not valid there fails the block: its place and the reason.
+pub(super) fn build_of(
+    chain: &Chain,
+    context: BuildContext,
+    template: BlockTemplate,
+    transactions: &[Transaction],
+) -> Result<ExecutedBlock, SealError> {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
+        let mut included = Vec::with_capacity(transactions.len());
+        for transaction in transactions {
+            executor.apply(transaction).map_err(|reason| SealError::NotPlaced {
+                hash: transaction.hash(),
+                block: template.number,
+                reason: Box::new(reason),
+            })?;
+            included.push(transaction.without_sidecar());
+        }
+        Ok(included)
+    };
+    execute(chain, context, template, fill, Ok)
+}
+
 /// Executes a block of what `fill` puts into it; `seal` finishes its header.
 fn execute(
     chain: &Chain,
@@ -72,7 +95,8 @@ fn execute(
 ) -> Result<ExecutedBlock, SealError> {
     let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
     let (spec, evm) = (chain.spec(), chain.evm_settings());
-    let mut executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
+    let executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
+    let mut executor = executor.with_participants();
     let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
     if let Some((parent_trie, next_storage_id)) = trie.for_receipts(fork) {
         executor = executor.with_roots(parent_trie, next_storage_id);
@@ -82,11 +106,16 @@ fn execute(
     let (root, step) = trie.root(&mut executed.changes)?;
     let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
     let header = seal(assemble(&template, &body, &executed, root))?;
+    let block = Block::new(header, body);
+    if executed.may_have_logged {
+        chain.note_console(block.hash());
+    }
     Ok(ExecutedBlock {
-        block: Block::new(header, body),
+        block,
         receipts: Arc::new(executed.receipts),
         changes: executed.changes,
         step,
+        participants: executed.participants,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Authority, BlockOptions, Mode, SealError, SealerSettings, build::template};
 use crate::{
-    chain::Chain,
+    chain::{Chain, ChainError, Development},
     evm::{BlockTemplate, EvmSettings},
     pool::{self, Added, Conditions, Order, Pool, Rules, SenderState},
     primitives::{SealedHeader, Transaction},
@@ -207,6 +207,13 @@ impl SealerHandle {
     pub fn pause(&self) -> SealingPause<'_> {
         let sealing = self.shared.sealing.lock();
         SealingPause { _sealing: sealing, _admission: self.shared.admission.write() }
+    }
+
+    /// Changes what a developer set about the blocks to come. No block that was begun before is visible
+    /// after this returns, so that whatever is sent now is in a block with the new values.
+    pub fn develop<T>(&self, change: impl FnOnce(&mut Development) -> T) -> Result<T, ChainError> {
+        let _pause = self.pause();
+        self.shared.chain.develop(change)
     }
 
     /// Ends the sealer after the block that it makes now.

@@ -1,5 +1,6 @@
 //! The sealer makes our own blocks: [`trigger`] says when, [`build`] says of what, [`burst`] makes
-//! hundreds of empty ones, [`authority`] takes turns with other signers.
+//! hundreds of empty ones, [`reorganise`] others instead of the newest, [`authority`] takes turns with
+//! other signers.
 //!
 //! One thread runs [`Sealer::run`]; everyone else holds a [`SealerHandle`]. While one block is made
 //! durable the next transactions gather in the pool, so a flood of sends becomes few large blocks.
@@ -10,6 +11,7 @@ mod burst;
 mod error;
 mod follow;
 mod handle;
+mod reorganise;
 mod run;
 mod trigger;
 

@@ -3,17 +3,20 @@
 //! `blocks` is the truth: one small durable commit a block. `state` is derived and may lag: one
 //! large sorted commit a batch of blocks. The word mdbx appears only on this floor.
 
+mod address_index;
 mod blocks;
 mod blocks_writer;
 mod codec;
 mod environment;
 mod error;
 mod log_index;
+mod marker;
 mod side;
 mod state_reader;
 mod state_writer;
 mod tables;
 
+pub use address_index::BlockTransactions;
 pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
 pub use blocks_writer::BlocksBatch;
 pub use error::StorageError;

@@ -61,12 +61,36 @@ pub(super) const LOG_INDEX: Table = table(8, "log index");
 /// `state`: number -> the log keys of the block, only where it has events. Removed by unwinding.
 pub(super) const LOG_KEYS: Table = table(9, "log keys");
 
+/// `state`: address, number, index -> what the address was in that transaction. Removed by unwinding.
+pub(super) const ADDRESS_INDEX: Table = table(10, "address index");
+/// `state`: number -> the addresses in the block's transactions, only where it has some. Removed by
+/// unwinding.
+pub(super) const ADDRESS_KEYS: Table = table(11, "address keys");
+/// `state`: contract, inverted block, inverted index -> who created it there. Removed by unwinding.
+pub(super) const ADDRESS_CREATIONS: Table = table(12, "address creations");
+/// `state`: sender, nonce, inverted block -> index of the transaction. Removed by unwinding.
+pub(super) const ADDRESS_NONCES: Table = table(13, "address nonces");
+
 /// Tables of the `blocks` environment, in index order.
 pub(super) const BLOCKS: &[Table] =
     &[META, HEADERS, BODIES, RECEIPTS, NUMBERS, EDITS, POOL, TOTAL_DIFFICULTIES, SIDE_BLOCKS];
 /// Tables of the `state` environment, in index order.
-pub(super) const STATE: &[Table] =
-    &[META, ACCOUNTS, SLOTS, CODES, TRIE, CHANGES, PREIMAGES, TRANSACTIONS, LOG_INDEX, LOG_KEYS];
+pub(super) const STATE: &[Table] = &[
+    META,
+    ACCOUNTS,
+    SLOTS,
+    CODES,
+    TRIE,
+    CHANGES,
+    PREIMAGES,
+    TRANSACTIONS,
+    LOG_INDEX,
+    LOG_KEYS,
+    ADDRESS_INDEX,
+    ADDRESS_KEYS,
+    ADDRESS_CREATIONS,
+    ADDRESS_NONCES,
+];
 
 /// Version of the layout of both environments. A change of any row's form raises it.
 pub(super) const SCHEMA_VERSION: u64 = 1;
@@ -75,6 +99,9 @@ pub(super) const SCHEMA_VERSION: u64 = 1;
 pub(super) const META_SCHEMA: &[u8] = b"schema";
 /// Key of the stored genesis (JSON) in [`META`] of `blocks`.
 pub(super) const META_GENESIS: &[u8] = b"genesis";
+/// Key of the block that the chain stands on (JSON) in [`META`] of `blocks`. A directory without it
+/// begins with its genesis.
+pub(super) const META_BASE: &[u8] = b"base";
 /// Key of the limits of execution (JSON) that hold for the newest blocks in [`META`] of `blocks`.
 pub(super) const META_LIMITS: &[u8] = b"limits";
 /// Key of what a developer set that is no block and no edit (JSON) in [`META`] of `blocks`.
@@ -84,5 +111,7 @@ pub(super) const META_HEAD: &[u8] = b"head";
 /// Key of the block (number, hash) up to which the log index is complete in [`META`] of `state`. A
 /// version that does not know the index leaves it behind, which shows here.
 pub(super) const META_LOGS: &[u8] = b"logs";
+/// Key of the block (number, hash) up to which the address index is complete in [`META`] of `state`.
+pub(super) const META_ADDRESSES: &[u8] = b"addresses";
 /// Key of the next unused storage id in [`META`] of `state`.
 pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";

@@ -24,6 +24,7 @@ mod hardhat;
 mod harness;
 mod import;
 mod main_order;
+mod methods;
 mod pool_restart;
 mod readme;
 mod reverts;

@@ -7,6 +7,8 @@
 //! | `wallet` | no claim: keys and signed transactions |
 //! | `world` | no claim: what a state is, as simple as it can be said, and what a transaction does to it |
 //! | `authority` | under proof of authority only who may sign does, and all agree on the head |
+//! | `bases` | a chain goes on from a block that it did not execute, and its state begins there |
+//! | `addresses` | the index of addresses says what traces of every block say |
 //! | `clock` | whatever is done to the clock, the next block gets the time that a model says |
 //! | `genesis_files` | genesis files of other clients give the chain that they give there |
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
@@ -22,7 +24,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod addresses;
 mod authority;
+mod bases;
 mod clock;
 mod code;
 mod genesis_files;

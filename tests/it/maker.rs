@@ -171,8 +171,10 @@ impl Maker {
         };
         let block = Block::new(header, draft.body.as_ref().clone());
         let receipts = Arc::new(executed.receipts);
-        let changes = executed.changes;
-        self.chain.append(ExecutedBlock { block: block.clone(), receipts, changes, step }).unwrap();
+        let (changes, participants) = (executed.changes, executed.participants);
+        let executed =
+            ExecutedBlock { block: block.clone(), receipts, changes, step, participants };
+        self.chain.append(executed).unwrap();
         block
     }
 

@@ -4,7 +4,7 @@ use crate::wallet::{CHAIN_ID, key};
 use alloy_genesis::{CliqueConfig, EthashConfig};
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
-    chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened},
+    chain::{Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened},
     consensus::clique::Extra,
     dev::{Dev, DevSettings},
     evm::EvmSettings,
@@ -51,6 +51,10 @@ pub(crate) struct Setup {
     pub(crate) signers: u64,
     /// The test key that signs here.
     pub(crate) signs: Option<u64>,
+    /// What it begins with instead of its genesis.
+    pub(crate) founding: Option<Founding>,
+    /// Is there an index of addresses?
+    pub(crate) address_index: bool,
 }
 
 impl Default for Setup {
@@ -70,6 +74,8 @@ impl Default for Setup {
             proof: false,
             signers: 0,
             signs: None,
+            founding: None,
+            address_index: true,
         }
     }
 }
@@ -133,6 +139,7 @@ impl Setup {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            address_index: self.address_index,
             takes_future_blocks: false,
         }
     }
@@ -259,9 +266,14 @@ impl Drop for TestChain {
 }
 
 impl Running {
-    fn open(dir: &std::path::Path, setup: &Setup) -> Result<Self, ChainError> {
+    pub(crate) fn open(dir: &std::path::Path, setup: &Setup) -> Result<Self, ChainError> {
         let storage = Storage::open(dir, setup.durability)?;
-        let (chain, opened) = Chain::open(storage.clone(), setup.spec(), setup.chain_settings())?;
+        let (chain, opened) = Chain::open_on(
+            storage.clone(),
+            setup.spec(),
+            setup.chain_settings(),
+            setup.founding.as_ref(),
+        )?;
         let pool = Arc::new(Pool::new(Limits::default()));
         pool.restore(chain.pool_journal()?, |sender| nonce(&chain, sender));
         let sealer = Sealer::new(chain.clone(), pool.clone(), setup.sealer_settings());
@@ -276,7 +288,7 @@ impl Running {
         Ok(Self { storage, chain, pool, dev, sealer: handle, opened, threads })
     }
 
-    fn join(&mut self) {
+    pub(crate) fn join(&mut self) {
         self.sealer.stop();
         self.chain.stop();
         for thread in self.threads.drain(..) {

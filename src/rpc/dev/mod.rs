@@ -7,6 +7,7 @@
 //! | `next_block` | what else does the next block say? |
 //! | `tokens` | where does a token keep a balance? |
 //! | `snapshots` | how does the chain go back? |
+//! | `reorganise` | how are the newest blocks replaced by others? |
 //! | `info` | what does the node say of itself? |
 //! | `error` | what is wrong with what a developer asked for? |
 
@@ -14,6 +15,7 @@ mod error;
 mod info;
 mod mining;
 mod next_block;
+mod reorganise;
 mod snapshots;
 mod time;
 mod tokens;
@@ -22,6 +24,7 @@ pub use error::DevelopmentError;
 pub use info::InfoServer;
 pub use mining::{EvmMiningServer, MiningServer};
 pub use next_block::NextBlockServer;
+pub use reorganise::ReorganisationsServer;
 pub use snapshots::SnapshotsServer;
 pub use time::TimeServer;
 pub use tokens::TokensServer;
@@ -36,6 +39,7 @@ pub(super) fn methods(api: &Api) -> Methods {
         EvmMiningServer::into_rpc(api.clone()).into(),
         NextBlockServer::into_rpc(api.clone()).into(),
         SnapshotsServer::into_rpc(api.clone()).into(),
+        ReorganisationsServer::into_rpc(api.clone()).into(),
         TokensServer::into_rpc(api.clone()).into(),
         InfoServer::into_rpc(api.clone()).into(),
     ] {
