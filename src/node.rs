@@ -4,18 +4,21 @@
 //! |---|---|
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
+//! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
 
 mod directory;
+mod files;
 mod follow;
 mod import;
 mod parts;
 mod report;
 mod stored;
 
+pub use files::{BlocksOut, ExportFailure, blocks_in, check_range, export, is_compressed};
 pub use import::{ImportFailure, Step, import};
 pub use stored::StoredChain;
 
@@ -271,10 +274,13 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         },
         namespaces: Namespaces {
             development: config.role == Role::Development,
+            admin: config.role == Role::Development
+                && config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
             named: config.server.namespaces.clone(),
         },
         ready: readiness(&chain, &handle),
         verbosity,
+        files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
         told: parts::told(&config),
     });

@@ -92,7 +92,7 @@ impl Chain {
     }
 
     /// Whom the execution of a block shows to take part in its transactions.
-    fn participants(&self, block: &Block) -> Result<Participants, ChainError> {
+    pub(super) fn participants(&self, block: &Block) -> Result<Participants, ChainError> {
         if block.body.transactions.is_empty() {
             return Ok(Participants::new());
         }

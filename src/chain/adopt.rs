@@ -3,7 +3,7 @@
 use super::{Branch, Chain, ChainError, ChainEvent, visible::Visible};
 use crate::{
     primitives::{BlockNumHash, Transaction},
-    storage::{BlocksBatch, SideBlock, StoredBlock},
+    storage::{BlocksBatch, BranchChanges, SideBlock, StoredBlock},
 };
 use alloy_primitives::B256;
 use std::sync::Arc;
@@ -89,6 +89,7 @@ impl Chain {
             }
             By::Hand => (self.removed_above(to, visible.number())?, Vec::new()),
         };
+        let kept = self.to_keep(&writer.named, &visible, to)?;
         let stored = stored_blocks(branch);
         self.storage.blocks.commit(&BlocksBatch {
             truncate_above: Some(to),
@@ -97,8 +98,11 @@ impl Chain {
             blocks: &stored,
             side_removed: &num_hashes(branch),
             side_added: &aside,
+            branches: BranchChanges { kept: &kept, ..Default::default() },
             ..Default::default()
         })?;
+        writer.named.keep(&kept);
+        writer.named.went_back(to);
         let (removed, by_branch) = (Arc::new(removed), by == By::Rules);
         match self.head_after_reorganisation(&visible, branch) {
             Ok(next) => {

@@ -1,6 +1,6 @@
 //! Why the chain could not answer or change.
 
-use super::Base;
+use super::{Base, BranchError};
 use crate::{
     consensus::clique::CliqueError,
     evm::{ApplyError, EvmError},
@@ -181,6 +181,9 @@ pub enum ChainError {
         /// Root computed.
         computed: B256,
     },
+    /// A named branch was not made, changed or left.
+    #[error(transparent)]
+    Branch(#[from] BranchError),
     /// The chain stopped accepting changes after a failed write.
     #[error("the chain accepts no changes since a write failed ({reason}); restart the node")]
     Halted {

@@ -14,6 +14,8 @@
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `signers` | who may sign the block after a given one? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
+//! | `named`, `kept` | which chains have names, and what is kept for them? |
+//! | `checkout` | how does another of them become the chain? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
@@ -31,6 +33,7 @@ mod append;
 mod bad_blocks;
 mod base;
 mod branch;
+mod checkout;
 mod clock;
 mod development;
 mod draft;
@@ -44,8 +47,10 @@ mod foundation;
 mod import;
 mod import_error;
 mod inspect;
+mod kept;
 mod log_index;
 mod log_search;
+mod named;
 mod open;
 mod query;
 mod side;
@@ -67,6 +72,7 @@ pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
+pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 
@@ -98,6 +104,8 @@ pub struct ChainSettings {
     pub address_index: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
     pub takes_future_blocks: bool,
+    /// How much may be kept for named branches.
+    pub branches: BranchLimits,
 }
 
 /// As a node has them that nobody configured.
@@ -112,6 +120,7 @@ impl Default for ChainSettings {
             allow_equal_timestamps: false,
             address_index: true,
             takes_future_blocks: false,
+            branches: BranchLimits::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     development::stored_development,
     events,
     flush::FlushSignal,
+    named::NamedBranches,
     signers::Signers,
     visible::Visible,
 };
@@ -147,7 +148,9 @@ impl Chain {
         if limits.as_ref() != Some(&self.settings.evm) {
             self.change_limits()?;
         }
-        let edits = self.storage.blocks.reader()?.edits(head.number + 1)?;
+        let reader = self.storage.blocks.reader()?;
+        self.writer.lock().named = NamedBranches::load(&reader)?;
+        let edits = reader.edits(head.number + 1)?;
         let next = self.with_edits(self.visible.load().as_ref().clone(), edits)?;
         self.visible.store(Arc::new(next));
         self.clock.resume(development.clock, head.timestamp);
@@ -195,6 +198,9 @@ impl Chain {
         else {
             return Err(ChainError::UnknownBlock { number, head: number });
         };
+        if let Some(kept) = reader.kept_block(block.num_hash())? {
+            return self.append_kept(kept);
+        }
         let edits = reader.edits(number)?;
         let context = self.build_context()?;
         let edits = edits_to_changes(&context.view, &edits)?;

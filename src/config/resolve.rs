@@ -172,6 +172,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         script_time: script_time.unwrap_or(default.script_time),
         snapshots: above_zero("max-snapshots", settings.max_snapshots)?
             .unwrap_or(default.snapshots),
+        branches: above_zero("max-branches", settings.max_branches)?.unwrap_or(default.branches),
+        branch_bytes: settings.max_branch_bytes.unwrap_or(default.branch_bytes),
         max_connections: connections.unwrap_or(default.max_connections),
         max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
     })

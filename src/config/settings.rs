@@ -288,6 +288,13 @@ pub struct Settings {
     /// Snapshots (evm_snapshot) that may be kept [default: 100000]
     #[arg(long, env = "MAINSPRING_MAX_SNAPSHOTS", value_name = "COUNT", help_heading = LIMITS)]
     pub max_snapshots: Option<usize>,
+    /// Named branches (chain_branch) that may be kept, the current one counted [default: 1000]
+    #[arg(long, env = "MAINSPRING_MAX_BRANCHES", value_name = "COUNT", help_heading = LIMITS)]
+    pub max_branches: Option<usize>,
+    /// Bytes that they may take: blocks off the current branch with what they changed
+    /// [default: 268435456]
+    #[arg(long, env = "MAINSPRING_MAX_BRANCH_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub max_branch_bytes: Option<usize>,
     /// Open connections [default: 500]
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]

@@ -1,6 +1,7 @@
 //! What only a development chain may do: snapshots, impersonation, accounts with known keys.
 
 pub mod accounts;
+mod branches;
 pub mod keyring;
 mod reorganise;
 mod snapshots;

@@ -104,6 +104,8 @@ pub(super) struct Snapshots {
 
 #[derive(Clone, Debug)]
 struct Snapshot {
+    /// The branch that it was taken on.
+    branch: u64,
     number: u64,
     hash: B256,
     edits: usize,
@@ -122,11 +124,16 @@ impl Snapshots {
         }
     }
 
-    /// Forgets what cannot be gone back to any more: the chain is, or goes on from, block `to` without
-    /// the edits that lay over it.
-    pub(super) fn forget_above(&mut self, to: u64) {
+    /// Forgets what cannot be gone back to any more: this branch is at, or goes on from, block `to`
+    /// without the edits that lay over it.
+    pub(super) fn forget_above(&mut self, branch: u64, to: u64) {
         let stands = |it: &Snapshot| it.number < to || (it.number == to && it.edits == 0);
-        self.kept.retain(|_, snapshot| stands(snapshot));
+        self.kept.retain(|_, snapshot| snapshot.branch != branch || stands(snapshot));
+    }
+
+    /// Forgets all of a branch that is gone.
+    pub(super) fn forget_branch(&mut self, branch: u64) {
+        self.kept.retain(|_, snapshot| snapshot.branch != branch);
     }
 
     /// Is there room for one more? What neighbours share counts once.
@@ -160,6 +167,7 @@ impl Dev {
         let mut snapshots = self.snapshots.lock();
         let pool = snapshots.share(self.pool.save());
         let snapshot = Snapshot {
+            branch: self.chain.branch_id(),
             number: head.number,
             hash: head.seal(),
             edits: self.chain.edit_count(),
@@ -180,7 +188,11 @@ impl Dev {
     pub fn revert(&self, id: u64) -> Result<bool, DevError> {
         let pause = self.sealer.pause();
         let mut snapshots = self.snapshots.lock();
-        let Some(snapshot) = snapshots.kept.get(&id).cloned() else { return Ok(false) };
+        let branch = self.chain.branch_id();
+        let is_here = |snapshot: &&Snapshot| snapshot.branch == branch;
+        let Some(snapshot) = snapshots.kept.get(&id).filter(is_here).cloned() else {
+            return Ok(false);
+        };
         if !self.stands(&snapshot)? {
             snapshots.kept.remove(&id);
             return Ok(false);
@@ -188,7 +200,7 @@ impl Dev {
         let reached = self.reached(snapshot.number)?;
         self.chain.unwind(snapshot.number, snapshot.edits)?;
         self.sealer.fill_to(&pause, reached)?;
-        snapshots.kept.retain(|other, _| *other < id);
+        snapshots.kept.retain(|other, it| *other < id || it.branch != branch);
         drop(snapshots);
         self.chain.develop(|set| *set = snapshot.development)?;
         *self.impersonation.lock() = snapshot.impersonation;
@@ -233,7 +245,7 @@ impl Dev {
         let mut snapshots = self.snapshots.lock();
         self.warn_wallets(number);
         self.chain.unwind(number, 0)?;
-        snapshots.forget_above(number);
+        snapshots.forget_above(self.chain.branch_id(), number);
         drop(snapshots);
         let id = self.chain.spec().chain_id();
         self.chain.develop(|set| {
@@ -287,7 +299,7 @@ impl Dev {
         Ok(header.is_some_and(|header| header.seal() == snapshot.hash))
     }
 
-    fn restore_pool(&self, waiting: SavedPool) -> Result<(), DevError> {
+    pub(super) fn restore_pool(&self, waiting: SavedPool) -> Result<(), DevError> {
         let (_, view) = self.chain.latest()?;
         let failure = Cell::new(None);
         self.pool.bring_back(waiting, |sender| match view.account(sender) {

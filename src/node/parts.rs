@@ -1,7 +1,7 @@
 //! What does each part need of the settings?
 
 use crate::{
-    chain::{self, ChainSettings, FlushLimits},
+    chain::{self, BranchLimits, ChainSettings, FlushLimits},
     config::{Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName, Role},
     dev::DevSettings,
     evm::{EvmSettings, trace::ScriptHost},
@@ -50,6 +50,7 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         allow_equal_timestamps: config.sealing.allow_equal_timestamps,
         address_index: !config.data.no_address_index,
         takes_future_blocks: false,
+        branches: BranchLimits { count: config.rpc.branches, bytes: config.rpc.branch_bytes },
     }
 }
 

@@ -15,7 +15,8 @@ use serde_json::{
 use std::{collections::BTreeSet, sync::OnceLock};
 
 /// The list, a file a namespace.
-const LISTS: [&str; 12] = [
+const LISTS: [&str; 13] = [
+    include_str!("openrpc/admin.json"),
     include_str!("openrpc/anvil.json"),
     include_str!("openrpc/debug.json"),
     include_str!("openrpc/eth.json"),

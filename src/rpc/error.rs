@@ -1,6 +1,7 @@
 //! What does a caller read when something goes wrong? The one place that gives codes and data.
 
 use super::{
+    admin::AdminError,
     build::PayloadError,
     dev::DevelopmentError,
     dialect,
@@ -300,6 +301,9 @@ pub enum RpcError {
     /// Conditions that take too long to check.
     #[error(transparent)]
     TooManyConditions(#[from] TooManyConditions),
+    /// Blocks did not go into a file or come from one.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// A transaction to drop that is mined.
     #[error(transparent)]
     AlreadyMined(#[from] AlreadyMined),
@@ -382,7 +386,8 @@ impl RpcError {
             | Self::TypedData(_)
             | Self::Development(_)
             | Self::Dev(
-                DevError::TooDeep { .. }
+                DevError::Chain(ChainError::Branch(_))
+                | DevError::TooDeep { .. }
                 | DevError::TooManyBlocks { .. }
                 | DevError::BeyondBranch { .. },
             )
@@ -469,6 +474,21 @@ pub(super) fn development_method(method: &str) -> ErrorObjectOwned {
         "the method {method} does not exist/is not available: only a development chain (mainspring \
          dev) may be changed by hand"
     );
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a method whose namespace is not served.
+pub(super) fn unnamed_method(method: &str) -> ErrorObjectOwned {
+    let space = method.split('_').next().unwrap_or_default();
+    let text = format!(
+        "the method {method} does not exist/is not available: --http.api has to name {space} for it"
+    );
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a web page that asks for files of the machine.
+pub(super) fn not_for_pages(method: &str) -> ErrorObjectOwned {
+    let text = format!("the method {method} is not available to web pages");
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 

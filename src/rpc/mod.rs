@@ -6,6 +6,7 @@
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which namespaces are served? |
+//! | `admin` | where is the chain, and how does it go into a file and back? |
 //! | `health` | is the node alive, can it take work? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
@@ -14,6 +15,7 @@
 //! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
+//! | `chain` | `chain_*`: which branches have names? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
@@ -24,9 +26,11 @@
 //! | `ots`, `erigon` | what do explorers ask? |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
+pub mod admin;
 pub mod anvil;
 pub mod blobs;
 pub mod build;
+pub mod chain;
 mod convert;
 pub mod debug;
 pub mod decoded;
@@ -56,6 +60,7 @@ pub mod txpool;
 mod verbosity;
 pub mod web3;
 
+pub use admin::ChainFiles;
 pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
@@ -104,6 +109,8 @@ pub struct RpcContext {
     pub ready: Readiness,
     /// The level of the log.
     pub verbosity: Verbosity,
+    /// Where the chain is, and how it goes into a file and back.
+    pub files: ChainFiles,
     /// Where tracers in JavaScript run.
     pub scripts: ScriptHost,
     /// What the log says of transactions and calls by itself.
@@ -204,6 +211,7 @@ impl Api {
     fn all_methods(&self) -> Methods {
         let mut methods = eth::methods(self);
         for more in [
+            admin::methods(self),
             net::methods(self),
             web3::methods(self),
             txpool::methods(self),
@@ -212,6 +220,7 @@ impl Api {
             blobs::methods(self),
             drop::methods(self),
             build::methods(self),
+            chain::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),

@@ -2,6 +2,7 @@
 
 mod batches;
 mod blocks;
+mod branches;
 mod calls;
 mod clock;
 mod debug;
@@ -25,7 +26,7 @@ mod trace;
 mod traces;
 mod waiting;
 
-use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
+use super::{Api, ChainFiles, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings, FlushLimits},
     dev::{
@@ -105,6 +106,7 @@ impl TestNode {
             namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
+            files: no_files(),
             scripts: ScriptHost::default(),
             told: Default::default(),
         });
@@ -171,6 +173,15 @@ impl Drop for TestNode {
     }
 }
 
+fn no_files() -> ChainFiles {
+    let none = || Err("this node keeps no files".to_owned());
+    ChainFiles {
+        dir: "data".into(),
+        export: Box::new(move |_, _, _| none()),
+        import: Box::new(move |_| none()),
+    }
+}
+
 fn accounts() -> DevAccounts {
     DevAccounts::from_mnemonic(DEFAULT_MNEMONIC, 2, DEFAULT_DERIVATION_PATH).unwrap()
 }
@@ -199,6 +210,7 @@ fn chain_settings() -> ChainSettings {
         allow_equal_timestamps: false,
         address_index: true,
         takes_future_blocks: false,
+        branches: Default::default(),
     }
 }
 

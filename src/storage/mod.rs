@@ -6,6 +6,7 @@
 mod address_index;
 mod blocks;
 mod blocks_writer;
+mod branches;
 mod codec;
 mod environment;
 mod error;
@@ -19,6 +20,7 @@ mod tables;
 pub use address_index::BlockTransactions;
 pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
 pub use blocks_writer::BlocksBatch;
+pub use branches::{BranchChanges, KeptAt, KeptBlock, KeptRow, StoredBranch};
 pub use error::StorageError;
 pub use log_index::{BlockReceipts, LogKey};
 pub use side::{SIDE_DEPTH, SideBlock};

@@ -228,6 +228,7 @@ fn from_scratch(dir: &Path) -> ((u64, B256), B256, u64) {
         allow_equal_timestamps: false,
         address_index: true,
         takes_future_blocks: false,
+        branches: Default::default(),
     };
     let (chain, opened) = Chain::open(storage.clone(), Arc::new(spec), settings).unwrap();
     chain.flush_state().unwrap();

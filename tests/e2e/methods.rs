@@ -96,8 +96,9 @@ fn a_node_of_a_stored_chain_serves_what_is_listed_but_what_changes_a_chain_by_ha
     let node = launch.with_flags(&["node", "--no-seal"]).start();
     let mut client = node.client();
     let elsewhere = |name: &str| DEVELOPMENT.iter().any(|space| name.starts_with(space));
+    let named = |name: &str| name.starts_with("testing_") || name.starts_with("admin_");
     let (absent, wanted): (BTreeSet<_>, BTreeSet<_>) =
-        listed().into_keys().partition(|name| name.starts_with("testing_") || elsewhere(name));
+        listed().into_keys().partition(|name| named(name) || elsewhere(name));
     assert_eq!(discovered(&mut client), wanted);
     for name in wanted {
         assert!(is_served(&mut client, &name), "{name}");
@@ -105,7 +106,7 @@ fn a_node_of_a_stored_chain_serves_what_is_listed_but_what_changes_a_chain_by_ha
     for name in absent {
         let refused = client.refused(&name, json!([]));
         assert_eq!(refused.code, -32601, "{name}");
-        let says = if elsewhere(&name) { "development" } else { "does not exist" };
+        let says = if elsewhere(&name) { "development" } else { "--http.api" };
         assert!(refused.message.contains(says), "{name}: {}", refused.message);
     }
 }

@@ -4,7 +4,7 @@ use crate::wallet::{CHAIN_ID, key};
 use alloy_genesis::{CliqueConfig, EthashConfig};
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
-    chain::{Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened},
+    chain::{BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened},
     consensus::clique::Extra,
     dev::{Dev, DevSettings},
     evm::EvmSettings,
@@ -55,6 +55,7 @@ pub(crate) struct Setup {
     pub(crate) founding: Option<Founding>,
     /// Is there an index of addresses?
     pub(crate) address_index: bool,
+    pub(crate) branches: BranchLimits,
 }
 
 impl Default for Setup {
@@ -76,6 +77,7 @@ impl Default for Setup {
             signs: None,
             founding: None,
             address_index: true,
+            branches: BranchLimits::default(),
         }
     }
 }
@@ -141,6 +143,7 @@ impl Setup {
             allow_equal_timestamps: false,
             address_index: self.address_index,
             takes_future_blocks: false,
+            branches: self.branches,
         }
     }
 

@@ -13,7 +13,7 @@ fn listed(answer: &Value) -> BTreeSet<String> {
 async fn what_is_listed_is_registered_and_what_is_registered_is_listed() {
     let node = TestNode::start();
     for development in [true, false] {
-        let namespaces = Namespaces { development, named: None };
+        let namespaces = Namespaces { development, admin: true, named: None };
         let all = namespaces.select(&node.api.all_methods());
         let mut served = all.clone();
         served.merge(crate::rpc::discover::method(&all)).unwrap();

@@ -1,6 +1,8 @@
 //! A crash or a failed write loses nothing that was visible.
 
 #[cfg(feature = "failpoints")]
+mod checkout;
+#[cfg(feature = "failpoints")]
 mod failpoints;
 
 use crate::{
