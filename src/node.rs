@@ -5,6 +5,7 @@
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
 //! | `follow` | who tells the pool what others did to the chain? |
+//! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
@@ -12,6 +13,7 @@
 mod directory;
 mod follow;
 mod import;
+mod library;
 mod parts;
 mod report;
 mod stored;
@@ -197,6 +199,7 @@ pub struct NodeHandle {
     servers: Vec<ServerHandle>,
     tasks: JoinSet<()>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
+    library: Option<library::Reader>,
     _directory: Directory,
 }
 
@@ -239,7 +242,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
-    tasks.spawn(report::report(chain.clone(), parts::told(&config), chain.subscribe()));
+    let told = parts::told(&config);
+    let library = library::follow(&config.debugging, told.shelf.clone())?;
+    tasks.spawn(report::report(chain.clone(), told.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
@@ -262,7 +267,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         ready: readiness(&chain, &handle),
         verbosity,
         scripts: parts::script_host(&config),
-        told: parts::told(&config),
+        told,
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -284,6 +289,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         servers,
         tasks,
         threads,
+        library,
         _directory: directory,
     })
 }
@@ -359,6 +365,7 @@ impl NodeHandle {
         self.tasks.shutdown().await;
         self.sealer.stop();
         self.chain.stop();
+        drop(self.library.take());
         for (name, thread) in self.threads.drain(..) {
             thread.join().map_err(|_panicked| NodeError::ThreadFailed(name))?;
         }
