@@ -6,6 +6,7 @@
 //! | `stored` | what do commands work on while nobody serves the chain? |
 //! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
+//! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
@@ -14,6 +15,7 @@ mod directory;
 mod files;
 mod follow;
 mod import;
+mod library;
 mod parts;
 mod report;
 mod stored;
@@ -212,6 +214,7 @@ pub struct NodeHandle {
     servers: Vec<ServerHandle>,
     tasks: JoinSet<()>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
+    library: Option<library::Reader>,
     _directory: Directory,
 }
 
@@ -256,7 +259,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
-    tasks.spawn(report::report(chain.clone(), parts::told(&config), chain.subscribe()));
+    let told = parts::told(&config);
+    let library = library::follow(&config.debugging, told.shelf.clone())?;
+    tasks.spawn(report::report(chain.clone(), told.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
@@ -282,7 +287,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         verbosity,
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
-        told: parts::told(&config),
+        told,
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -304,6 +309,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         servers,
         tasks,
         threads,
+        library,
         _directory: directory,
     })
 }
@@ -379,6 +385,7 @@ impl NodeHandle {
         self.tasks.shutdown().await;
         self.sealer.stop();
         self.chain.stop();
+        drop(self.library.take());
         for (name, thread) in self.threads.drain(..) {
             thread.join().map_err(|_panicked| NodeError::ThreadFailed(name))?;
         }

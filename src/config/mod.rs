@@ -5,12 +5,14 @@
 //! switch is on if any of them turns it on.
 
 mod accounts;
+mod debugging;
 mod error;
 mod limits;
 mod resolve;
 mod settings;
 
 pub use accounts::{AccountsConfig, parse_ether};
+pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
 pub use settings::{DialectName, OrderName, Settings};
@@ -48,6 +50,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// When blocks are written from memory into the state.
     pub writer: WriterConfig,
+    /// What the node tells of transactions.
+    pub debugging: DebuggingConfig,
     /// What is printed.
     pub output: OutputConfig,
 }
@@ -236,8 +240,6 @@ pub struct OutputConfig {
     pub quiet: bool,
     /// Print logs as JSON, a line each.
     pub json_logs: bool,
-    /// Do not print what contracts hand to `console.log`.
-    pub no_console_log: bool,
     /// Write what the banner says as JSON into this file.
     pub config_out: Option<PathBuf>,
 }

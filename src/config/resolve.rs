@@ -1,8 +1,8 @@
 //! From settings as given to a configuration: defaults filled in, contradictions refused.
 
 use super::{
-    AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, OutputConfig,
-    PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
+    AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
+    OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
     accounts::parse_funding,
 };
 use crate::spec::Fork;
@@ -31,6 +31,7 @@ impl Config {
             rpc: rpc(&settings)?,
             pool: pool(&settings)?,
             writer: writer(&settings)?,
+            debugging: DebuggingConfig::from_settings(&settings)?,
             output: output(settings),
         })
     }
@@ -212,12 +213,11 @@ fn output(settings: Settings) -> OutputConfig {
     OutputConfig {
         quiet: settings.quiet,
         json_logs: settings.json_logs,
-        no_console_log: settings.disable_console_log,
         config_out: settings.config_out,
     }
 }
 
-fn above_zero<T: Default + PartialEq>(
+pub(super) fn above_zero<T: Default + PartialEq>(
     name: &'static str,
     value: Option<T>,
 ) -> Result<Option<T>, ConfigError> {

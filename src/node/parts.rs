@@ -112,8 +112,8 @@ pub(super) fn script_host(config: &Config) -> ScriptHost {
     ScriptHost { memory, time, ..ScriptHost::default() }
 }
 
-pub(super) const fn told(config: &Config) -> Told {
-    Told { console: !config.output.no_console_log }
+pub(super) fn told(config: &Config) -> Told {
+    Told { console: !config.debugging.no_console_log, ..Told::default() }
 }
 
 pub(super) fn fee_policy(config: &Config) -> FeePolicy {
