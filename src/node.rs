@@ -8,6 +8,7 @@
 //! | `follow` | who tells the pool what others did to the chain? |
 //! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
+//! | `ipc` | does the node answer on a Unix socket? |
 //! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
 
@@ -15,6 +16,7 @@ mod directory;
 mod files;
 mod follow;
 mod import;
+mod ipc;
 mod library;
 mod parts;
 mod report;
@@ -36,7 +38,7 @@ use crate::{
     primitives::SealedHeader,
     rpc::{
         self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServeError, ServerSettings,
-        Verbosity,
+        SocketError, Verbosity,
     },
     sealer::{Authority, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec, SpecError},
@@ -132,6 +134,9 @@ pub enum NodeError {
     /// The port cannot be opened.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The Unix socket cannot be opened.
+    #[error(transparent)]
+    Ipc(#[from] SocketError),
     /// A setting that shapes the genesis is not what the stored chain was made with.
     #[error(
         "{flag} says {given}, but the data directory holds a chain with {stored}; leave the flag \
@@ -212,6 +217,7 @@ pub struct NodeHandle {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
+    ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
     library: Option<library::Reader>,
@@ -297,6 +303,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         addresses.push(address);
         servers.push(server);
     }
+    let ipc = ipc::open(&api, &config.server.ipc, &directory.path)?;
+    let ipc_path = ipc.as_ref().map(|server| server.path().clone());
+    ipc.map(|server| tasks.spawn(server.run()));
     Ok(NodeHandle {
         addresses,
         chain,
@@ -307,6 +316,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
+        ipc_path,
         tasks,
         threads,
         library,
@@ -318,6 +328,11 @@ impl NodeHandle {
     /// Where it listens: one address a host.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where its Unix socket is, if it has one.
+    pub fn ipc_path(&self) -> Option<&Path> {
+        self.ipc_path.as_deref()
     }
 
     /// The chain.

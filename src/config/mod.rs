@@ -15,7 +15,7 @@ pub use accounts::{AccountsConfig, parse_ether};
 pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
-pub use settings::{DialectName, OrderName, Settings};
+pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
 use crate::spec::Fork;
 use alloy_primitives::{Address, U256};
@@ -213,6 +213,8 @@ pub struct ServerConfig {
     pub hosts: Vec<IpAddr>,
     /// HTTP and WebSocket; 0 takes a free one.
     pub port: u16,
+    /// Whether and where a Unix socket is.
+    pub ipc: IpcConfig,
     /// Value of the CORS header `access-control-allow-origin`; `None` sends no CORS headers.
     pub allow_origin: Option<String>,
     /// Namespaces of methods to serve; `None` is all but `testing`.
@@ -221,11 +223,24 @@ pub struct ServerConfig {
     pub dialect: DialectName,
 }
 
+/// Whether and where the node answers on a Unix socket. A bare name lies in the data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IpcConfig {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// At [`DEFAULT_IPC`], if it can be.
+    Default,
+    /// There, or the node does not start.
+    At(PathBuf),
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 8545,
+            ipc: IpcConfig::Off,
             allow_origin: Some("*".to_owned()),
             namespaces: None,
             dialect: DialectName::Geth,

@@ -2,8 +2,8 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
-    OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
-    accounts::parse_funding,
+    IpcConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings,
+    WriterConfig, accounts::parse_funding,
 };
 use crate::spec::Fork;
 use alloy_primitives::U256;
@@ -127,6 +127,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
     Ok(ServerConfig {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
+        ipc: settings.ipc.clone().map_or(IpcConfig::Off, IpcConfig::At),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
         namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),

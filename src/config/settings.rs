@@ -46,6 +46,10 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_HOST", aliases = ["http.addr", "ws.addr"])]
     #[arg(value_name = "IP", value_delimiter = ',', help_heading = SERVER)]
     pub host: Option<Vec<IpAddr>>,
+    /// Answer on a Unix socket too; a bare name lies in the data directory
+    #[arg(long, env = "MAINSPRING_IPC", visible_alias = "ipcpath", value_name = "PATH")]
+    #[arg(num_args = 0..=1, default_missing_value = DEFAULT_IPC, help_heading = SERVER)]
+    pub ipc: Option<PathBuf>,
     /// Origin of web pages that may call the node [default: *]
     #[arg(long, env = "MAINSPRING_ALLOW_ORIGIN", aliases = ["http.corsdomain"])]
     #[arg(value_name = "ORIGIN", help_heading = SERVER)]
@@ -353,6 +357,9 @@ pub struct Settings {
 }
 
 const DEBUGGING: &str = "Debugging";
+/// Name of the socket in the data directory.
+pub const DEFAULT_IPC: &str = "mainspring.ipc";
+
 const SERVER: &str = "Server";
 const DATA: &str = "Data";
 const GENESIS: &str = "Genesis";

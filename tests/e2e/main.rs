@@ -24,6 +24,7 @@ mod full_disk;
 mod hardhat;
 mod harness;
 mod import;
+mod ipc;
 mod main_order;
 mod methods;
 mod pool_restart;
