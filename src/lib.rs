@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | 1 | [`primitives`] | words everyone uses: blocks, files of blocks, transactions with their sender, state changes |
 //! | 2 | [`spec`] | chain rules that need no state: forks, genesis, fees, headers, bodies, ommers |
+//! | 3 | [`artifacts`] | what compilers wrote: whose code is that, and which line of it? |
 //! | 3 | [`consensus`] | who may seal, is a seal valid, which head wins, what a block earns |
 //! | 3 | [`storage`] | MDBX: tables, readers, writers |
 //! | 4 | [`state`] | accounts and slots at a block: views, pages, overlays, the trie |
@@ -21,6 +22,7 @@
 //! | 13 | [`node`] | wiring: the only file that knows every part |
 //! | 14 | [`cli`] | one file a subcommand |
 
+pub mod artifacts;
 pub mod chain;
 pub mod cli;
 pub mod config;

@@ -6,6 +6,7 @@
 //! | `stored` | what do commands work on while nobody serves the chain? |
 //! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
+//! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `ipc` | does the node answer on a Unix socket? |
 //! | `parts` | what does each part need of the settings? |
@@ -16,6 +17,7 @@ mod files;
 mod follow;
 mod import;
 mod ipc;
+mod library;
 mod parts;
 mod report;
 mod stored;
@@ -30,7 +32,7 @@ use crate::{
     dev::{
         Dev,
         accounts::{AccountsError, DevAccounts},
-        keyring::KeyringError,
+        keyring::{KeyringError, key_from_files},
     },
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
@@ -38,7 +40,7 @@ use crate::{
         self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServeError, ServerSettings,
         SocketError, Verbosity,
     },
-    sealer::{Sealer, SealerHandle},
+    sealer::{Authority, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec, SpecError},
     storage::StorageError,
 };
@@ -114,6 +116,18 @@ pub enum NodeError {
     /// Nobody here makes blocks of such a chain.
     #[error("this node cannot make blocks of a chain of mode {mode:?}; serve it with --no-seal")]
     CannotSeal {
+        /// The chain's mode.
+        mode: spec::Mode,
+    },
+    /// Blocks of a chain of proof of authority are signed.
+    #[error(
+        "the blocks of this chain are signed in turn: give the key of a signer with --signer FILE \
+         --password-file FILE, or follow the chain with --no-seal"
+    )]
+    NoSigner,
+    /// A key that would sign nothing.
+    #[error("--signer is for chains of proof of authority; this one is of mode {mode:?}")]
+    NothingToSign {
         /// The chain's mode.
         mode: spec::Mode,
     },
@@ -206,6 +220,7 @@ pub struct NodeHandle {
     ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
+    library: Option<library::Reader>,
     _directory: Directory,
 }
 
@@ -221,6 +236,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let directory = Directory::open(&config)?;
     let spec = Arc::new(chain_spec(&config, &directory, &funded)?);
     check_sealing(&mut config, &spec)?;
+    let authority = authority(&config, &spec)?;
     let storage = directory.storage.clone();
     let settings = parts::chain_settings(&config, &spec);
     let (chain, opened) = Chain::open(storage, spec, settings)?;
@@ -234,7 +250,8 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
-    let sealer = Sealer::new(chain.clone(), pool.clone(), parts::sealer_settings(&config));
+    let settings = SealerSettings { authority, ..parts::sealer_settings(&config) };
+    let sealer = Sealer::new(chain.clone(), pool.clone(), settings);
     let handle = sealer.handle();
     let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
     let writer = chain.clone();
@@ -248,7 +265,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
-    tasks.spawn(report::report(chain.clone(), parts::told(&config), chain.subscribe()));
+    let told = parts::told(&config);
+    let library = library::follow(&config.debugging, told.shelf.clone())?;
+    tasks.spawn(report::report(chain.clone(), told.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
@@ -274,7 +293,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         verbosity,
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
-        told: parts::told(&config),
+        told,
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -300,6 +319,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         ipc_path,
         tasks,
         threads,
+        library,
         _directory: directory,
     })
 }
@@ -380,6 +400,7 @@ impl NodeHandle {
         self.tasks.shutdown().await;
         self.sealer.stop();
         self.chain.stop();
+        drop(self.library.take());
         for (name, thread) in self.threads.drain(..) {
             thread.join().map_err(|_panicked| NodeError::ThreadFailed(name))?;
         }
@@ -430,8 +451,24 @@ fn chain_spec(
 }
 
 /// A stored chain makes blocks only if it is one of ours and nobody said no.
+/// Who signs blocks here.
+fn authority(config: &Config, spec: &ChainSpec) -> Result<Option<Arc<Authority>>, NodeError> {
+    let Some(signer) = &config.signer else { return Ok(None) };
+    if spec.mode != spec::Mode::Poa {
+        return Err(NodeError::NothingToSign { mode: spec.mode });
+    }
+    if matches!(config.role, Role::Stored { seals: false, .. }) {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Authority::new(key_from_files(&signer.key, &signer.password)?))))
+}
+
 fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError> {
     match config.role {
+        Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Poa => match config.signer {
+            Some(_) => Ok(()),
+            None => Err(NodeError::NoSigner),
+        },
         Role::Stored { seals: true, .. } if spec.mode != spec::Mode::Dev => {
             Err(NodeError::CannotSeal { mode: spec.mode })
         }

@@ -2,7 +2,9 @@
 
 use super::{Base, BranchError};
 use crate::{
+    consensus::clique::CliqueError,
     evm::{ApplyError, EvmError},
+    spec::Mode,
     state::{StateError, TrieError},
     storage::StorageError,
 };
@@ -26,6 +28,13 @@ pub enum ChainError {
     /// A transaction of a stored block is not valid any more.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// Proof of authority without authority: the genesis or a checkpoint lists nobody who may sign, or
+    /// a stored seal is damaged.
+    #[error("proof of authority: {0}")]
+    Signers(#[from] CliqueError),
+    /// Only proof of authority has signers.
+    #[error("a chain of mode {0:?} has no signers")]
+    NoSigners(Mode),
     /// There is no canonical block at this height.
     #[error("block {number} is unknown: the head is block {head}")]
     UnknownBlock {

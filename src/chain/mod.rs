@@ -12,6 +12,7 @@
 //! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
+//! | `signers` | who may sign the block after a given one? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `named`, `kept` | which chains have names, and what is kept for them? |
 //! | `checkout` | how does another of them become the chain? |
@@ -53,6 +54,7 @@ mod named;
 mod open;
 mod query;
 mod side;
+mod signers;
 mod spoken;
 mod unwind;
 mod visible;
@@ -129,6 +131,8 @@ pub struct Chain {
     spec: Arc<ChainSpec>,
     settings: ChainSettings,
     seals: SealPolicy,
+    /// Of proof of authority.
+    signers: signers::Signers,
     storage: Storage,
     clock: Clock,
     /// What a developer set; its clock is the one above.

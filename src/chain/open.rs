@@ -8,6 +8,7 @@ use super::{
     events,
     flush::FlushSignal,
     named::NamedBranches,
+    signers::Signers,
     visible::Visible,
 };
 use crate::{
@@ -85,6 +86,7 @@ impl Chain {
         let header = storage.blocks.reader()?.header(base.number)?;
         let unknown = ChainError::UnknownBlock { number: base.number, head: base.number };
         let header = header.ok_or(unknown)?;
+        let signers = Signers::of(&spec, &header)?;
         let visible = Visible {
             flushed: BlockNumHash::new(base.number, base.hash),
             base: Arc::new(base),
@@ -101,6 +103,7 @@ impl Chain {
         };
         Ok(Self {
             seals: SealPolicy::of(&spec, settings.verify_seals),
+            signers,
             clock: Clock::new(settings.allow_equal_timestamps),
             spec,
             settings,

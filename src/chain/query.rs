@@ -2,9 +2,10 @@
 
 use super::{BaseKind, Chain, ChainError, ChainEvent, Clock, visible::Visible};
 use crate::{
+    consensus::depths,
     evm::{Applied, BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
-    primitives::{Block, Receipt, SealedHeader, Transaction},
-    spec::ChainSpec,
+    primitives::{Block, BlockNumHash, Receipt, SealedHeader, Transaction},
+    spec::{ChainSpec, Mode},
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
     storage::{BlocksReader, StateReader, Storage, StoredBlock, TxLocation},
 };
@@ -101,13 +102,21 @@ impl Chain {
         self.events.subscribe()
     }
 
-    /// The heights of `safe` and `finalized`: one and two epochs behind the head.
+    /// The heights of `safe` and `finalized`, by the rule of the chain's mode. Where it cannot be told
+    /// who signs, nothing but the first block is final.
     pub fn finality(&self) -> Finality {
-        let (head, slots) = (self.head().number, self.settings.slots_in_an_epoch);
-        Finality {
-            safe: head.saturating_sub(slots),
-            finalized: head.saturating_sub(slots.saturating_mul(2)),
+        let (head, first) = (self.head(), self.first());
+        let signers = match self.spec.mode {
+            Mode::Poa => self.signers_after(BlockNumHash::new(head.number, head.seal())).ok(),
+            _ => None,
+        };
+        if self.spec.mode == Mode::Poa && signers.is_none() {
+            return Finality { safe: first, finalized: first };
         }
+        let signers = signers.map_or(0, |signers| signers.count());
+        let depths = depths(self.spec.mode, signers, self.settings.slots_in_an_epoch);
+        let behind = |depth| head.number.saturating_sub(depth).max(first);
+        Finality { safe: behind(depths.safe), finalized: behind(depths.finalized) }
     }
 
     /// The canonical header at `number`.

@@ -2,7 +2,7 @@
 
 use super::{CliError, logging, signals};
 use crate::{
-    config::{Config, IpcConfig, Role, Settings},
+    config::{Config, IpcConfig, Role, Settings, SignerConfig},
     node::{self, NodeHandle},
 };
 use clap::Args;
@@ -43,6 +43,12 @@ pub(super) struct NodeArgs {
     /// Make no blocks
     #[arg(long, env = "MAINSPRING_NO_SEAL")]
     no_seal: bool,
+    /// Key file of the account that signs blocks (proof of authority)
+    #[arg(long, env = "MAINSPRING_SIGNER", value_name = "FILE", requires = "password_file")]
+    signer: Option<PathBuf>,
+    /// File whose first line is the key file's passphrase
+    #[arg(long, env = "MAINSPRING_PASSWORD_FILE", value_name = "FILE", requires = "signer")]
+    password_file: Option<PathBuf>,
     /// Verify proof of work also on a chain that has merged
     #[arg(long, env = "MAINSPRING_VERIFY_SEAL")]
     verify_seal: bool,
@@ -92,6 +98,8 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         None => IpcConfig::Default,
     };
     config.role = Role::Stored { seals: !args.no_seal, verify_seals: args.verify_seal };
+    let signer = args.signer.zip(args.password_file);
+    config.signer = signer.map(|(key, password)| SignerConfig { key, password });
     Ok(config)
 }
 

@@ -5,12 +5,14 @@
 //! switch is on if any of them turns it on.
 
 mod accounts;
+mod debugging;
 mod error;
 mod limits;
 mod resolve;
 mod settings;
 
 pub use accounts::{AccountsConfig, parse_ether};
+pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
 pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
@@ -28,6 +30,8 @@ use std::{
 pub struct Config {
     /// Who the node is on its chain.
     pub role: Role,
+    /// Who signs blocks of a chain of proof of authority.
+    pub signer: Option<SignerConfig>,
     /// Where the chain lives.
     pub data: DataConfig,
     /// What block zero says.
@@ -46,6 +50,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// When blocks are written from memory into the state.
     pub writer: WriterConfig,
+    /// What the node tells of transactions.
+    pub debugging: DebuggingConfig,
     /// What is printed.
     pub output: OutputConfig,
 }
@@ -63,6 +69,15 @@ pub enum Role {
         /// Verify proof of work also where the mode does not ask for it.
         verify_seals: bool,
     },
+}
+
+/// The key that signs blocks: where it lies, and where its passphrase does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignerConfig {
+    /// Key file of web3 secret storage, version 3.
+    pub key: PathBuf,
+    /// File whose first line is its passphrase.
+    pub password: PathBuf,
 }
 
 /// Where the chain lives.
@@ -240,8 +255,6 @@ pub struct OutputConfig {
     pub quiet: bool,
     /// Print logs as JSON, a line each.
     pub json_logs: bool,
-    /// Do not print what contracts hand to `console.log`.
-    pub no_console_log: bool,
     /// Write what the banner says as JSON into this file.
     pub config_out: Option<PathBuf>,
 }

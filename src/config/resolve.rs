@@ -1,9 +1,9 @@
 //! From settings as given to a configuration: defaults filled in, contradictions refused.
 
 use super::{
-    AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, IpcConfig,
-    OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
-    accounts::parse_funding,
+    AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
+    IpcConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings,
+    WriterConfig, accounts::parse_funding,
 };
 use crate::spec::Fork;
 use alloy_primitives::U256;
@@ -21,6 +21,7 @@ impl Config {
         let accounts = AccountsConfig::from_settings(&settings)?;
         Ok(Self {
             role: Role::default(),
+            signer: None,
             genesis: genesis(&settings, accounts.balance)?,
             accounts,
             data: data(&settings)?,
@@ -30,6 +31,7 @@ impl Config {
             rpc: rpc(&settings)?,
             pool: pool(&settings)?,
             writer: writer(&settings)?,
+            debugging: DebuggingConfig::from_settings(&settings)?,
             output: output(settings),
         })
     }
@@ -212,12 +214,11 @@ fn output(settings: Settings) -> OutputConfig {
     OutputConfig {
         quiet: settings.quiet,
         json_logs: settings.json_logs,
-        no_console_log: settings.disable_console_log,
         config_out: settings.config_out,
     }
 }
 
-fn above_zero<T: Default + PartialEq>(
+pub(super) fn above_zero<T: Default + PartialEq>(
     name: &'static str,
     value: Option<T>,
 ) -> Result<Option<T>, ConfigError> {

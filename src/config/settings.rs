@@ -323,21 +323,40 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_TRIE_NODES", value_name = "COUNT", help_heading = LIMITS)]
     pub trie_nodes: Option<usize>,
 
+    /// Do not print what contracts hand to console.log
+    #[arg(long, env = "MAINSPRING_DISABLE_CONSOLE_LOG", visible_alias = "no-console-log")]
+    #[arg(help_heading = DEBUGGING)]
+    pub disable_console_log: bool,
+    /// Folders of compiled contracts, Foundry's out or Hardhat's artifacts, read again when they change:
+    /// the node then names contracts, functions, errors and lines
+    #[arg(long, env = "MAINSPRING_ARTIFACTS", value_name = "DIR", value_delimiter = ',')]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts: Option<Vec<PathBuf>>,
+    /// Bytes of one file of them [default: 134217728]
+    #[arg(long, env = "MAINSPRING_ARTIFACTS_MAX_FILE_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts_max_file_bytes: Option<u64>,
+    /// Files of them [default: 20000]
+    #[arg(long, env = "MAINSPRING_ARTIFACTS_MAX_FILES", value_name = "COUNT")]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts_max_files: Option<usize>,
+    /// Bytes of all of them [default: 536870912]
+    #[arg(long, env = "MAINSPRING_ARTIFACTS_MAX_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts_max_bytes: Option<u64>,
+
     /// Print nothing but errors
     #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent", help_heading = OUTPUT)]
     pub quiet: bool,
     /// Print logs as JSON, a line each
     #[arg(long, env = "MAINSPRING_JSON_LOGS", alias = "json", help_heading = OUTPUT)]
     pub json_logs: bool,
-    /// Do not print what contracts hand to console.log
-    #[arg(long, env = "MAINSPRING_DISABLE_CONSOLE_LOG", visible_alias = "no-console-log")]
-    #[arg(help_heading = OUTPUT)]
-    pub disable_console_log: bool,
     /// Write accounts, keys and genesis values as JSON into a file
     #[arg(long, env = "MAINSPRING_CONFIG_OUT", value_name = "FILE", help_heading = OUTPUT)]
     pub config_out: Option<PathBuf>,
 }
 
+const DEBUGGING: &str = "Debugging";
 /// Name of the socket in the data directory.
 pub const DEFAULT_IPC: &str = "mainspring.ipc";
 

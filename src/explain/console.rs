@@ -5,7 +5,10 @@ use super::{
     format::console_text,
     value::{json, shown},
 };
-use crate::{evm::trace::RecordedCall, spec::CONSOLE_ADDRESS};
+use crate::{
+    evm::trace::{RecordedCall, Step},
+    spec::CONSOLE_ADDRESS,
+};
 use alloy_dyn_abi::{DynSolType, DynSolValue};
 use alloy_primitives::{Selector, hex, keccak256};
 use serde::Serialize;
@@ -31,8 +34,11 @@ pub struct ConsoleLog {
 /// What a transaction and all it called said to the console, in order.
 pub fn console_logs(root: &RecordedCall) -> Vec<ConsoleLog> {
     let mut logs = Vec::new();
-    root.each(0, &mut |call, depth| {
-        if call.to == CONSOLE_ADDRESS && !call.kind.is_create() {
+    root.walk(&mut |step| {
+        if let Step::Enter { call, depth, .. } = step
+            && call.to == CONSOLE_ADDRESS
+            && !call.kind.is_create()
+        {
             logs.push(read(call, depth.saturating_sub(1)));
         }
     });

@@ -78,6 +78,7 @@ pub(super) fn sealer_settings(config: &Config) -> SealerSettings {
         max_tx_bytes: config.pool.max_tx_bytes,
         min_tip: 0,
         disable_balance_check: config.pool.disable_balance_checks,
+        authority: None,
     }
 }
 
@@ -111,8 +112,8 @@ pub(super) fn script_host(config: &Config) -> ScriptHost {
     ScriptHost { memory, time, ..ScriptHost::default() }
 }
 
-pub(super) const fn told(config: &Config) -> Told {
-    Told { console: !config.output.no_console_log }
+pub(super) fn told(config: &Config) -> Told {
+    Told { console: !config.debugging.no_console_log, ..Told::default() }
 }
 
 pub(super) fn fee_policy(config: &Config) -> FeePolicy {

@@ -2,10 +2,11 @@
 //! a transaction reverted.
 
 use crate::{
+    artifacts::Library,
     chain::{Chain, ChainEvent},
     evm::{
         self,
-        trace::{self, Failure, RecordedCall, ScriptHost, TraceError, TraceLimits},
+        trace::{self, Failure, RecordedCall, ScriptHost, TraceError, TraceLimits, Watch},
     },
     explain::{self, ConsoleLog, Told, console_logs},
     primitives::{Block, Receipt, Transaction},
@@ -46,11 +47,12 @@ pub(super) async fn report(
                         block(&chain, &stored, &BTreeMap::new());
                         continue;
                     }
-                    let (chain, stop) = (chain.clone(), stop.0.clone());
+                    let (chain, stop, library) =
+                        (chain.clone(), stop.0.clone(), told.shelf.library());
                     // Executing it again is no work for a thread that serves requests. A panic of it
                     // is on the log already.
                     let _ = tokio::task::spawn_blocking(move || {
-                        let stories = wanted.stories(&chain, &stored, stop);
+                        let stories = wanted.stories(&chain, &library, &stored, stop);
                         block(&chain, &stored, &stories);
                     })
                     .await;
@@ -127,11 +129,12 @@ impl Wanted {
     fn stories(
         self,
         chain: &Chain,
+        library: &Arc<Library>,
         stored: &StoredBlock,
         stop: Arc<AtomicBool>,
     ) -> BTreeMap<usize, Story> {
         let mut stories = BTreeMap::new();
-        if let Err(error) = self.replay(chain, stored, stop, &mut stories) {
+        if let Err(error) = self.replay(chain, library, stored, stop, &mut stories) {
             let number = stored.block.number();
             tracing::info!(
                 target: "block",
@@ -144,6 +147,7 @@ impl Wanted {
     fn replay(
         self,
         chain: &Chain,
+        library: &Arc<Library>,
         stored: &StoredBlock,
         stop: Arc<AtomicBool>,
         stories: &mut BTreeMap<usize, Story>,
@@ -166,7 +170,8 @@ impl Wanted {
             is_late = begun.elapsed() > PATIENCE;
             !is_late
         };
-        trace::record_transactions(spec, settings, block, wanted, &limits, told)?;
+        let watch = Watch { limits: &limits, library };
+        trace::record_transactions(spec, settings, block, wanted, watch, told)?;
         if is_late { Err(TraceError::Timeout) } else { Ok(()) }
     }
 }

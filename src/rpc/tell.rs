@@ -4,7 +4,7 @@ use super::RpcContext;
 use crate::{
     evm::{
         CallRequest, Overrides,
-        trace::{self, RecordedCall, TraceError, TraceLimits},
+        trace::{self, RecordedCall, TraceError, TraceLimits, Watch},
     },
     explain::{self, console_logs},
     primitives::SealedHeader,
@@ -55,6 +55,8 @@ impl TellableCall {
             stop: Arc::default(),
             scripts: node.scripts.clone(),
         };
-        trace::record_call(spec, settings, view, &header, request, overrides, &limits)
+        let library = &node.told.shelf.library();
+        let watch = Watch { limits: &limits, library };
+        trace::record_call(spec, settings, view, &header, request, overrides, watch)
     }
 }

@@ -224,5 +224,6 @@ fn sealer_settings(mode: Mode) -> SealerSettings {
         max_tx_bytes: 1 << 20,
         min_tip: 0,
         disable_balance_check: false,
+        authority: None,
     }
 }

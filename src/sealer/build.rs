@@ -8,6 +8,7 @@ use crate::{
     primitives::{Block, Body, SealedHeader, Transaction},
     spec::{ChainSpec, Fork},
 };
+use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use std::sync::Arc;
 
@@ -30,10 +31,26 @@ pub fn build(
 ) -> Result<ExecutedBlock, SealError> {
     let context = chain.build_context()?;
     let template = template(chain, settings, &context.parent, options);
-    execute(chain, context, template, |executor, template| match options.empty {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| match options.empty {
         true => Ok(Vec::new()),
         false => fill(executor, pool, settings, chain.spec(), template),
-    })
+    };
+    execute(chain, context, template, fill, Ok)
+}
+
+/// Builds a block of what waits in the pool from a template, and lets `seal` finish its header.
+pub(super) fn build_sealed(
+    chain: &Chain,
+    pool: &Pool,
+    settings: &SealerSettings,
+    context: BuildContext,
+    template: BlockTemplate,
+    seal: impl FnOnce(Header) -> Result<Header, SealError>,
+) -> Result<ExecutedBlock, SealError> {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
+        fill(executor, pool, settings, chain.spec(), template)
+    };
+    execute(chain, context, template, fill, seal)
 }
 
 /// Builds a block without transactions on any parent, as [`super::burst`] makes them by the hundred.
@@ -42,7 +59,7 @@ pub(super) fn build_empty(
     context: BuildContext,
     template: BlockTemplate,
 ) -> Result<ExecutedBlock, SealError> {
-    execute(chain, context, template, |_executor, _template| Ok(Vec::new()))
+    execute(chain, context, template, |_executor, _template| Ok(Vec::new()), Ok)
 }
 
 /// Builds a block of exactly these transactions, in this order, on any parent. One that does not fit
@@ -53,7 +70,7 @@ pub(super) fn build_of(
     template: BlockTemplate,
     transactions: &[Transaction],
 ) -> Result<ExecutedBlock, SealError> {
-    execute(chain, context, template, |executor, template| {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
         let mut included = Vec::with_capacity(transactions.len());
         for transaction in transactions {
             executor.apply(transaction).map_err(|reason| SealError::NotPlaced {
@@ -64,15 +81,17 @@ pub(super) fn build_of(
             included.push(transaction.without_sidecar());
         }
         Ok(included)
-    })
+    };
+    execute(chain, context, template, fill, Ok)
 }
 
-/// Executes a block of what `fill` puts into it.
+/// Executes a block of what `fill` puts into it; `seal` finishes its header.
 fn execute(
     chain: &Chain,
     context: BuildContext,
     template: BlockTemplate,
     fill: impl FnOnce(&mut BlockExecutor, &BlockTemplate) -> Result<Vec<Transaction>, SealError>,
+    seal: impl FnOnce(Header) -> Result<Header, SealError>,
 ) -> Result<ExecutedBlock, SealError> {
     let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
     let (spec, evm) = (chain.spec(), chain.evm_settings());
@@ -86,7 +105,7 @@ fn execute(
     let mut executed = executor.finish()?;
     let (root, step) = trie.root(&mut executed.changes)?;
     let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
-    let header = assemble(&template, &body, &executed, root);
+    let header = seal(assemble(&template, &body, &executed, root))?;
     let block = Block::new(header, body);
     if executed.may_have_logged {
         chain.note_console(block.hash());

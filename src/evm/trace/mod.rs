@@ -44,8 +44,8 @@ pub use explorer::ExplorerView;
 pub use options::{CallTraceOptions, TraceOptions};
 pub use parity::{ParityError, TraceKinds, flat_traces, full_traces, opcode_gas, reward_traces};
 pub use parity_calls::{full_calls, full_raw};
-pub use record::{Inside, RecordedCall};
-pub use record_run::{record_call, record_transactions};
+pub use record::{Inside, RecordedCall, Step};
+pub use record_run::{Watch, record_call, record_transactions};
 pub use replay::Replay;
 pub use run::{
     CallBase, CallBundle, TraceLimits, TracedTransaction, trace_block, trace_call, trace_calls,

@@ -8,6 +8,7 @@ use super::{
     tracer::{Finish, Tracer},
 };
 use crate::{
+    artifacts::Library,
     evm::{
         CallRequest, EvmError, EvmSettings, Overrides, StateSource,
         call::Setting,
@@ -20,6 +21,15 @@ use alloy_evm::{Evm, ToTxEnv};
 use revm::context::TxEnv;
 use std::{cell::Cell, sync::Arc};
 
+/// Under which limits it is recorded, and which contracts are known.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch<'a> {
+    /// What it may cost.
+    pub limits: &'a TraceLimits,
+    /// For the names of what runs, and of its functions.
+    pub library: &'a Arc<Library>,
+}
+
 /// Runs a block once more and hands what its transactions did to `told`, one by one, until it answers
 /// false. Those of which `is_wanted` says no run unseen; after the last that is wanted nothing runs. Each
 /// transaction has the time of [`TraceLimits::timeout`].
@@ -28,10 +38,10 @@ pub fn record_transactions(
     settings: &EvmSettings,
     block: Replay,
     is_wanted: impl Fn(usize) -> bool,
-    limits: &TraceLimits,
+    watch: Watch<'_>,
     mut told: impl FnMut(usize, RecordedCall) -> bool,
 ) -> Result<(), TraceError> {
-    let limit = limit(limits);
+    let limit = limit(watch.limits);
     let last = (0..block.block.body.transactions.len()).rev().find(|index| is_wanted(*index));
     let Some(last) = last else { return Ok(()) };
     let is_enough = Cell::new(false);
@@ -46,7 +56,11 @@ pub fn record_transactions(
             }
             limit.start();
             let is_wanted = is_wanted(index);
-            Ok(if is_wanted { Turn::Inspect(Tracer::recorder(&limit)) } else { Turn::Pass })
+            Ok(if is_wanted {
+                Turn::Inspect(Tracer::recorder(&limit, watch.library))
+            } else {
+                Turn::Pass
+            })
         },
         |done| {
             let Some(tracer) = done.inspector else { return Ok(()) };
@@ -70,14 +84,15 @@ pub fn record_call(
     header: &Header,
     request: CallRequest,
     overrides: Overrides,
-    limits: &TraceLimits,
+    watch: Watch<'_>,
 ) -> Result<RecordedCall, TraceError> {
-    let limit = limit(limits);
+    let limit = limit(watch.limits);
     limit.start();
     let mut setting = Setting::new(spec, settings, source, header, overrides)?;
     let tx = setting.transaction(request)?;
     let Setting { state, env, fork, precompiles, .. } = setting;
-    let mut evm = machine(state, env, fork, Some(precompiles), Tracer::recorder(&limit), true);
+    let tracer = Tracer::recorder(&limit, watch.library);
+    let mut evm = machine(state, env, fork, Some(precompiles), tracer, true);
     let ran = transact::<_, TraceError>(&mut evm, tx.clone());
     let outcome = ran.map_err(|error| limit.blame(error))?;
     let around = evm.block().clone();

@@ -15,7 +15,7 @@ use super::{
     selectors::Selectors,
     struct_logs::StructLogs,
 };
-use crate::evm::BlockState;
+use crate::{artifacts::Library, evm::BlockState};
 use alloy_evm::eth::EthEvmContext;
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use revm::{
@@ -265,8 +265,8 @@ impl Tracer {
     }
 
     /// One that records for [`Tracer::recorded`].
-    pub(super) fn recorder(limit: &Arc<Limit>) -> Self {
-        let record = Record::Recorded(Recorder::default());
+    pub(super) fn recorder(limit: &Arc<Limit>, library: &Arc<Library>) -> Self {
+        let record = Record::Recorded(Recorder::new(library.clone()));
         Self { record, limit: limit.clone(), ..Default::default() }
     }
 
@@ -320,7 +320,13 @@ pub(super) fn created(context: &mut Context, inputs: &CreateInputs) -> Address {
 
 impl Inspector<Context> for Tracer {
     fn initialize_interp(&mut self, interpreter: &mut Interpreter, context: &mut Context) {
-        self.limit.check(interpreter, context);
+        if self.limit.check(interpreter, context) {
+            return;
+        }
+        if let Record::Recorded(recorder) = &mut self.record {
+            let code = interpreter.bytecode.original_bytes();
+            recorder.begin(|| interpreter.bytecode.get_or_calculate_hash(), &code);
+        }
     }
 
     fn step(&mut self, interpreter: &mut Interpreter, context: &mut Context) {
@@ -341,6 +347,9 @@ impl Inspector<Context> for Tracer {
             Record::StructLogs(logs) => logs.step(interpreter, context),
             Record::Prestate(prestate) => prestate.step(interpreter, context),
             Record::Script(script) => script.inspector().step(interpreter, context),
+            Record::Recorded(recorder) => {
+                recorder.step(interpreter.bytecode.pc(), interpreter.bytecode.opcode());
+            }
             _ => {}
         });
     }

@@ -109,6 +109,9 @@ async fn branches_are_for_development_chains_only() {
     for name in ["chain_branch", "chain_checkout", "chain_deleteBranch", "chain_listBranches"] {
         assert!(served(true).method(name).is_some());
         assert!(served(false).method(name).is_none());
-        assert!(Namespaces { development: false, admin: false, named: None }.belongs_to_development(name));
+        assert!(
+            Namespaces { development: false, admin: false, named: None }
+                .belongs_to_development(name)
+        );
     }
 }
