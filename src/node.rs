@@ -3,12 +3,14 @@
 //! | file | question |
 //! |---|---|
 //! | `directory` | where does the data live, and does it belong to this chain? |
+//! | `database` | what can be done with a data directory as a whole? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
 //! | `follow` | who tells the pool what others did to the chain? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
 
+pub mod database;
 mod directory;
 mod follow;
 mod import;

@@ -19,6 +19,8 @@
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
+//! | `rebuild` | how is derived data made anew? |
+//! | `verify` | is everything in a directory what it should be? |
 //! | `development` | what did a developer set that is neither a block nor an edit? |
 
 mod address_index;
@@ -44,8 +46,10 @@ mod log_index;
 mod log_search;
 mod open;
 mod query;
+mod rebuild;
 mod side;
 mod unwind;
+mod verify;
 mod visible;
 
 pub use address_search::{Direction, Page};
@@ -62,6 +66,7 @@ pub use import_error::{ImportError, InvalidBlock};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
+pub use verify::{Fault, Faults, Verified, Verifying, verify};
 
 use crate::{consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, storage::Storage};
 use arc_swap::ArcSwap;
@@ -87,6 +92,8 @@ pub struct ChainSettings {
     pub verify_seals: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
+    /// Keep the states of so many blocks below the newest; `None` keeps all.
+    pub keep_states: Option<u64>,
     /// Keep an index of the transactions of each address.
     pub address_index: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
@@ -103,6 +110,7 @@ impl Default for ChainSettings {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            keep_states: None,
             address_index: true,
             takes_future_blocks: false,
         }

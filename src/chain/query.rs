@@ -202,7 +202,7 @@ impl Chain {
     /// The state exactly as the root of block `number` says.
     pub fn state_at(&self, number: u64) -> Result<StateView, ChainError> {
         let (visible, [below]) = self.visible_readers()?;
-        self.check_known(number, &visible)?;
+        self.check_known(number, &visible, &below)?;
         Ok(self.view(number, visible.overlay_at(number), below))
     }
 
@@ -321,11 +321,22 @@ impl Chain {
         self.spec.genesis.number.unwrap_or(0)
     }
 
-    pub(super) fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
-        if (self.first()..=visible.number()).contains(&number) {
-            return Ok(());
+    /// Is there a canonical block at this height, with its state?
+    pub(super) fn check_known(
+        &self,
+        number: u64,
+        visible: &Visible,
+        below: &StateReader,
+    ) -> Result<(), ChainError> {
+        if !(self.first()..=visible.number()).contains(&number) {
+            return Err(ChainError::UnknownBlock { number, head: visible.number() });
         }
-        Err(ChainError::UnknownBlock { number, head: visible.number() })
+        check_kept(number, below)
+    }
+
+    /// The first block whose state can be read.
+    pub fn first_state(&self) -> Result<u64, ChainError> {
+        Ok(self.storage.state.reader()?.first_state()?.unwrap_or_else(|| self.first()))
     }
 
     /// Proves an account and slots against the state root of block `number` (EIP-1186).
@@ -337,7 +348,7 @@ impl Chain {
     ) -> Result<AccountProof, ChainError> {
         loop {
             let (visible, [below]) = self.visible_readers()?;
-            self.check_known(number, &visible)?;
+            self.check_known(number, &visible, &below)?;
             let in_memory = match visible.recent(number) {
                 _ if number == visible.number() => Some(&visible.trie),
                 recent => recent.map(|recent| &recent.trie),
@@ -370,4 +381,10 @@ impl Chain {
         let header = header.filter(|header| Some(header.seal()) == hash);
         Ok(header.map(|header| header.state_root))
     }
+}
+
+/// Is the state of a block kept?
+pub(super) fn check_kept(number: u64, below: &StateReader) -> Result<(), ChainError> {
+    let first = below.first_state()?.unwrap_or_default();
+    if number < first { Err(ChainError::Pruned { number, first }) } else { Ok(()) }
 }

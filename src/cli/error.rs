@@ -4,7 +4,7 @@ use crate::{
     chain::{ByHand, ChainError},
     config::ConfigError,
     evm::trace::GuestError,
-    node::{ImportFailure, NodeError},
+    node::{ImportFailure, NodeError, database::CopyError},
 };
 use std::{io, path::PathBuf};
 
@@ -79,6 +79,20 @@ pub(super) enum CliError {
     Missing {
         /// Its height.
         number: u64,
+    },
+    /// A chain was not copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// A database with faults, which are listed before.
+    #[error(
+        "{count} faults in {dir}; restore a backup, or, if only the state or indexes are damaged, run \
+         `mainspring db rebuild`"
+    )]
+    Damaged {
+        /// How many.
+        count: u64,
+        /// Of the database.
+        dir: PathBuf,
     },
     /// A block that nobody else could execute.
     #[error(

@@ -81,6 +81,11 @@ impl Directory {
         })
     }
 
+    /// A directory that is open already.
+    pub(super) const fn of(storage: Storage) -> Self {
+        Self { storage, before: None, _temporary: None }
+    }
+
     /// The genesis that the directory was made with.
     pub(super) fn genesis(&self) -> Result<Option<Genesis>, NodeError> {
         let Some(json) = self.storage.blocks.reader()?.genesis()? else { return Ok(None) };

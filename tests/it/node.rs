@@ -4,7 +4,7 @@ use crate::wallet::{CHAIN_ID, key};
 use alloy_genesis::EthashConfig;
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
-    chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened},
+    chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened, verify},
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
@@ -46,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) work: bool,
     /// Is their work proven? It is little.
     pub(crate) proof: bool,
+    /// How many states are kept below the newest.
+    pub(crate) keep_states: Option<u64>,
     /// Is there an index of addresses?
     pub(crate) address_index: bool,
 }
@@ -65,6 +67,7 @@ impl Default for Setup {
             durability: Durability::Synced,
             work: false,
             proof: false,
+            keep_states: None,
             address_index: true,
         }
     }
@@ -121,6 +124,7 @@ impl Setup {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            keep_states: self.keep_states,
             address_index: self.address_index,
             takes_future_blocks: false,
         }
@@ -182,6 +186,12 @@ pub(crate) fn check_rows(node: &TestChain) {
     let reader = node.storage.state.reader().unwrap();
     let head = node.chain.head();
     assert_eq!(full_root(&reader, head.number).unwrap(), head.state_root);
+}
+
+/// Nothing of what is stored is found wrong.
+pub(crate) fn check_stored(node: &TestChain) {
+    let verified = verify(&node.storage, |_| {}).unwrap();
+    assert_eq!(verified.faults.count(), 0, "{:?}", verified.faults.listed());
 }
 
 impl TestChain {

@@ -105,14 +105,16 @@ impl ConfigServer for Api {
         let head = self.chain.head();
         let oldest = self.chain.spec().genesis.number.unwrap_or(0);
         let all = Reach { disabled: false, oldest_block: U64::from(oldest) };
+        let kept = U64::from(self.chain.first_state()?);
+        let kept = Reach { disabled: false, oldest_block: kept };
         Ok(Capabilities {
             head: Head { number: U64::from(head.number), hash: head.seal() },
-            state: all,
+            state: kept,
             tx: all,
             logs: all,
             receipts: all,
             blocks: all,
-            stateproofs: all,
+            stateproofs: kept,
         })
     }
 }
