@@ -3,6 +3,7 @@
 //! | file | question |
 //! |---|---|
 //! | `directory` | where does the data live, and does it belong to this chain? |
+//! | `database` | what can be done with a data directory as a whole? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
 //! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
@@ -12,6 +13,7 @@
 //! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
 
+pub mod database;
 mod directory;
 mod files;
 mod follow;

@@ -4,12 +4,13 @@
 //! begins at the base. Its trie covers what is stored here, so its root may be another one than the
 //! base's header says: a dump may have no root, and of a forked chain only local changes are stored.
 
-use super::{Chain, ChainError, visible::Visible};
+use super::{Chain, ChainError, query::check_kept, visible::Visible};
 use crate::{
     primitives::{Block, BlockNumHash, Receipt, SealedHeader, StateChanges},
     state::{StateTrie, StorageIds},
     storage::{
-        BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
+        BlocksBatch, FlushBlock, StateBatch, StateReader, Storage, StorageError, StoredBlock,
+        TrieChanges,
     },
 };
 use alloy_primitives::{B256, U256};
@@ -194,7 +195,12 @@ impl Chain {
     }
 
     /// Refuses a height whose state is not here.
-    pub(super) fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
+    pub(super) fn check_known(
+        &self,
+        number: u64,
+        visible: &Visible,
+        below: &StateReader,
+    ) -> Result<(), ChainError> {
         let base = &visible.base;
         if number > visible.number() || number < base.earliest {
             return Err(ChainError::UnknownBlock { number, head: visible.number() });
@@ -202,7 +208,7 @@ impl Chain {
         if number < base.number {
             return Err(ChainError::BelowBase { number, base: Box::new(**base) });
         }
-        Ok(())
+        check_kept(number, below)
     }
 
     /// Refuses a block that was executed elsewhere and cannot be executed here again. Of a genesis

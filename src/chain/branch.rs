@@ -6,6 +6,7 @@
 use super::{
     Chain, ChainError, ExecutedBlock, ImportError, InvalidBlock,
     append::TrieContext,
+    query::check_kept,
     visible::{Recent, Visible},
 };
 use crate::{
@@ -84,6 +85,7 @@ impl Chain {
         total_difficulty: U256,
     ) -> Result<Option<Branch>, ChainError> {
         let (visible, [reader]) = self.visible_readers()?;
+        check_kept(base.number, &reader)?;
         let at = BlockNumHash::new(base.number, base.seal());
         if !is_canonical(at, &visible, &reader)? {
             return Ok(None);

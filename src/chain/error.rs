@@ -43,6 +43,17 @@ pub enum ChainError {
         /// The head's height.
         head: u64,
     },
+    /// The state of that block was thrown away.
+    #[error(
+        "pruned history unavailable: the state of block {number} was thrown away, the first that is kept \
+         is that of block {first}"
+    )]
+    Pruned {
+        /// What was asked for.
+        number: u64,
+        /// The first block with state.
+        first: u64,
+    },
     /// The state knows the key of an account and not its address.
     #[error("no preimage found for hash {0}")]
     UnknownPreimage(B256),

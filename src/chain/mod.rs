@@ -24,6 +24,8 @@
 //! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
+//! | `rebuild` | how is derived data made anew? |
+//! | `verify` | is everything in a directory what it should be? |
 //! | `development` | what did a developer set that is neither a block nor an edit? |
 
 mod address_index;
@@ -53,10 +55,12 @@ mod log_search;
 mod named;
 mod open;
 mod query;
+mod rebuild;
 mod side;
 mod signers;
 mod spoken;
 mod unwind;
+mod verify;
 mod visible;
 
 pub use address_search::{Direction, Page};
@@ -75,6 +79,7 @@ pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
+pub use verify::{Fault, Faults, Verified, Verifying, verify};
 
 use crate::{consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, storage::Storage};
 use arc_swap::ArcSwap;
@@ -100,6 +105,8 @@ pub struct ChainSettings {
     pub verify_seals: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
+    /// Keep the states of so many blocks below the newest; `None` keeps all.
+    pub keep_states: Option<u64>,
     /// Keep an index of the transactions of each address.
     pub address_index: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
@@ -118,6 +125,7 @@ impl Default for ChainSettings {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            keep_states: None,
             address_index: true,
             takes_future_blocks: false,
             branches: BranchLimits::default(),

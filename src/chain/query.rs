@@ -211,7 +211,7 @@ impl Chain {
     /// The state exactly as the root of block `number` says.
     pub fn state_at(&self, number: u64) -> Result<StateView, ChainError> {
         let (visible, [below]) = self.visible_readers()?;
-        self.check_known(number, &visible)?;
+        self.check_known(number, &visible, &below)?;
         Ok(self.view(number, visible.overlay_at(number), below))
     }
 
@@ -319,6 +319,12 @@ impl Chain {
         StateView::new(number, overlay, below, self.storage.clone())
     }
 
+    /// The first block whose state can be read.
+    pub fn first_state(&self) -> Result<u64, ChainError> {
+        let first = self.first();
+        Ok(self.storage.state.reader()?.first_state()?.unwrap_or(first).max(first))
+    }
+
     /// Proves an account and slots against the state root of block `number` (EIP-1186).
     pub fn prove(
         &self,
@@ -328,7 +334,7 @@ impl Chain {
     ) -> Result<AccountProof, ChainError> {
         loop {
             let (visible, [below]) = self.visible_readers()?;
-            self.check_known(number, &visible)?;
+            self.check_known(number, &visible, &below)?;
             check_provable(number, &visible, &self.storage)?;
             let in_memory = match visible.recent(number) {
                 _ if number == visible.number() => Some(&visible.trie),
@@ -380,4 +386,10 @@ fn check_provable(number: u64, visible: &Visible, storage: &Storage) -> Result<(
             base: Box::new(**base),
         }),
     }
+}
+
+/// Is the state of a block kept?
+pub(super) fn check_kept(number: u64, below: &StateReader) -> Result<(), ChainError> {
+    let first = below.first_state()?.unwrap_or_default();
+    if number < first { Err(ChainError::Pruned { number, first }) } else { Ok(()) }
 }

@@ -2,6 +2,7 @@
 
 mod banner;
 mod completions;
+mod db;
 mod dev;
 mod error;
 mod export;
@@ -24,6 +25,7 @@ use export::ExportArgs;
 use import::ImportArgs;
 use init::InitArgs;
 use node::NodeArgs;
+use progress::Progress;
 use std::{
     error::Error,
     ffi::OsString,
@@ -68,6 +70,9 @@ A block that a developer's edit or a sender without a signature is part of canno
 elsewhere: the export stops there and names it."
     )]
     Export(ExportArgs),
+    /// Look after a stored chain: figures, verification, copies
+    #[command(subcommand)]
+    Db(db::Db),
     /// Serve a stored chain
     #[command(after_help = "Examples:
   mainspring node --datadir ./chain --http.port 8545 --no-seal
@@ -115,6 +120,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Init(args)) => init::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Db(db)) => db::run(&db),
         Some(Command::Node(args)) => node::run(*args).await,
         Some(Command::Test(test)) => return test::run(&test),
         Some(Command::ScriptTracer) => script_tracer::run(),

@@ -93,6 +93,8 @@ pub struct DataConfig {
     pub rotate_chain_id: bool,
     /// A chain that starts over or goes back keeps its block numbers rising.
     pub monotonic: bool,
+    /// Keep the states of so many blocks below the newest; `None` keeps all.
+    pub keep_states: Option<u64>,
     /// Keep no index of the transactions of each address.
     pub no_address_index: bool,
 }
@@ -105,6 +107,7 @@ impl Default for DataConfig {
             fresh: false,
             rotate_chain_id: false,
             monotonic: false,
+            keep_states: None,
             no_address_index: false,
         }
     }

@@ -49,6 +49,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         fresh: settings.fresh,
         rotate_chain_id: settings.rotate_chain_id,
         monotonic: settings.monotonic,
+        keep_states: settings.prune_history,
         no_address_index: settings.no_address_index,
     })
 }

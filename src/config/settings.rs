@@ -85,6 +85,11 @@ pub struct Settings {
     /// goes back (evm_revert, anvil_reset) is filled up with empty blocks
     #[arg(long, env = "MAINSPRING_MONOTONIC", help_heading = DATA)]
     pub monotonic: bool,
+    /// Throw the states of old blocks away: those of so many blocks below the newest are kept (256 if no
+    /// number is given); blocks, receipts and logs stay
+    #[arg(long, env = "MAINSPRING_PRUNE_HISTORY", value_name = "BLOCKS")]
+    #[arg(num_args = 0..=1, default_missing_value = "256", help_heading = DATA)]
+    pub prune_history: Option<u64>,
     /// Keep no index of the transactions of each address: less is written, and explorers (ots_*) cannot
     /// search
     #[arg(long, env = "MAINSPRING_NO_ADDRESS_INDEX", help_heading = DATA)]

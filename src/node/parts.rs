@@ -48,6 +48,7 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
         verify_seals,
         allow_equal_timestamps: config.sealing.allow_equal_timestamps,
+        keep_states: config.data.keep_states,
         address_index: !config.data.no_address_index,
         takes_future_blocks: false,
         branches: BranchLimits { count: config.rpc.branches, bytes: config.rpc.branch_bytes },

@@ -13,7 +13,7 @@ use std::{path::Path, sync::Arc, thread::JoinHandle};
 pub struct StoredChain {
     chain: Arc<Chain>,
     opened: Opened,
-    writer: JoinHandle<()>,
+    writer: Option<JoinHandle<()>>,
     _directory: Directory,
 }
 
@@ -45,13 +45,27 @@ impl StoredChain {
         Self::start(directory, ChainSpec::from_genesis(stored)?, verify_seals)
     }
 
+    /// Opens the chain of a directory without a background writer: for work on the state itself.
+    pub(super) fn open_quietly(dir: &Path) -> Result<Self, NodeError> {
+        Self::quietly(Directory::existing(dir)?)
+    }
+
+    /// Opens the chain of an open directory without a background writer.
+    pub(super) fn quietly(directory: Directory) -> Result<Self, NodeError> {
+        let stored = directory.genesis()?.ok_or(NodeError::NoGenesis)?;
+        let spec = ChainSpec::from_genesis(stored)?;
+        let settings = parts::chain_settings(&Config::default(), &spec);
+        let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
+        Ok(Self { chain, opened, writer: None, _directory: directory })
+    }
+
     fn start(directory: Directory, spec: ChainSpec, verify_seals: bool) -> Result<Self, NodeError> {
         let mut settings = parts::chain_settings(&Config::default(), &spec);
         settings.verify_seals = verify_seals;
         let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
         let writing = chain.clone();
         let writer = thread("state writer", move || writing.run_state_writer())?;
-        Ok(Self { chain, opened, writer, _directory: directory })
+        Ok(Self { chain, opened, writer: Some(writer), _directory: directory })
     }
 
     /// The chain.
@@ -67,7 +81,8 @@ impl StoredChain {
     /// Writes everything and ends.
     pub fn close(self) -> Result<(), NodeError> {
         self.chain.stop();
-        self.writer.join().map_err(|_panicked| NodeError::ThreadFailed("state writer"))?;
+        let failed = |_panicked| NodeError::ThreadFailed("state writer");
+        self.writer.map_or(Ok(()), |writer| writer.join().map_err(failed))?;
         Ok(self.chain.flush_state()?)
     }
 }

@@ -36,6 +36,8 @@ pub const REVERTED: i32 = 3;
 pub const NOT_MINED_IN_TIME: i32 = 4;
 /// Code of everything that the request's meaning, not its form, is to blame for.
 pub const SERVER_ERROR: i32 = -32000;
+/// Code of a question about a state that was thrown away.
+pub const PRUNED: i32 = 4444;
 /// Code of a transaction whose conditions do not hold (EIP-7796).
 pub const CONDITION_NOT_MET: i32 = -32003;
 /// Code of a transaction with too many conditions (EIP-7796).
@@ -403,6 +405,9 @@ impl RpcError {
             Self::Watch(error) => error.code(),
             Self::Seal(SealError::Condition(_)) => CONDITION_NOT_MET,
             Self::TooManyConditions(_) => TOO_MANY_CONDITIONS,
+            Self::Chain(ChainError::Pruned { .. })
+            | Self::Dev(DevError::Chain(ChainError::Pruned { .. }))
+            | Self::Seal(SealError::Chain(ChainError::Pruned { .. })) => PRUNED,
             Self::WorkerLost => INTERNAL_ERROR_CODE,
             Self::Simulation(error) => simulation_code(error),
             _ => SERVER_ERROR,

@@ -31,7 +31,13 @@ impl LogKey {
         Self(mixed(1 + place as u64, topic.as_slice()))
     }
 
-    fn row(self, block: u64) -> [u8; 16] {
+    /// As the block's row has it.
+    pub(super) const fn bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    /// The key of its row.
+    pub(super) fn row(self, block: u64) -> [u8; 16] {
         let mut row = [0; 16];
         row[..8].copy_from_slice(&self.0.to_be_bytes());
         row[8..].copy_from_slice(&block.to_be_bytes());
@@ -39,7 +45,7 @@ impl LogKey {
     }
 
     /// The keys of a block's events, each once, in order.
-    fn of(receipts: &[Receipt]) -> Vec<Self> {
+    pub(super) fn of(receipts: &[Receipt]) -> Vec<Self> {
         let mut keys = Vec::new();
         for log in receipts.iter().flat_map(|receipt| &receipt.logs) {
             keys.push(Self::address(log.address));

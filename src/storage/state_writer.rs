@@ -1,15 +1,15 @@
 //! How batches of blocks are written to `state`, and how they are unwound.
 
 use super::{
-    BlockReceipts, StorageError, address_index, codec,
+    BlockReceipts, StorageError, TxLocation, address_index, codec,
     environment::{Environment, WriteTx, be_u64},
     log_index,
     state_reader::{
         ChangedKeys, StateReader, account_key, decode_changes, encode_changes, slot_key, trie_key,
     },
     tables::{
-        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_LOGS, META_NEXT_STORAGE_ID, PREIMAGES,
-        SLOTS, STATE, TRANSACTIONS, TRIE, Table,
+        ACCOUNTS, CHANGES, CODES, META, META_ADDRESSES, META_HEAD, META_HORIZON, META_LOGS,
+        META_NEXT_STORAGE_ID, PREIMAGES, SLOTS, STATE, TRANSACTIONS, TRIE, Table,
     },
 };
 use crate::primitives::{BlockNumHash, Participant, Receipt, StateChanges, StorageId, Transaction};
@@ -116,10 +116,54 @@ impl StateDb {
         for table in STATE.iter().filter(|table| table.index != META.index) {
             tx.clear(*table)?;
         }
-        for key in [META_HEAD, META_LOGS, META_NEXT_STORAGE_ID] {
+        for key in [META_HEAD, META_LOGS, META_ADDRESSES, META_HORIZON, META_NEXT_STORAGE_ID] {
             tx.delete(META, key)?;
         }
         tx.commit()
+    }
+
+    /// Writes the places of the transactions of blocks again. One commit.
+    pub fn index_transactions(
+        &self,
+        blocks: &[(u64, Vec<Transaction>)],
+    ) -> Result<(), StorageError> {
+        let tx = self.environment.write()?;
+        // Of those that have the same hash the newest comes last.
+        for (number, transactions) in blocks {
+            for (index, transaction) in (0_u64..).zip(transactions) {
+                let place = [number.to_be_bytes(), index.to_be_bytes()].concat();
+                tx.put(TRANSACTIONS, transaction.hash().as_slice(), &place)?;
+            }
+        }
+        tx.commit()
+    }
+
+    /// Removes places of transactions that are not there: looks at `count` from `from` on, and answers
+    /// where to go on; `None` at the end.
+    pub fn drop_stale_transactions(
+        &self,
+        from: B256,
+        count: usize,
+        mut is_there: impl FnMut(B256, TxLocation) -> Result<bool, StorageError>,
+    ) -> Result<Option<B256>, StorageError> {
+        let reader = self.reader()?;
+        let mut cursor = reader.tx().cursor(TRANSACTIONS)?;
+        let mut row: Option<([u8; 32], ())> = cursor.set_range(from.as_slice())?;
+        let (mut stale, mut seen) = (Vec::new(), 0);
+        while let Some((key, ())) = row.filter(|_| seen < count) {
+            let hash = B256::from(key);
+            let place = reader.transaction(hash)?;
+            if !place.map_or(Ok(false), |place| is_there(hash, place))? {
+                stale.push(hash);
+            }
+            seen += 1;
+            row = cursor.next()?;
+        }
+        drop(cursor);
+        let tx = self.environment.write()?;
+        stale.iter().try_for_each(|hash| tx.delete(TRANSACTIONS, hash.as_slice()).map(drop))?;
+        tx.commit()?;
+        Ok(row.map(|(key, ())| B256::from(key)))
     }
 
     /// Removes every version above block `to` and lets the stored trie follow. One commit.

@@ -133,5 +133,7 @@ pub(super) const META_HEAD: &[u8] = b"head";
 pub(super) const META_LOGS: &[u8] = b"logs";
 /// Key of the block (number, hash) up to which the address index is complete in [`META`] of `state`.
 pub(super) const META_ADDRESSES: &[u8] = b"addresses";
+/// Key of the first block whose state can be read in [`META`] of `state`; none as long as all of it can.
+pub(super) const META_HORIZON: &[u8] = b"horizon";
 /// Key of the next unused storage id in [`META`] of `state`.
 pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";

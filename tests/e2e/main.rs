@@ -18,6 +18,7 @@ mod concurrent_sends;
 mod crash;
 mod crash_witness;
 mod data_directory;
+mod db;
 mod dev_methods;
 mod foundry;
 mod foundry_reads;
