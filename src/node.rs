@@ -213,9 +213,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let spec = Arc::new(chain_spec(&config, &directory, &funded)?);
     check_sealing(&mut config, &spec)?;
     let storage = directory.storage.clone();
-    let first = spec.genesis.number.unwrap_or(0);
     let settings = parts::chain_settings(&config, &spec);
     let (chain, opened) = Chain::open(storage, spec, settings)?;
+    let first = chain.first();
     if let Some(before) = directory.before.filter(|_| config.data.rotate_chain_id) {
         // A genesis with an id of its own is a new network already.
         if before.genesis_chain_id == chain.spec().chain_id() {

@@ -1,5 +1,6 @@
 //! Why the chain could not answer or change.
 
+use super::Base;
 use crate::{
     evm::{ApplyError, EvmError},
     state::{StateError, TrieError},
@@ -93,6 +94,59 @@ pub enum ChainError {
         stored: B256,
         /// Genesis hash that was asked for.
         given: B256,
+    },
+    /// The data belongs to a chain that stands on something else.
+    #[error(
+        "the data directory holds a chain that {stored}, not one that {given}; start over with \
+         --fresh or choose another --datadir"
+    )]
+    OtherBase {
+        /// What the stored chain stands on.
+        stored: Box<Base>,
+        /// What was asked for.
+        given: Box<Base>,
+    },
+    /// The state of a block that was history when the chain began here.
+    #[error("the state of block {number} is not here: the chain {base}")]
+    BelowBase {
+        /// The block's height.
+        number: u64,
+        /// What the chain stands on.
+        base: Box<Base>,
+    },
+    /// A block that was executed elsewhere cannot be executed again.
+    #[error(
+        "block {number} cannot be executed again: the state before it is not here, the chain {base}"
+    )]
+    NotExecuted {
+        /// The block's height.
+        number: u64,
+        /// What the chain stands on.
+        base: Box<Base>,
+    },
+    /// Nothing can be proven against a root that covers another state than is stored.
+    #[error(
+        "nothing can be proven at block {number}: its state root is {stated}, and what is stored of \
+         its state has root {stored}, since the chain {base}; ask for a newer block"
+    )]
+    NoProof {
+        /// The block's height.
+        number: u64,
+        /// Root in its header.
+        stated: B256,
+        /// Root of what is stored.
+        stored: B256,
+        /// What the chain stands on.
+        base: Box<Base>,
+    },
+    /// The rows of the base block's state are gone.
+    #[error(
+        "the state of block {number}, on which the chain stands, is missing; restore a backup, or \
+         start over with --fresh"
+    )]
+    BaseState {
+        /// The base's height.
+        number: u64,
     },
     /// Executing a stored block again gave another state.
     #[error(

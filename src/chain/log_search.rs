@@ -90,7 +90,7 @@ impl Chain {
             state,
             blocks,
             terms: Vec::new(),
-            next: from.max(self.first()),
+            next: from.max(self.earliest()),
             indexed_to,
             looked_at: 0,
             seeks: 0,

@@ -6,6 +6,7 @@
 //! | file | question |
 //! |---|---|
 //! | `open` | what is in the directory, and what has to be done again? |
+//! | `base` | what does the chain stand on? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
 //! | `draft` | how do many of our own blocks become the head at once? |
@@ -23,6 +24,7 @@
 mod adopt;
 mod append;
 mod bad_blocks;
+mod base;
 mod branch;
 mod clock;
 mod development;
@@ -46,6 +48,7 @@ mod unwind;
 mod visible;
 
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
+pub use base::{Base, BaseKind, Founding};
 pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;

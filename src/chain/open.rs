@@ -1,8 +1,13 @@
 //! Opening: a new chain gets its genesis, a stored one is brought back to its last durable block.
 
 use super::{
-    Chain, ChainError, ChainSettings, Clock, append::WriterState, development::stored_development,
-    events, flush::FlushSignal, visible::Visible,
+    Base, BaseKind, Chain, ChainError, ChainSettings, Clock, Founding,
+    append::WriterState,
+    base::{row, stored_base},
+    development::stored_development,
+    events,
+    flush::FlushSignal,
+    visible::Visible,
 };
 use crate::{
     consensus::SealPolicy,
@@ -36,29 +41,34 @@ impl Chain {
         spec: Arc<ChainSpec>,
         settings: ChainSettings,
     ) -> Result<(Arc<Self>, Opened), ChainError> {
+        Self::open_on(storage, spec, settings, None)
+    }
+
+    /// Opens the chain in `storage`, or makes it: on `founding` if there is one, else on the genesis
+    /// of `spec`.
+    ///
+    /// # Errors
+    /// [`ChainError::OtherGenesis`] or [`ChainError::OtherBase`] when another chain is stored there.
+    pub fn open_on(
+        storage: Storage,
+        spec: Arc<ChainSpec>,
+        settings: ChainSettings,
+        founding: Option<&Founding>,
+    ) -> Result<(Arc<Self>, Opened), ChainError> {
         let genesis = Genesis::of(&spec, &storage)?;
-        let stored = storage.blocks.reader()?.first()?;
-        let created = stored.is_none();
-        match stored {
-            None => genesis.store_block(&storage)?,
-            Some(stored) if stored.seal() != genesis.block.hash() => {
-                return Err(ChainError::OtherGenesis {
-                    stored: stored.seal(),
-                    given: genesis.block.hash(),
-                });
-            }
-            // Made before total difficulties were stored.
-            Some(stored) if genesis.lacks_total_difficulty(&stored, &storage)? => {
-                genesis.store_block(&storage)?;
-            }
-            Some(_) => {}
+        let created = storage.blocks.reader()?.first()?.is_none();
+        if created {
+            make(&storage, &genesis, founding)?;
         }
-        if storage.state.reader()?.head()?.is_none() {
-            genesis.store_state(&storage)?;
+        let base = stored_base(&storage, genesis.block.hash())?;
+        let base = base.ok_or(ChainError::UnknownBlock { number: 0, head: 0 })?;
+        if let Some(founding) = founding {
+            founding.check(&base)?;
         }
+        genesis.check(&base, &storage)?;
         let head = storage.blocks.reader()?.head()?;
         let head = head.ok_or(ChainError::UnknownBlock { number: 0, head: 0 })?;
-        let chain = Self::assemble(storage, spec, settings, genesis.block.header)?;
+        let chain = Self::assemble(storage, spec, settings, base)?;
         let executed = chain.recover(&head)?;
         Ok((Arc::new(chain), Opened { created, executed }))
     }
@@ -67,13 +77,17 @@ impl Chain {
         storage: Storage,
         spec: Arc<ChainSpec>,
         settings: ChainSettings,
-        genesis: Arc<SealedHeader>,
+        base: Base,
     ) -> Result<Self, ChainError> {
         let evm = settings.evm.clone().on(spec.mode);
         let settings = ChainSettings { evm, ..settings };
+        let header = storage.blocks.reader()?.header(base.number)?;
+        let unknown = ChainError::UnknownBlock { number: base.number, head: base.number };
+        let header = header.ok_or(unknown)?;
         let visible = Visible {
-            flushed: BlockNumHash::new(genesis.number, genesis.seal()),
-            header: genesis,
+            flushed: BlockNumHash::new(base.number, base.hash),
+            base: Arc::new(base),
+            header,
             recent: Default::default(),
             overlay: Overlay::default(),
             recent_bytes: 0,
@@ -202,6 +216,28 @@ impl Chain {
     }
 }
 
+/// Makes a chain where there is none.
+fn make(
+    storage: &Storage,
+    genesis: &Genesis,
+    founding: Option<&Founding>,
+) -> Result<(), ChainError> {
+    let state = storage.state.reader()?;
+    // The state of a chain whose making was cut short. One that went on is of blocks that somebody
+    // removed: it stays, and is refused.
+    if state.block_rows()? == 1 {
+        drop(state);
+        storage.state.clear()?;
+    } else if let (Some(founding), Some(stored)) = (founding, state.head()?) {
+        let (stored, given) = (stored.hash, founding.block.hash());
+        return Err(ChainError::OtherGenesis { stored, given });
+    }
+    match founding {
+        Some(founding) => founding.store(storage, &genesis.json, genesis.block.hash()),
+        None => genesis.store_block(storage),
+    }
+}
+
 /// Block 0 and its state.
 struct Genesis {
     json: Vec<u8>,
@@ -229,6 +265,26 @@ impl Genesis {
         })
     }
 
+    /// Is this the genesis that the stored chain was made with? Stores what is missing of it.
+    fn check(&self, base: &Base, storage: &Storage) -> Result<(), ChainError> {
+        let given = self.block.hash();
+        let is_base = base.kind == BaseKind::Genesis;
+        let stored = if is_base { base.hash } else { base.genesis };
+        if stored != given {
+            return Err(ChainError::OtherGenesis { stored, given });
+        }
+        let has_state = storage.state.reader()?.head()?.is_some();
+        if !is_base {
+            let number = base.number;
+            return if has_state { Ok(()) } else { Err(ChainError::BaseState { number }) };
+        }
+        // Made before total difficulties were stored.
+        if self.lacks_total_difficulty(&self.block.header, storage)? {
+            self.store_block(storage)?;
+        }
+        if has_state { Ok(()) } else { self.store_state(storage) }
+    }
+
     fn lacks_total_difficulty(
         &self,
         stored: &SealedHeader,
@@ -240,8 +296,17 @@ impl Genesis {
 
     fn store_block(&self, storage: &Storage) -> Result<(), ChainError> {
         let stored = StoredBlock { block: self.block.clone(), receipts: Arc::default() };
+        let base = Base {
+            kind: BaseKind::Genesis,
+            number: self.block.number(),
+            hash: self.block.hash(),
+            earliest: self.block.number(),
+            genesis: self.block.hash(),
+            trie_root: self.block.header.state_root,
+        };
         Ok(storage.blocks.commit(&BlocksBatch {
             genesis: Some(&self.json),
+            base: Some(&row(&base)),
             blocks: &[stored],
             ..Default::default()
         })?)

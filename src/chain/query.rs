@@ -1,12 +1,12 @@
 //! Questions to the chain: blocks, receipts, places of transactions, states, proofs.
 
-use super::{Chain, ChainError, ChainEvent, Clock, visible::Visible};
+use super::{BaseKind, Chain, ChainError, ChainEvent, Clock, visible::Visible};
 use crate::{
     evm::{BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
     primitives::{Block, Receipt, SealedHeader, Transaction},
     spec::ChainSpec,
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
-    storage::{StateReader, StoredBlock, TxLocation},
+    storage::{StateReader, Storage, StoredBlock, TxLocation},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -228,6 +228,7 @@ impl Chain {
 
     /// What the first `count` transactions of a block returned or reverted with.
     fn first_outputs(&self, block: &Block, count: usize) -> Result<Vec<Bytes>, ChainError> {
+        self.check_executed(block.number())?;
         if block.number() <= self.first() {
             return Ok(Vec::new());
         }
@@ -246,6 +247,7 @@ impl Chain {
     /// not canonical.
     pub fn replay_of(&self, block: Block) -> Result<Option<Replay>, ChainError> {
         let number = block.number();
+        self.check_executed(number)?;
         if number <= self.first() || number > self.head().number + 1 {
             return Ok(None);
         }
@@ -289,18 +291,6 @@ impl Chain {
         StateView::new(number, overlay, below, self.storage.clone())
     }
 
-    /// Height of genesis.
-    pub(super) fn first(&self) -> u64 {
-        self.spec.genesis.number.unwrap_or(0)
-    }
-
-    pub(super) fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
-        if (self.first()..=visible.number()).contains(&number) {
-            return Ok(());
-        }
-        Err(ChainError::UnknownBlock { number, head: visible.number() })
-    }
-
     /// Proves an account and slots against the state root of block `number` (EIP-1186).
     pub fn prove(
         &self,
@@ -311,6 +301,7 @@ impl Chain {
         loop {
             let (visible, [below]) = self.visible_readers()?;
             self.check_known(number, &visible)?;
+            check_provable(number, &visible, &self.storage)?;
             let in_memory = match visible.recent(number) {
                 _ if number == visible.number() => Some(&visible.trie),
                 recent => recent.map(|recent| &recent.trie),
@@ -341,6 +332,24 @@ impl Chain {
         let hash = below.block_hash(number)?;
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.filter(|header| Some(header.seal()) == hash);
-        Ok(header.map(|header| header.state_root))
+        Ok(header.map(|header| visible.base.trie_root_of(&header)))
+    }
+}
+
+/// Refuses proofs at a base whose header says another root than that of what is stored.
+fn check_provable(number: u64, visible: &Visible, storage: &Storage) -> Result<(), ChainError> {
+    let base = &visible.base;
+    if number != base.number || base.kind == BaseKind::Genesis {
+        return Ok(());
+    }
+    let stated = storage.blocks.reader()?.header(number)?.map(|header| header.state_root);
+    match stated.filter(|stated| *stated != base.trie_root) {
+        None => Ok(()),
+        Some(stated) => Err(ChainError::NoProof {
+            number,
+            stated,
+            stored: base.trie_root,
+            base: Box::new(**base),
+        }),
     }
 }

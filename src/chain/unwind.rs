@@ -105,18 +105,20 @@ impl Chain {
     pub(super) fn head_in_state(&self, number: u64) -> Result<Visible, ChainError> {
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.ok_or(ChainError::UnknownBlock { number, head: number })?;
+        let base = self.base();
         Ok(Visible {
             flushed: BlockNumHash::new(number, header.seal()),
             recent: Default::default(),
             overlay: Overlay::default(),
             recent_bytes: 0,
             recent_gas: 0,
-            trie: crate::state::StateTrie::at(header.state_root),
+            trie: crate::state::StateTrie::at(base.trie_root_of(&header)),
             edits: Arc::default(),
             edit_changes: Arc::default(),
             next_storage_id: self.storage.state.reader()?.next_storage_id()?,
             unwinds: Arc::default(),
             header,
+            base,
         })
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<(), CliError> {
     let stored = StoredChain::open(&args.datadir, false)?;
     let chain = stored.chain();
     let head = chain.head().number;
-    let first = chain.spec().genesis.number.unwrap_or(0);
+    let first = chain.earliest();
     let (from, to) = (args.from.unwrap_or(first + 1), args.to.unwrap_or(head));
     if to > head || from < first || from > to.saturating_add(1) {
         return Err(CliError::Range { from, to, first, head });

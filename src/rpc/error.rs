@@ -40,6 +40,9 @@ pub const CONDITION_NOT_MET: i32 = -32003;
 /// Code of a transaction with too many conditions (EIP-7796).
 pub const TOO_MANY_CONDITIONS: i32 = -32005;
 
+/// Code of a block whose state, or which itself, is not kept here (EIP-4444 made it common).
+pub const NOT_KEPT: i32 = 4444;
+
 /// Why a request is not answered with a result. Texts are geth's where geth has one.
 #[derive(Debug, thiserror::Error)]
 pub enum RpcError {
@@ -372,6 +375,11 @@ impl RpcError {
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
+            Self::Chain(
+                ChainError::BelowBase { .. }
+                | ChainError::NotExecuted { .. }
+                | ChainError::NoProof { .. },
+            ) => NOT_KEPT,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::Watch(error) => error.code(),
             Self::Seal(SealError::Condition(_)) => CONDITION_NOT_MET,

@@ -264,6 +264,11 @@ impl StateReader {
         Ok(row.and_then(|row| row.get(..32).map(B256::from_slice)))
     }
 
+    /// Number of blocks whose changes are recorded.
+    pub fn block_rows(&self) -> Result<u64, StorageError> {
+        self.tx.count(CHANGES)
+    }
+
     /// An upper bound of the number of accounts: rows of all versions.
     pub fn account_rows(&self) -> Result<u64, StorageError> {
         self.tx.count(ACCOUNTS)

@@ -4,7 +4,7 @@ use crate::wallet::{CHAIN_ID, key};
 use alloy_genesis::EthashConfig;
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
-    chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened},
+    chain::{Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened},
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
@@ -46,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) work: bool,
     /// Is their work proven? It is little.
     pub(crate) proof: bool,
+    /// What it begins with instead of its genesis.
+    pub(crate) founding: Option<Founding>,
 }
 
 impl Default for Setup {
@@ -63,6 +65,7 @@ impl Default for Setup {
             durability: Durability::Synced,
             work: false,
             proof: false,
+            founding: None,
         }
     }
 }
@@ -243,9 +246,14 @@ impl Drop for TestChain {
 }
 
 impl Running {
-    fn open(dir: &std::path::Path, setup: &Setup) -> Result<Self, ChainError> {
+    pub(crate) fn open(dir: &std::path::Path, setup: &Setup) -> Result<Self, ChainError> {
         let storage = Storage::open(dir, setup.durability)?;
-        let (chain, opened) = Chain::open(storage.clone(), setup.spec(), setup.chain_settings())?;
+        let (chain, opened) = Chain::open_on(
+            storage.clone(),
+            setup.spec(),
+            setup.chain_settings(),
+            setup.founding.as_ref(),
+        )?;
         let pool = Arc::new(Pool::new(Limits::default()));
         pool.restore(chain.pool_journal()?, |sender| nonce(&chain, sender));
         let sealer = Sealer::new(chain.clone(), pool.clone(), setup.sealer_settings());
@@ -260,7 +268,7 @@ impl Running {
         Ok(Self { storage, chain, pool, dev, sealer: handle, opened, threads })
     }
 
-    fn join(&mut self) {
+    pub(crate) fn join(&mut self) {
         self.sealer.stop();
         self.chain.stop();
         for thread in self.threads.drain(..) {

@@ -71,7 +71,7 @@ impl InfoServer for Api {
 
     async fn genesis_time(&self) -> Answer<u64> {
         self.blocking(|node| {
-            let first = node.chain.spec().genesis.number.unwrap_or(0);
+            let first = node.chain.earliest();
             let genesis = node.chain.header(first)?.ok_or(RpcError::HeaderNotFound)?;
             Ok(genesis.timestamp)
         })
