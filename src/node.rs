@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
+//! | `fork` | is the chain a fork, and who answers for the rest of it? |
 //! | `follow` | who tells the pool what others did to the chain? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `parts` | what does each part need of the settings? |
@@ -11,6 +12,7 @@
 
 mod directory;
 mod follow;
+mod fork;
 mod import;
 mod parts;
 mod report;
@@ -25,6 +27,7 @@ use crate::{
     dev::{
         Dev,
         accounts::{AccountsError, DevAccounts},
+        forking::ForkError,
         keyring::KeyringError,
     },
     pool::{self, Limits, Pool},
@@ -33,7 +36,7 @@ use crate::{
         self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServeError, ServerSettings,
         Verbosity,
     },
-    sealer::{Sealer, SealerHandle},
+    sealer::{SealError, Sealer, SealerHandle},
     spec::{self, ChainSpec, SpecError},
     storage::StorageError,
 };
@@ -71,6 +74,21 @@ pub enum NodeError {
     /// The genesis makes no chain.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// The fork cannot be made, or is another one.
+    #[error("{0}")]
+    Fork(Box<ForkError>),
+    /// The stored chain is none.
+    #[error(
+        "{dir} holds a chain that is no fork; leave --fork-url out, start over with --fresh, or choose \
+         another directory with --datadir"
+    )]
+    NoFork {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The transactions before a fork's first block cannot be executed.
+    #[error("{0}")]
+    Replay(Box<SealError>),
     /// The accounts cannot be made.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
@@ -182,6 +200,18 @@ pub enum NodeError {
     ThreadFailed(&'static str),
 }
 
+impl From<ForkError> for NodeError {
+    fn from(error: ForkError) -> Self {
+        Self::Fork(Box::new(error))
+    }
+}
+
+impl From<SealError> for NodeError {
+    fn from(error: SealError) -> Self {
+        Self::Replay(Box::new(error))
+    }
+}
+
 /// A running node. Dropping it without [`NodeHandle::shutdown`] is like `kill -9`: nothing that
 /// was visible is lost, and the next start executes the last blocks again.
 #[derive(Debug)]
@@ -197,6 +227,8 @@ pub struct NodeHandle {
     servers: Vec<ServerHandle>,
     tasks: JoinSet<()>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
+    /// Answers of a fork's upstream.
+    kept: Option<fork::Kept>,
     _directory: Directory,
 }
 
@@ -210,11 +242,17 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let accounts = Arc::new(config.accounts.derive()?);
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
-    let spec = Arc::new(chain_spec(&config, &directory, &funded)?);
+    let (fork, kept) = fork::open(&config, &directory, &funded)?;
+    let spec = Arc::new(chain_spec(&config, &directory, &funded, fork.as_ref())?);
     check_sealing(&mut config, &spec)?;
     let storage = directory.storage.clone();
-    let settings = parts::chain_settings(&config, &spec);
-    let (chain, opened) = Chain::open(storage, spec, settings)?;
+    let mut settings = parts::chain_settings(&config, &spec);
+    settings.remote = fork.as_ref().map(fork::Fork::remote);
+    let founding = fork.as_ref().and_then(fork::Fork::founding);
+    let (chain, opened) = Chain::open_on(storage, spec, settings, founding)?;
+    if let Some(fork) = &fork {
+        fork::settle(&config, fork, &chain)?;
+    }
     let first = chain.first();
     if let Some(before) = directory.before.filter(|_| config.data.rotate_chain_id) {
         // A genesis with an id of its own is a new network already.
@@ -239,6 +277,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
+    if let Some(kept) = &kept {
+        tasks.spawn(fork::keep_answers(kept.cache.clone()));
+    }
     tasks.spawn(report::report(chain.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
@@ -283,6 +324,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         servers,
         tasks,
         threads,
+        kept,
         _directory: directory,
     })
 }
@@ -362,6 +404,9 @@ impl NodeHandle {
             thread.join().map_err(|_panicked| NodeError::ThreadFailed(name))?;
         }
         write_journal(&self.chain, &self.pool)?;
+        if let Some(kept) = &self.kept {
+            kept.cache.flush();
+        }
         Ok(self.chain.flush_state()?)
     }
 }
@@ -377,8 +422,12 @@ fn chain_spec(
     config: &Config,
     directory: &Directory,
     funded: &[(Address, U256)],
+    fork: Option<&fork::Fork>,
 ) -> Result<ChainSpec, NodeError> {
-    if config.role != Role::Development {
+    if let Some(fork::Fork::New(forked)) = fork {
+        return Ok(ChainSpec::from_genesis(forked.genesis.clone())?);
+    }
+    if config.role != Role::Development || fork.is_some() {
         return Ok(ChainSpec::from_genesis(directory.genesis()?.ok_or(NodeError::NoGenesis)?)?);
     }
     let given = config.genesis.init.as_deref().map(read_genesis).transpose()?;

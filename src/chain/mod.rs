@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `open` | what is in the directory, and what has to be done again? |
 //! | `base` | what does the chain stand on? |
+//! | `ancestors` | what came before the block with which a fork begins? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
 //! | `draft` | how do many of our own blocks become the head at once? |
@@ -22,6 +23,7 @@
 //! | `development` | what did a developer set that is neither a block nor an edit? |
 
 mod adopt;
+mod ancestors;
 mod append;
 mod bad_blocks;
 mod base;
@@ -47,8 +49,9 @@ mod side;
 mod unwind;
 mod visible;
 
+pub use ancestors::remote_receipts;
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
-pub use base::{Base, BaseKind, Founding};
+pub use base::{Base, BaseKind, Founding, stored_kind};
 pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;
@@ -62,8 +65,10 @@ pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 
-use crate::{consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, storage::Storage};
-use arc_swap::ArcSwap;
+use crate::{
+    consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, state::Remote, storage::Storage,
+};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use branch::Branch;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -88,6 +93,8 @@ pub struct ChainSettings {
     pub allow_equal_timestamps: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
     pub takes_future_blocks: bool,
+    /// Of a fork: the chain that answers what is not stored here.
+    pub remote: Option<Arc<Remote>>,
 }
 
 /// As a node has them that nobody configured.
@@ -101,6 +108,7 @@ impl Default for ChainSettings {
             verify_seals: false,
             allow_equal_timestamps: false,
             takes_future_blocks: false,
+            remote: None,
         }
     }
 }
@@ -112,6 +120,9 @@ pub struct Chain {
     settings: ChainSettings,
     seals: SealPolicy,
     storage: Storage,
+    /// Of a fork: the chain that answers what is not stored here.
+    remote: ArcSwapOption<Remote>,
+    ancestors: ancestors::Ancestors,
     clock: Clock,
     /// What a developer set; its clock is the one above.
     development: Mutex<Development>,

@@ -19,7 +19,7 @@ use crate::{
         BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
     },
 };
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 
 /// What opening found and did.
@@ -102,6 +102,8 @@ impl Chain {
             seals: SealPolicy::of(&spec, settings.verify_seals),
             clock: Clock::new(settings.allow_equal_timestamps),
             spec,
+            remote: ArcSwapOption::new(settings.remote.clone()),
+            ancestors: Default::default(),
             settings,
             storage,
             development: Default::default(),

@@ -119,12 +119,15 @@ impl Chain {
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.block.header.clone()));
         }
+        if let Some(remote) = self.remote_below(number) {
+            return Ok(remote.header_at(number)?);
+        }
         Ok(self.storage.blocks.reader()?.header(number)?)
     }
 
     /// The canonical header with this hash.
     pub fn header_by_hash(&self, hash: B256) -> Result<Option<Arc<SealedHeader>>, ChainError> {
-        let Some(number) = self.number_of(hash)? else { return Ok(None) };
+        let Some(number) = self.number_here(hash)? else { return self.remote_header(hash) };
         Ok(self.header(number)?.filter(|header| header.seal() == hash))
     }
 
@@ -137,6 +140,9 @@ impl Chain {
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.block.clone()));
         }
+        if let Some(remote) = self.remote_below(number) {
+            return self.remote_block(&remote, number);
+        }
         Ok(self.storage.blocks.reader()?.block(number)?)
     }
 
@@ -147,6 +153,13 @@ impl Chain {
     }
 
     fn number_of(&self, hash: B256) -> Result<Option<u64>, ChainError> {
+        match self.number_here(hash)? {
+            Some(number) => Ok(Some(number)),
+            None => Ok(self.remote_header(hash)?.map(|header| header.number)),
+        }
+    }
+
+    fn number_here(&self, hash: B256) -> Result<Option<u64>, ChainError> {
         let visible = self.visible.load();
         if visible.header.seal() == hash {
             return Ok(Some(visible.number()));
@@ -162,6 +175,9 @@ impl Chain {
         }
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.receipts.clone()));
+        }
+        if let Some(remote) = self.remote_below(number) {
+            return self.remote_receipts(&remote, number);
         }
         Ok(self.storage.blocks.reader()?.receipts(number)?.map(Arc::new))
     }
@@ -179,12 +195,13 @@ impl Chain {
         if let Some(found) = self.visible.load().locate(&hash) {
             return Ok(Some(found));
         }
-        let Some(found) = self.storage.state.reader()?.transaction(hash)? else {
-            return Ok(None);
-        };
-        // The index is not unwound: a row counts only if the block says the same.
-        let stands_there = self.transaction(found)?.is_some_and(|tx| tx.hash() == hash);
-        Ok(stands_there.then_some(found))
+        if let Some(found) = self.storage.state.reader()?.transaction(hash)? {
+            // The index is not unwound: a row counts only if the block says the same.
+            if self.transaction(found)?.is_some_and(|tx| tx.hash() == hash) {
+                return Ok(Some(found));
+            }
+        }
+        self.remote_place(hash)
     }
 
     /// The transaction at a place of a canonical block.
@@ -195,6 +212,11 @@ impl Chain {
         }
         if let Some(recent) = visible.recent(at.block) {
             return Ok(recent.stored.block.body.transactions.get(at.index as usize).cloned());
+        }
+        if let Some(remote) = self.remote_below(at.block) {
+            let block = self.remote_block(&remote, at.block)?;
+            let found = block.and_then(|it| it.body.transactions.get(at.index as usize).cloned());
+            return Ok(found);
         }
         Ok(self.storage.blocks.reader()?.transaction(at)?)
     }
@@ -229,7 +251,7 @@ impl Chain {
     /// What the first `count` transactions of a block returned or reverted with.
     fn first_outputs(&self, block: &Block, count: usize) -> Result<Vec<Bytes>, ChainError> {
         self.check_executed(block.number())?;
-        if block.number() <= self.first() {
+        if block.number() <= self.lowest() {
             return Ok(Vec::new());
         }
         let view = self.state_at(block.number() - 1)?;
@@ -248,7 +270,7 @@ impl Chain {
     pub fn replay_of(&self, block: Block) -> Result<Option<Replay>, ChainError> {
         let number = block.number();
         self.check_executed(number)?;
-        if number <= self.first() || number > self.head().number + 1 {
+        if number <= self.lowest() || number > self.head().number + 1 {
             return Ok(None);
         }
         let view = self.state_at(number - 1)?;
@@ -288,10 +310,11 @@ impl Chain {
 
     /// A view of block `number` whose newest changes are in `overlay`.
     pub(super) fn view(&self, number: u64, overlay: Overlay, below: StateReader) -> StateView {
-        StateView::new(number, overlay, below, self.storage.clone())
+        StateView::new(number, overlay, below, self.storage.clone()).over(self.remote())
     }
 
-    /// Proves an account and slots against the state root of block `number` (EIP-1186).
+    /// Proves an account and slots against the state root of block `number` (EIP-1186). Up to the block
+    /// with which a fork begins, its upstream does.
     pub fn prove(
         &self,
         number: u64,
@@ -301,6 +324,13 @@ impl Chain {
         loop {
             let (visible, [below]) = self.visible_readers()?;
             self.check_known(number, &visible)?;
+            if let Some(remote) = self.remote() {
+                let fork = remote.fork().number;
+                if number > fork {
+                    return Err(ChainError::LocalRoot { number, fork });
+                }
+                return self.remote_proof(&remote, number, address, slots);
+            }
             check_provable(number, &visible, &self.storage)?;
             let in_memory = match visible.recent(number) {
                 _ if number == visible.number() => Some(&visible.trie),

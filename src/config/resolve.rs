@@ -4,6 +4,7 @@ use super::{
     AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, OutputConfig,
     PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
     accounts::parse_funding,
+    fork::{cache, fork},
 };
 use crate::spec::Fork;
 use alloy_primitives::U256;
@@ -22,6 +23,8 @@ impl Config {
         Ok(Self {
             role: Role::default(),
             genesis: genesis(&settings, accounts.balance)?,
+            fork: fork(&settings)?,
+            cache: cache(&settings),
             accounts,
             data: data(&settings)?,
             sealing: sealing(&settings)?,
@@ -211,7 +214,7 @@ fn output(settings: Settings) -> OutputConfig {
     }
 }
 
-fn above_zero<T: Default + PartialEq>(
+pub(super) fn above_zero<T: Default + PartialEq>(
     name: &'static str,
     value: Option<T>,
 ) -> Result<Option<T>, ConfigError> {

@@ -1,6 +1,7 @@
 //! What only a development chain may do: snapshots, impersonation, accounts with known keys.
 
 pub mod accounts;
+pub mod forking;
 pub mod keyring;
 mod snapshots;
 pub mod typed_data;

@@ -48,6 +48,7 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         verify_seals,
         allow_equal_timestamps: config.sealing.allow_equal_timestamps,
         takes_future_blocks: false,
+        remote: None,
     }
 }
 

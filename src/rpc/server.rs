@@ -14,7 +14,11 @@ use jsonrpsee::{
     types::SubscriptionId,
 };
 use std::{net::SocketAddr, sync::Arc};
+use tokio::sync::Semaphore;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+
+/// Threads that may wait at once for the upstream of a fork, because of light methods.
+const WAITS: usize = 128;
 
 /// How the port is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +71,8 @@ pub async fn serve(
         dialect: context.dialect,
         batch_requests: context.limits.batch_requests,
         response_bytes: context.limits.response_bytes as usize,
+        chain: context.chain.clone(),
+        waits: Arc::new(Semaphore::new(WAITS)),
     });
     let front =
         RpcServiceBuilder::new().layer_fn(move |inner| Front { inner, rules: rules.clone() });

@@ -193,6 +193,7 @@ fn chain_settings() -> ChainSettings {
         verify_seals: false,
         allow_equal_timestamps: false,
         takes_future_blocks: false,
+        remote: None,
     }
 }
 

@@ -12,7 +12,7 @@ mod handle;
 mod run;
 mod trigger;
 
-pub use build::{BlockOptions, build};
+pub use build::{BlockOptions, build, build_like};
 pub use burst::Spacing;
 pub use error::SealError;
 pub use handle::{Admitted, SealerHandle, SealingPause};

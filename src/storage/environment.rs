@@ -34,7 +34,8 @@ pub(super) struct Environment {
 pub(super) type Bytes<'tx> = Cow<'tx, [u8]>;
 
 impl Environment {
-    /// Opens or creates the environment in `dir`, which this process then has for itself.
+    /// Opens or creates the environment in `dir`, which this process then has for itself, unless it is a
+    /// cache.
     pub(super) fn open(
         dir: &Path,
         tables: &[Table],
@@ -43,7 +44,7 @@ impl Environment {
         std::fs::create_dir_all(dir)
             .map_err(|source| StorageError::Directory { dir: dir.into(), source })?;
         let sync_mode = match durability {
-            Durability::Synced => SyncMode::Durable,
+            Durability::Synced | Durability::Shared => SyncMode::Durable,
             Durability::Ephemeral => SyncMode::UtterlyNoSync,
         };
         let mut builder = reth_libmdbx::Environment::builder();
@@ -57,14 +58,17 @@ impl Environment {
             })
             .set_flags(EnvironmentFlags {
                 no_rdahead: true,
-                exclusive: true,
+                exclusive: durability != Durability::Shared,
                 mode: Mode::ReadWrite { sync_mode },
                 ..Default::default()
             });
         let file = dir.join("mdbx.dat");
         let length = std::fs::metadata(&file).map_or(0, |file| file.len());
         let env = builder.open(dir).map_err(|error| explain(error, dir))?;
-        check_length(&env, dir, &file, length)?;
+        // Another process may make a shared file longer at this moment.
+        if durability != Durability::Shared {
+            check_length(&env, dir, &file, length)?;
+        }
         let tables = open_tables(&env, tables).map_err(|error| match error {
             StorageError::Engine(error) => explain(error, dir),
             other => other,

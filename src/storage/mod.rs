@@ -2,6 +2,8 @@
 //!
 //! `blocks` is the truth: one small durable commit a block. `state` is derived and may lag: one
 //! large sorted commit a batch of blocks. The word mdbx appears only on this floor.
+//!
+//! A third one, `upstream`, belongs to forks: what a remote chain answered. It is a cache.
 
 mod blocks;
 mod blocks_writer;
@@ -13,6 +15,7 @@ mod side;
 mod state_reader;
 mod state_writer;
 mod tables;
+mod upstream_cache;
 
 pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
 pub use blocks_writer::BlocksBatch;
@@ -21,6 +24,7 @@ pub use log_index::{BlockReceipts, LogKey};
 pub use side::{SIDE_DEPTH, SideBlock};
 pub use state_reader::{ChangedKeys, StateReader};
 pub use state_writer::{FlushBlock, StateBatch, StateDb, TrieChanges, TrieRow};
+pub use upstream_cache::{Point, UpstreamCache};
 
 use environment::Environment;
 use std::{path::Path, sync::Arc};
@@ -32,6 +36,8 @@ pub enum Durability {
     Synced,
     /// Nothing is synced: for data that is thrown away at exit.
     Ephemeral,
+    /// Synced too, but other processes may use the directory at the same time: for a cache.
+    Shared,
 }
 
 /// Both environments of one data directory. Cheap to clone.

@@ -69,10 +69,10 @@ impl Upstream {
         self.endpoints.read().iter().map(|it| it.endpoint.clone()).collect()
     }
 
-    /// Host and port of the first endpoint.
+    /// Host and port of the first endpoint; `(none)` without one.
     pub fn host(&self) -> String {
         let endpoints = self.endpoints.read();
-        endpoints.first().map_or_else(String::new, |it| it.endpoint.host().to_owned())
+        endpoints.first().map_or("(none)", |it| it.endpoint.host()).to_owned()
     }
 
     /// The settings.
@@ -94,7 +94,7 @@ impl Upstream {
         let call = Call { method, params };
         self.in_turn(method, units(method), |reached| {
             let answer = self.wire.ask(&reached.endpoint, &call)?;
-            Ok(read(&reached.endpoint, method, answer)?)
+            Ok(read(reached.endpoint.host(), method, answer)?)
         })
     }
 
@@ -130,9 +130,7 @@ impl Upstream {
         method: &'static str,
         answer: Value,
     ) -> Result<T, UpstreamError> {
-        let endpoints = self.endpoints.read().clone();
-        let first = endpoints.first().ok_or(UpstreamError::NoEndpoint)?;
-        read(&first.endpoint, method, answer)
+        read(&self.host(), method, answer)
     }
 
     /// Something that is no answer, in the name of the first endpoint.
@@ -184,7 +182,7 @@ impl Upstream {
             let pause = self.settings.backoff.saturating_mul(1 << round.min(16));
             let pause = retry_after.unwrap_or(pause).min(LONGEST_PAUSE);
             tracing::warn!(target: "fork", "{error}; again in {} ms", pause.as_millis());
-            std::thread::sleep(pause);
+            wait(pause);
             round += 1;
         }
     }
@@ -195,7 +193,7 @@ impl Upstream {
         cost: u64,
         attempt: &impl Fn(&Reached) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        std::thread::sleep(reached.pace.wait_for(cost));
+        wait(reached.pace.wait_for(cost));
         self.sent.fetch_add(1, Ordering::Relaxed);
         let answer = match attempt(reached) {
             // A connection that was kept open may have been closed on the other side meanwhile.
@@ -212,8 +210,18 @@ impl Upstream {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing happens here until the time that the other side set has passed"
+)]
+fn wait(time: Duration) {
+    if !time.is_zero() {
+        std::thread::sleep(time);
+    }
+}
+
 fn read<T: DeserializeOwned>(
-    endpoint: &Endpoint,
+    host: &str,
     method: &'static str,
     answer: Value,
 ) -> Result<T, UpstreamError> {
@@ -223,5 +231,5 @@ fn read<T: DeserializeOwned>(
         Value::Array(_) => "a list that is something else",
         _ => "a value of another kind",
     };
-    serde_json::from_value(answer).map_err(|_json| garbage(endpoint, method, kind))
+    serde_json::from_value(answer).map_err(|_json| garbage(host, method, kind))
 }

@@ -106,6 +106,16 @@ pub enum UpstreamError {
         /// In its words, shortened.
         message: String,
     },
+    /// A proof that proves nothing.
+    #[error(
+        "the upstream {host} sent a proof that does not lead to the state root of block {block}"
+    )]
+    Proof {
+        /// Who was asked.
+        host: String,
+        /// Height.
+        block: u64,
+    },
     /// There is no such block there.
     #[error(
         "the upstream {host} has no block {block}; its state may be pruned, or it is another chain"

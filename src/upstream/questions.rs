@@ -84,6 +84,20 @@ impl Upstream {
         self.ask("eth_getStorageAt", json!([address, B256::from(slot), U64::from(number)]))
     }
 
+    /// Storage slots as of block `number`, in one batch where the upstream takes batches.
+    pub fn slots(
+        &self,
+        slots: &[(Address, U256)],
+        number: u64,
+    ) -> Result<Vec<U256>, UpstreamError> {
+        const METHOD: &str = "eth_getStorageAt";
+        let at = U64::from(number);
+        let call =
+            |(address, slot): &(Address, U256)| (METHOD, json!([address, B256::from(*slot), at]));
+        let answers = self.ask_all(slots.iter().map(call).collect())?;
+        answers.into_iter().map(|answer| self.read(METHOD, answer)).collect()
+    }
+
     /// The block at a height as JSON, with its transactions or only their hashes; `None` if there is none.
     pub fn block_at(&self, number: u64, whole: bool) -> Result<Option<Value>, UpstreamError> {
         self.block("eth_getBlockByNumber", json!([U64::from(number), whole]))

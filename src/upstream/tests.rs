@@ -28,10 +28,10 @@ impl Server {
         let url = format!("http://{}/key/SECRET", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
         let (say, seen): (Arc<Say>, _) = (Arc::new(say), asked.clone());
-        std::thread::spawn(move || {
+        thread(move || {
             for stream in listener.incoming().flatten() {
                 let (say, seen) = (say.clone(), seen.clone());
-                std::thread::spawn(move || serve(stream, &say, &seen));
+                thread(move || _ = serve(stream, &say, &seen));
             }
         });
         Self { url, asked }
@@ -40,6 +40,10 @@ impl Server {
     fn asked(&self) -> usize {
         self.asked.lock().len()
     }
+}
+
+fn thread(body: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().spawn(body).unwrap();
 }
 
 fn serve(stream: TcpStream, say: &Arc<Say>, seen: &Mutex<Vec<Value>>) -> Option<()> {

@@ -109,7 +109,7 @@ impl Wire {
                 _ => Ok(None),
             };
         }
-        let no_reply = |_json| garbage(endpoint, first.method, "a batch of something else");
+        let no_reply = |_json| garbage(endpoint.host(), first.method, "a batch of something else");
         let replies: Vec<Reply> = serde_json::from_value(replies).map_err(no_reply)?;
         let mut found: Vec<Option<Reply>> = calls.iter().map(|_| None).collect();
         for reply in replies {
@@ -120,7 +120,7 @@ impl Wire {
         }
         let answers = calls.iter().zip(found).map(|(call, reply)| match reply {
             Some(reply) => answer(endpoint, call.method, reply),
-            None => Err(garbage(endpoint, call.method, "a batch that leaves it out").into()),
+            None => Err(garbage(endpoint.host(), call.method, "a batch that leaves it out").into()),
         });
         answers.collect::<Result<_, _>>().map(Some)
     }
@@ -159,7 +159,7 @@ impl Wire {
                 Err(Failure { error, retry_after })
             }
             Ok(found) => Ok(found),
-            Err(_json) => Err(garbage(endpoint, method, &shown(&text)).into()),
+            Err(_json) => Err(garbage(endpoint.host(), method, &shown(&text)).into()),
         }
     }
 
@@ -227,8 +227,8 @@ fn is_limit(code: i64, message: &str) -> bool {
         ])
 }
 
-pub(super) fn garbage(endpoint: &Endpoint, method: &'static str, found: &str) -> UpstreamError {
-    UpstreamError::Answer { host: endpoint.host().to_owned(), method, found: found.to_owned() }
+pub(super) fn garbage(host: &str, method: &'static str, found: &str) -> UpstreamError {
+    UpstreamError::Answer { host: host.to_owned(), method, found: found.to_owned() }
 }
 
 /// The beginning of something that should have been JSON.

@@ -227,6 +227,7 @@ fn from_scratch(dir: &Path) -> ((u64, B256), B256, u64) {
         verify_seals: false,
         allow_equal_timestamps: false,
         takes_future_blocks: false,
+        remote: None,
     };
     let (chain, opened) = Chain::open(storage.clone(), Arc::new(spec), settings).unwrap();
     chain.flush_state().unwrap();

@@ -122,6 +122,7 @@ impl Setup {
             verify_seals: false,
             allow_equal_timestamps: false,
             takes_future_blocks: false,
+            remote: None,
         }
     }
 
