@@ -1,8 +1,10 @@
 //! Appending: what a block is built on, and how an executed block becomes the head.
 
-use super::{Chain, ChainError, ChainEvent, visible::Recent};
+use super::{Chain, ChainError, ChainEvent, named::NamedBranches, visible::Recent};
 use crate::{
-    primitives::{Block, Edit, Receipt, SealedHeader, StateChanges, StorageId, Transaction},
+    primitives::{
+        Block, Edit, Participants, Receipt, SealedHeader, StateChanges, StorageId, Transaction,
+    },
     spec::Fork,
     state::{Removals, StateTrie, StateView, StorageIds, TrieError},
     storage::{BlocksBatch, StateReader, StoredBlock},
@@ -15,6 +17,8 @@ use std::sync::Arc;
 pub(super) struct WriterState {
     /// Set when memory and disk may differ after a failed write.
     pub(super) halted: Option<String>,
+    /// Chains with names.
+    pub(super) named: NamedBranches,
 }
 
 impl WriterState {
@@ -102,6 +106,8 @@ pub struct ExecutedBlock {
     pub changes: StateChanges,
     /// How the trie follows.
     pub step: TrieStep,
+    /// Whom only execution shows to take part in its transactions.
+    pub participants: Participants,
 }
 
 impl ExecutedBlock {
@@ -116,6 +122,7 @@ impl ExecutedBlock {
             removed: self.step.removed,
             next_storage_id: self.step.next_storage_id,
             places,
+            inside: self.participants,
         };
         (recent, self.step.edits)
     }

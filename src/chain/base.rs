@@ -106,14 +106,15 @@ impl Founding {
         let mut ids = StorageIds::new(1);
         let number = self.block.number();
         trie.apply(&mut changes, number + 1, &storage.state.reader()?, &mut ids)?;
-        let transactions = self.block.body.transactions.iter();
         storage.state.flush(&StateBatch {
             blocks: vec![FlushBlock {
                 block: self.block.num_hash(),
                 root: trie.root(),
                 changes: &changes,
-                transactions: transactions.map(|transaction| transaction.hash()).collect(),
+                transactions: &self.block.body.transactions,
                 receipts: &self.receipts,
+                // Nobody here executed it.
+                inside: Some(&[]),
             }],
             trie: TrieChanges { rows: trie.rows_since(None), ..Default::default() },
             next_storage_id: ids.next(),

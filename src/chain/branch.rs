@@ -154,6 +154,7 @@ impl Chain {
             receipts: Arc::new(executed.receipts),
             changes: executed.changes,
             step,
+            participants: executed.participants,
         };
         let (recent, _no_edits) = executed.into_recent();
         Ok(Arc::new(recent))

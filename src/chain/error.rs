@@ -1,8 +1,10 @@
 //! Why the chain could not answer or change.
 
-use super::Base;
+use super::{Base, BranchError};
 use crate::{
+    consensus::clique::CliqueError,
     evm::{ApplyError, EvmError},
+    spec::Mode,
     state::{StateError, TrieError},
     storage::StorageError,
     upstream::UpstreamError,
@@ -27,6 +29,13 @@ pub enum ChainError {
     /// A transaction of a stored block is not valid any more.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// Proof of authority without authority: the genesis or a checkpoint lists nobody who may sign, or
+    /// a stored seal is damaged.
+    #[error("proof of authority: {0}")]
+    Signers(#[from] CliqueError),
+    /// Only proof of authority has signers.
+    #[error("a chain of mode {0:?} has no signers")]
+    NoSigners(Mode),
     /// There is no canonical block at this height.
     #[error("block {number} is unknown: the head is block {head}")]
     UnknownBlock {
@@ -50,6 +59,17 @@ pub enum ChainError {
         changed: u64,
         /// Most that are taken back.
         limit: u64,
+    },
+    /// The address index does not have all blocks.
+    #[error(
+        "the address index has {indexed} of {head} blocks: it is being made (the log says how far it \
+         is), try again later; with --no-address-index it is never made"
+    )]
+    AddressIndex {
+        /// Blocks that it has.
+        indexed: u64,
+        /// Blocks that the state has.
+        head: u64,
     },
     /// A reader of the history that was away for too long.
     #[error(
@@ -176,6 +196,9 @@ pub enum ChainError {
         /// Root computed.
         computed: B256,
     },
+    /// A named branch was not made, changed or left.
+    #[error(transparent)]
+    Branch(#[from] BranchError),
     /// The chain stopped accepting changes after a failed write.
     #[error("the chain accepts no changes since a write failed ({reason}); restart the node")]
     Halted {

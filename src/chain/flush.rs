@@ -160,6 +160,7 @@ impl Chain {
     /// The body of the background writer's thread. Ends after [`Chain::stop`].
     pub fn run_state_writer(&self) {
         self.complete_log_index();
+        self.complete_address_index();
         while self.flush.wait_until_due(self) {
             self.flush.written(self.flush_batch());
         }
@@ -201,15 +202,9 @@ impl Chain {
             block: recent.stored.block.num_hash(),
             root: recent.stored.block.header.state_root,
             changes: &recent.changes,
-            transactions: recent
-                .stored
-                .block
-                .body
-                .transactions
-                .iter()
-                .map(|tx| tx.hash())
-                .collect(),
+            transactions: &recent.stored.block.body.transactions,
             receipts: &recent.stored.receipts,
+            inside: self.settings.address_index.then_some(&recent.inside),
         });
         let mut trie = TrieChanges {
             rows: last.trie.rows_since(Some(visible.flushed.number)),

@@ -7,6 +7,8 @@ use super::{
     development::stored_development,
     events,
     flush::FlushSignal,
+    named::NamedBranches,
+    signers::Signers,
     visible::Visible,
 };
 use crate::{
@@ -84,6 +86,7 @@ impl Chain {
         let header = storage.blocks.reader()?.header(base.number)?;
         let unknown = ChainError::UnknownBlock { number: base.number, head: base.number };
         let header = header.ok_or(unknown)?;
+        let signers = Signers::of(&spec, &header)?;
         let visible = Visible {
             flushed: BlockNumHash::new(base.number, base.hash),
             base: Arc::new(base),
@@ -100,6 +103,7 @@ impl Chain {
         };
         Ok(Self {
             seals: SealPolicy::of(&spec, settings.verify_seals),
+            signers,
             clock: Clock::new(settings.allow_equal_timestamps),
             spec,
             remote: ArcSwapOption::new(settings.remote.clone()),
@@ -115,6 +119,7 @@ impl Chain {
             changed: Default::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
             bad_blocks: Default::default(),
+            spoken: Default::default(),
         })
     }
 
@@ -130,6 +135,7 @@ impl Chain {
             self.unwind_state(flushed)?;
         }
         self.storage.state.check_log_index()?;
+        self.storage.state.check_address_index()?;
         self.visible.store(Arc::new(self.head_in_state(flushed)?));
         let missing = head.number - flushed;
         let limits = self.stored_limits()?;
@@ -144,7 +150,9 @@ impl Chain {
         if limits.as_ref() != Some(&self.settings.evm) {
             self.change_limits()?;
         }
-        let edits = self.storage.blocks.reader()?.edits(head.number + 1)?;
+        let reader = self.storage.blocks.reader()?;
+        self.writer.lock().named = NamedBranches::load(&reader)?;
+        let edits = reader.edits(head.number + 1)?;
         let next = self.with_edits(self.visible.load().as_ref().clone(), edits)?;
         self.visible.store(Arc::new(next));
         self.clock.resume(development.clock, head.timestamp);
@@ -192,6 +200,9 @@ impl Chain {
         else {
             return Err(ChainError::UnknownBlock { number, head: number });
         };
+        if let Some(kept) = reader.kept_block(block.num_hash())? {
+            return self.append_kept(kept);
+        }
         let edits = reader.edits(number)?;
         let context = self.build_context()?;
         let edits = edits_to_changes(&context.view, &edits)?;
@@ -211,6 +222,7 @@ impl Chain {
             receipts: Arc::new(receipts),
             changes: executed.changes,
             step,
+            participants: executed.participants,
         };
         let (recent, _) = recent.into_recent();
         self.visible.store(Arc::new(self.visible.load().with_block(Arc::new(recent))));
@@ -319,8 +331,9 @@ impl Genesis {
             block: self.block.num_hash(),
             root: self.block.header.state_root,
             changes: &self.changes,
-            transactions: Vec::new(),
+            transactions: &[],
             receipts: &[],
+            inside: Some(&[]),
         };
         Ok(storage.state.flush(&StateBatch {
             blocks: vec![block],

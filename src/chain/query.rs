@@ -2,11 +2,12 @@
 
 use super::{BaseKind, Chain, ChainError, ChainEvent, Clock, visible::Visible};
 use crate::{
-    evm::{BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
-    primitives::{Block, Receipt, SealedHeader, Transaction},
-    spec::ChainSpec,
+    consensus::depths,
+    evm::{Applied, BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
+    primitives::{Block, BlockNumHash, Receipt, SealedHeader, Transaction},
+    spec::{ChainSpec, Mode},
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
-    storage::{StateReader, Storage, StoredBlock, TxLocation},
+    storage::{BlocksReader, StateReader, Storage, StoredBlock, TxLocation},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -101,13 +102,21 @@ impl Chain {
         self.events.subscribe()
     }
 
-    /// The heights of `safe` and `finalized`: one and two epochs behind the head.
+    /// The heights of `safe` and `finalized`, by the rule of the chain's mode. Where it cannot be told
+    /// who signs, nothing but the first block is final.
     pub fn finality(&self) -> Finality {
-        let (head, slots) = (self.head().number, self.settings.slots_in_an_epoch);
-        Finality {
-            safe: head.saturating_sub(slots),
-            finalized: head.saturating_sub(slots.saturating_mul(2)),
+        let (head, first) = (self.head(), self.first());
+        let signers = match self.spec.mode {
+            Mode::Poa => self.signers_after(BlockNumHash::new(head.number, head.seal())).ok(),
+            _ => None,
+        };
+        if self.spec.mode == Mode::Poa && signers.is_none() {
+            return Finality { safe: first, finalized: first };
         }
+        let signers = signers.map_or(0, |signers| signers.count());
+        let depths = depths(self.spec.mode, signers, self.settings.slots_in_an_epoch);
+        let behind = |depth| head.number.saturating_sub(depth).max(first);
+        Finality { safe: behind(depths.safe), finalized: behind(depths.finalized) }
     }
 
     /// The canonical header at `number`.
@@ -235,21 +244,25 @@ impl Chain {
         Ok((visible.header.clone(), self.view(visible.number(), overlay, below)))
     }
 
-    /// Executes a block again up to a transaction of it, and answers what that returned or
-    /// reverted with; `None` if it is not in the block.
-    pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
-        let place = block.body.transactions.iter().position(|tx| tx.hash() == hash);
-        let Some(place) = place else { return Ok(None) };
-        Ok(self.first_outputs(block, place + 1)?.pop())
-    }
-
     /// Executes a block again, and answers what each transaction returned or reverted with.
     pub fn outputs_of(&self, block: &Block) -> Result<Vec<Bytes>, ChainError> {
-        self.first_outputs(block, block.body.transactions.len())
+        let applied = self.first_applied(block, block.body.transactions.len())?;
+        Ok(applied.into_iter().map(|applied| applied.output).collect())
     }
 
-    /// What the first `count` transactions of a block returned or reverted with.
-    fn first_outputs(&self, block: &Block, count: usize) -> Result<Vec<Bytes>, ChainError> {
+    /// Executes a block again up to the transaction at `index`, and answers what it failed with: nothing
+    /// if it did not fail. `None` if it is not in the block.
+    pub fn failure_in(&self, block: &Block, index: usize) -> Result<Option<Bytes>, ChainError> {
+        let applied = self.first_applied(block, index + 1)?;
+        let failure = |applied: &Applied| match applied.success {
+            true => Bytes::new(),
+            false => applied.output.clone(),
+        };
+        Ok(applied.get(index).map(failure))
+    }
+
+    /// What the first `count` transactions of a block did.
+    fn first_applied(&self, block: &Block, count: usize) -> Result<Vec<Applied>, ChainError> {
         self.check_executed(block.number())?;
         if block.number() <= self.lowest() {
             return Ok(Vec::new());
@@ -262,7 +275,7 @@ impl Chain {
         let executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
         let mut executor = executor.without_receipts();
         let executed = block.body.transactions.iter().take(count);
-        executed.map(|transaction| Ok(executor.apply(transaction)?.output)).collect()
+        executed.map(|transaction| Ok(executor.apply(transaction)?)).collect()
     }
 
     /// What it takes to execute a block again; `None` for genesis, and for a block whose parent is
@@ -304,6 +317,21 @@ impl Chain {
                 return Ok((visible, readers));
             }
             // The chain goes back, and the state is there already: wait until the head follows.
+            self.writer.lock().check()?;
+        }
+    }
+
+    /// The head, and read transactions of the state below it and of its blocks.
+    pub(super) fn consistent_readers(
+        &self,
+    ) -> Result<(Arc<Visible>, StateReader, BlocksReader), ChainError> {
+        loop {
+            let (visible, [state]) = self.visible_readers()?;
+            let blocks = self.storage.blocks.reader()?;
+            if blocks.hash(visible.number())? == Some(visible.header.seal()) {
+                return Ok((visible, state, blocks));
+            }
+            // The chain goes back, and the blocks are gone already: wait until the head follows.
             self.writer.lock().check()?;
         }
     }

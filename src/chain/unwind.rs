@@ -4,7 +4,7 @@ use super::{Chain, ChainError, ChainEvent, visible::Visible};
 use crate::{
     primitives::BlockNumHash,
     state::{Overlay, rewind},
-    storage::{BlocksBatch, StoredBlock},
+    storage::{BlocksBatch, BranchChanges, StoredBlock},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use std::sync::Arc;
@@ -29,12 +29,16 @@ impl Chain {
         if to < self.first() || to > visible.number() {
             return Err(ChainError::UnknownBlock { number: to, head: visible.number() });
         }
+        let kept = self.to_keep(&writer.named, &visible, to)?;
         let removed = self.removed_above(to, visible.number())?;
         self.storage.blocks.commit(&BlocksBatch {
             truncate_above: Some(to),
             keep_edits: Some((to + 1, edits)),
+            branches: BranchChanges { kept: &kept, ..Default::default() },
             ..Default::default()
         })?;
+        writer.named.keep(&kept);
+        writer.named.went_back(to);
         let removed = Arc::new(removed);
         match self.head_after_unwind(&visible, to) {
             Ok(next) => {
@@ -55,7 +59,7 @@ impl Chain {
     }
 
     /// The blocks above `to`, in ascending order: as many of the newest as may be held in memory.
-    fn removed_above(&self, to: u64, head: u64) -> Result<Vec<StoredBlock>, ChainError> {
+    pub(super) fn removed_above(&self, to: u64, head: u64) -> Result<Vec<StoredBlock>, ChainError> {
         let (mut removed, mut bytes) = (Vec::new(), 0);
         for number in (to + 1..=head).rev() {
             let Some(stored) = self.stored(number)? else { continue };

@@ -2,7 +2,7 @@
 
 use super::{Base, follow::Unwinds};
 use crate::{
-    primitives::{BlockNumHash, Edit, SealedHeader, StateChanges},
+    primitives::{BlockNumHash, Edit, Participants, SealedHeader, StateChanges},
     state::{Overlay, StateTrie},
     storage::{StoredBlock, TxLocation},
 };
@@ -43,6 +43,8 @@ pub(super) struct Recent {
     pub(super) removed: crate::state::Removals,
     pub(super) next_storage_id: u64,
     pub(super) places: B256Map<u32>,
+    /// Whom only execution shows to take part in the transactions.
+    pub(super) inside: Participants,
 }
 
 impl Recent {
@@ -58,7 +60,7 @@ impl Recent {
     pub(super) fn bytes(&self) -> usize {
         const PER_ROW: usize = 160;
         let code: usize = self.changes.codes.values().map(|code| code.len()).sum();
-        self.changes.len() * PER_ROW + code
+        (self.changes.len() + self.inside.len()) * PER_ROW + code
     }
 }
 

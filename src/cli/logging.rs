@@ -17,7 +17,7 @@ use tracing_subscriber::{
 };
 
 /// Targets whose events are lines for the reader: the message as it is.
-const PLAIN: [&str; 3] = ["rpc", "block", "transaction"];
+const PLAIN: [&str; 4] = ["rpc", "block", "transaction", "console"];
 
 /// Prints whole requests, which may hold a passphrase or a key: never let through.
 const REQUEST_BODIES: &str = "jsonrpsee-http=off";

@@ -69,7 +69,9 @@ elsewhere: the export stops there and names it."
     )]
     Export(ExportArgs),
     /// Serve a stored chain
-    #[command(after_help = "Example: mainspring node --datadir ./chain --http.port 8545 --no-seal")]
+    #[command(after_help = "Examples:
+  mainspring node --datadir ./chain --http.port 8545 --no-seal
+  mainspring node --datadir ./chain --signer key.json --password-file password.txt")]
     Node(Box<NodeArgs>),
     /// Run published tests of Ethereum's rules
     #[command(subcommand)]

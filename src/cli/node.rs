@@ -2,7 +2,7 @@
 
 use super::{CliError, logging, signals};
 use crate::{
-    config::{Config, Role, Settings},
+    config::{Config, Role, Settings, SignerConfig},
     node::{self, NodeHandle},
 };
 use clap::Args;
@@ -37,6 +37,12 @@ pub(super) struct NodeArgs {
     /// Make no blocks
     #[arg(long, env = "MAINSPRING_NO_SEAL")]
     no_seal: bool,
+    /// Key file of the account that signs blocks (proof of authority)
+    #[arg(long, env = "MAINSPRING_SIGNER", value_name = "FILE", requires = "password_file")]
+    signer: Option<PathBuf>,
+    /// File whose first line is the key file's passphrase
+    #[arg(long, env = "MAINSPRING_PASSWORD_FILE", value_name = "FILE", requires = "signer")]
+    password_file: Option<PathBuf>,
     /// Verify proof of work also on a chain that has merged
     #[arg(long, env = "MAINSPRING_VERIFY_SEAL")]
     verify_seal: bool,
@@ -74,13 +80,15 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         port: args.port,
         host: args.host,
         allow_origin: args.allow_origin,
+        http_api: args.http_api,
         quiet: args.quiet,
         json_logs: args.json_logs,
         ..Settings::default()
     };
     let mut config = Config::from_settings(settings.over(file)?)?;
     config.role = Role::Stored { seals: !args.no_seal, verify_seals: args.verify_seal };
-    config.server.namespaces = args.http_api;
+    let signer = args.signer.zip(args.password_file);
+    config.signer = signer.map(|(key, password)| SignerConfig { key, password });
     Ok(config)
 }
 

@@ -15,6 +15,8 @@ pub struct RpcLimits {
     pub log_range: u64,
     /// Logs in one answer.
     pub max_logs: usize,
+    /// Transactions on one page of `ots_*`.
+    pub page: usize,
     /// Addresses, and topics at one place, in one log query or filter.
     pub max_log_terms: usize,
     /// Addresses and topics that all filters and subscriptions watch for.
@@ -47,6 +49,10 @@ pub struct RpcLimits {
     pub script_time: Duration,
     /// Snapshots that may be kept.
     pub snapshots: usize,
+    /// Named branches that may be kept, the current one counted.
+    pub branches: usize,
+    /// Bytes that they may take: blocks off the canonical chain with what they changed.
+    pub branch_bytes: usize,
     /// Open connections.
     pub max_connections: u32,
     /// Subscriptions of one connection.
@@ -61,6 +67,7 @@ impl Default for RpcLimits {
             max_response_bytes: 25 << 20,
             log_range: 100_000,
             max_logs: 20_000,
+            page: 1_000,
             max_log_terms: 1_000,
             max_watched_terms: 500_000,
             max_filters: 10_000,
@@ -77,6 +84,8 @@ impl Default for RpcLimits {
             script_memory: 256 << 20,
             script_time: Duration::from_secs(60),
             snapshots: 100_000,
+            branches: 1_000,
+            branch_bytes: 256 << 20,
             max_connections: 500,
             max_subscriptions: 128,
         }

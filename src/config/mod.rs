@@ -5,6 +5,7 @@
 //! switch is on if any of them turns it on.
 
 mod accounts;
+mod debugging;
 mod error;
 mod fork;
 mod limits;
@@ -12,6 +13,7 @@ mod resolve;
 mod settings;
 
 pub use accounts::{AccountsConfig, parse_ether};
+pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
@@ -30,6 +32,8 @@ use std::{
 pub struct Config {
     /// Who the node is on its chain.
     pub role: Role,
+    /// Who signs blocks of a chain of proof of authority.
+    pub signer: Option<SignerConfig>,
     /// Where the chain lives.
     pub data: DataConfig,
     /// What block zero says.
@@ -52,6 +56,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// When blocks are written from memory into the state.
     pub writer: WriterConfig,
+    /// What the node tells of transactions.
+    pub debugging: DebuggingConfig,
     /// What is printed.
     pub output: OutputConfig,
 }
@@ -71,6 +77,15 @@ pub enum Role {
     },
 }
 
+/// The key that signs blocks: where it lies, and where its passphrase does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignerConfig {
+    /// Key file of web3 secret storage, version 3.
+    pub key: PathBuf,
+    /// File whose first line is its passphrase.
+    pub password: PathBuf,
+}
+
 /// Where the chain lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataConfig {
@@ -84,6 +99,8 @@ pub struct DataConfig {
     pub rotate_chain_id: bool,
     /// A chain that starts over or goes back keeps its block numbers rising.
     pub monotonic: bool,
+    /// Keep no index of the transactions of each address.
+    pub no_address_index: bool,
 }
 
 impl Default for DataConfig {
@@ -94,6 +111,7 @@ impl Default for DataConfig {
             fresh: false,
             rotate_chain_id: false,
             monotonic: false,
+            no_address_index: false,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! From settings as given to a configuration: defaults filled in, contradictions refused.
 
 use super::{
-    AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, OutputConfig,
-    PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
+    AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
+    OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
     accounts::parse_funding,
     fork::{cache, fork},
 };
@@ -22,6 +22,7 @@ impl Config {
         let accounts = AccountsConfig::from_settings(&settings)?;
         Ok(Self {
             role: Role::default(),
+            signer: None,
             genesis: genesis(&settings, accounts.balance)?,
             fork: fork(&settings)?,
             cache: cache(&settings),
@@ -33,6 +34,7 @@ impl Config {
             rpc: rpc(&settings)?,
             pool: pool(&settings)?,
             writer: writer(&settings)?,
+            debugging: DebuggingConfig::from_settings(&settings)?,
             output: output(settings),
         })
     }
@@ -50,6 +52,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         fresh: settings.fresh,
         rotate_chain_id: settings.rotate_chain_id,
         monotonic: settings.monotonic,
+        no_address_index: settings.no_address_index,
     })
 }
 
@@ -128,7 +131,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
-        namespaces: None,
+        namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),
     })
 }
@@ -155,6 +158,7 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         max_response_bytes: response.unwrap_or(default.max_response_bytes),
         log_range: settings.rpc_log_range.unwrap_or(default.log_range),
         max_logs: settings.rpc_max_logs.unwrap_or(default.max_logs),
+        page: above_zero("rpc-max-page", settings.rpc_max_page)?.unwrap_or(default.page),
         max_log_terms: settings.rpc_max_log_terms.unwrap_or(default.max_log_terms),
         max_watched_terms: settings.rpc_max_watched_terms.unwrap_or(default.max_watched_terms),
         max_filters: settings.rpc_max_filters.unwrap_or(default.max_filters),
@@ -172,6 +176,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         script_time: script_time.unwrap_or(default.script_time),
         snapshots: above_zero("max-snapshots", settings.max_snapshots)?
             .unwrap_or(default.snapshots),
+        branches: above_zero("max-branches", settings.max_branches)?.unwrap_or(default.branches),
+        branch_bytes: settings.max_branch_bytes.unwrap_or(default.branch_bytes),
         max_connections: connections.unwrap_or(default.max_connections),
         max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
     })

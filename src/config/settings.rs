@@ -57,6 +57,10 @@ pub struct Settings {
     /// Take requests of any size up to 4 GiB
     #[arg(long, env = "MAINSPRING_NO_REQUEST_SIZE_LIMIT", help_heading = SERVER)]
     pub no_request_size_limit: bool,
+    /// Namespaces to serve, as in eth,net,web3 [default: all but testing]
+    #[arg(long, env = "MAINSPRING_HTTP_API", visible_alias = "http.api", alias = "ws.api")]
+    #[arg(value_name = "NAMESPACE", value_delimiter = ',', help_heading = SERVER)]
+    pub http_api: Option<Vec<String>>,
     /// Words of errors: geth's, or those of `hardhat node` [default: geth]
     #[arg(long, env = "MAINSPRING_RPC_DIALECT", value_enum, help_heading = SERVER)]
     pub rpc_dialect: Option<DialectName>,
@@ -78,6 +82,10 @@ pub struct Settings {
     /// goes back (evm_revert, anvil_reset) is filled up with empty blocks
     #[arg(long, env = "MAINSPRING_MONOTONIC", help_heading = DATA)]
     pub monotonic: bool,
+    /// Keep no index of the transactions of each address: less is written, and explorers (ots_*) cannot
+    /// search
+    #[arg(long, env = "MAINSPRING_NO_ADDRESS_INDEX", help_heading = DATA)]
+    pub no_address_index: bool,
 
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
@@ -271,6 +279,9 @@ pub struct Settings {
     /// Logs in one answer [default: 20000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOGS", value_name = "COUNT", help_heading = LIMITS)]
     pub rpc_max_logs: Option<usize>,
+    /// Transactions on one page of an explorer's search (ots_*) [default: 1000]
+    #[arg(long, env = "MAINSPRING_RPC_MAX_PAGE", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_max_page: Option<usize>,
     /// Addresses, and topics at one place, in one log query or filter [default: 1000]
     #[arg(long, env = "MAINSPRING_RPC_MAX_LOG_TERMS", alias = "rpc.logquerylimit")]
     #[arg(value_name = "COUNT", help_heading = LIMITS)]
@@ -323,6 +334,13 @@ pub struct Settings {
     /// Snapshots (evm_snapshot) that may be kept [default: 100000]
     #[arg(long, env = "MAINSPRING_MAX_SNAPSHOTS", value_name = "COUNT", help_heading = LIMITS)]
     pub max_snapshots: Option<usize>,
+    /// Named branches (chain_branch) that may be kept, the current one counted [default: 1000]
+    #[arg(long, env = "MAINSPRING_MAX_BRANCHES", value_name = "COUNT", help_heading = LIMITS)]
+    pub max_branches: Option<usize>,
+    /// Bytes that they may take: blocks off the current branch with what they changed
+    /// [default: 268435456]
+    #[arg(long, env = "MAINSPRING_MAX_BRANCH_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub max_branch_bytes: Option<usize>,
     /// Open connections [default: 500]
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
@@ -347,6 +365,28 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_TRIE_NODES", value_name = "COUNT", help_heading = LIMITS)]
     pub trie_nodes: Option<usize>,
 
+    /// Do not print what contracts hand to console.log
+    #[arg(long, env = "MAINSPRING_DISABLE_CONSOLE_LOG", visible_alias = "no-console-log")]
+    #[arg(help_heading = DEBUGGING)]
+    pub disable_console_log: bool,
+    /// Folders of compiled contracts, Foundry's out or Hardhat's artifacts, read again when they change:
+    /// the node then names contracts, functions, errors and lines
+    #[arg(long, env = "MAINSPRING_ARTIFACTS", value_name = "DIR", value_delimiter = ',')]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts: Option<Vec<PathBuf>>,
+    /// Bytes of one file of them [default: 134217728]
+    #[arg(long, env = "MAINSPRING_ARTIFACTS_MAX_FILE_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts_max_file_bytes: Option<u64>,
+    /// Files of them [default: 20000]
+    #[arg(long, env = "MAINSPRING_ARTIFACTS_MAX_FILES", value_name = "COUNT")]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts_max_files: Option<usize>,
+    /// Bytes of all of them [default: 536870912]
+    #[arg(long, env = "MAINSPRING_ARTIFACTS_MAX_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts_max_bytes: Option<u64>,
+
     /// Print nothing but errors
     #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent", help_heading = OUTPUT)]
     pub quiet: bool,
@@ -358,6 +398,7 @@ pub struct Settings {
     pub config_out: Option<PathBuf>,
 }
 
+const DEBUGGING: &str = "Debugging";
 const SERVER: &str = "Server";
 const DATA: &str = "Data";
 const GENESIS: &str = "Genesis";

@@ -1,10 +1,11 @@
 //! What does each part need of the settings?
 
 use crate::{
-    chain::{self, ChainSettings, FlushLimits},
+    chain::{self, BranchLimits, ChainSettings, FlushLimits},
     config::{Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName, Role},
     dev::DevSettings,
     evm::{EvmSettings, trace::ScriptHost},
+    explain::Told,
     pool::Order,
     rpc::{FeePolicy, RpcLimits},
     sealer::{Mode, SealerSettings},
@@ -47,8 +48,10 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
         verify_seals,
         allow_equal_timestamps: config.sealing.allow_equal_timestamps,
+        address_index: !config.data.no_address_index,
         takes_future_blocks: false,
         remote: None,
+        branches: BranchLimits { count: config.rpc.branches, bytes: config.rpc.branch_bytes },
     }
 }
 
@@ -76,6 +79,7 @@ pub(super) fn sealer_settings(config: &Config) -> SealerSettings {
         max_tx_bytes: config.pool.max_tx_bytes,
         min_tip: 0,
         disable_balance_check: config.pool.disable_balance_checks,
+        authority: None,
     }
 }
 
@@ -88,6 +92,7 @@ pub(super) fn rpc_limits(config: &Config) -> RpcLimits {
         subscriptions: config.rpc.max_subscriptions,
         log_range: config.rpc.log_range,
         logs: config.rpc.max_logs,
+        page: config.rpc.page,
         log_terms: config.rpc.max_log_terms,
         watched_terms: config.rpc.max_watched_terms,
         filters: config.rpc.max_filters,
@@ -106,6 +111,10 @@ pub(super) fn rpc_limits(config: &Config) -> RpcLimits {
 pub(super) fn script_host(config: &Config) -> ScriptHost {
     let (memory, time) = (config.rpc.script_memory, config.rpc.script_time);
     ScriptHost { memory, time, ..ScriptHost::default() }
+}
+
+pub(super) fn told(config: &Config) -> Told {
+    Told { console: !config.debugging.no_console_log, ..Told::default() }
 }
 
 pub(super) fn fee_policy(config: &Config) -> FeePolicy {

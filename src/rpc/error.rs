@@ -1,6 +1,7 @@
 //! What does a caller read when something goes wrong? The one place that gives codes and data.
 
 use super::{
+    admin::AdminError,
     build::PayloadError,
     dev::DevelopmentError,
     dialect,
@@ -269,6 +270,14 @@ pub enum RpcError {
         /// Traces allowed.
         limit: usize,
     },
+    /// A page of a search that is too long, or empty.
+    #[error("a page of {asked} transactions: 1 to {limit} are allowed")]
+    PageSize {
+        /// Transactions asked for.
+        asked: usize,
+        /// Transactions allowed.
+        limit: usize,
+    },
     /// A list of more calls than may be traced at once.
     #[error("{asked} calls in one request, {limit} allowed")]
     TooManyCalls {
@@ -292,6 +301,9 @@ pub enum RpcError {
     /// Conditions that take too long to check.
     #[error(transparent)]
     TooManyConditions(#[from] TooManyConditions),
+    /// Blocks did not go into a file or come from one.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// A transaction to drop that is mined.
     #[error(transparent)]
     AlreadyMined(#[from] AlreadyMined),
@@ -366,6 +378,7 @@ impl RpcError {
             | Self::TraceRange { .. }
             | Self::TooManyTraces { .. }
             | Self::TooManyCalls { .. }
+            | Self::PageSize { .. }
             | Self::Parity(ParityError::Steps { .. })
             | Self::TooManyBlocks { .. }
             | Self::TooLarge(_)
@@ -375,6 +388,12 @@ impl RpcError {
             | Self::NoAddress
             | Self::TypedData(_)
             | Self::Development(_)
+            | Self::Dev(
+                DevError::Chain(ChainError::Branch(_))
+                | DevError::TooDeep { .. }
+                | DevError::TooManyBlocks { .. }
+                | DevError::BeyondBranch { .. },
+            )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
@@ -459,6 +478,21 @@ pub(super) fn development_method(method: &str) -> ErrorObjectOwned {
         "the method {method} does not exist/is not available: only a development chain (mainspring \
          dev) may be changed by hand"
     );
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a method whose namespace is not served.
+pub(super) fn unnamed_method(method: &str) -> ErrorObjectOwned {
+    let space = method.split('_').next().unwrap_or_default();
+    let text = format!(
+        "the method {method} does not exist/is not available: --http.api has to name {space} for it"
+    );
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a web page that asks for files of the machine.
+pub(super) fn not_for_pages(method: &str) -> ErrorObjectOwned {
+    let text = format!("the method {method} is not available to web pages");
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 

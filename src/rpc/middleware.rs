@@ -2,7 +2,7 @@
 
 use super::{
     Dialect,
-    error::{development_method, no_notifications, unknown_method},
+    error::{development_method, no_notifications, not_for_pages, unknown_method, unnamed_method},
 };
 use crate::{chain::Chain, primitives::echo};
 use jsonrpsee::{
@@ -34,6 +34,9 @@ const SENDS: [&str; 2] = ["eth_sendRawTransaction", "eth_sendTransaction"];
 /// Methods that need a connection on which news can be sent.
 const SUBSCRIPTIONS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
 
+/// Methods that work with files of the machine: no page that a browser shows may call them.
+const FILES: &str = "admin_";
+
 /// Longest part of a method's name that is logged and sent back, in characters.
 const LEGIBLE: usize = 80;
 
@@ -41,12 +44,18 @@ const LEGIBLE: usize = 80;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Http;
 
+/// Marks a request that a browser sent for a web page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page;
+
 /// What the layer needs to know; shared by all connections.
 pub(super) struct Rules {
     /// Every method that is served.
     pub(super) methods: Methods,
     /// Methods that a development chain would serve.
     pub(super) elsewhere: HashSet<&'static str>,
+    /// Methods of namespaces that are not served here.
+    pub(super) unnamed: HashSet<&'static str>,
     /// The words of errors.
     pub(super) dialect: Dialect,
     /// Most requests in one batch.
@@ -64,6 +73,8 @@ impl Rules {
     fn refuse_unknown(&self, method: &str) -> ErrorObjectOwned {
         if self.elsewhere.contains(method) {
             development_method(method)
+        } else if self.unnamed.contains(method) {
+            unnamed_method(method)
         } else {
             unknown_method(&legible(method))
         }
@@ -124,6 +135,8 @@ where
             self.rules.refuse_unknown(method)
         } else if SUBSCRIPTIONS.contains(&method) && request.extensions().get::<Http>().is_some() {
             no_notifications()
+        } else if method.starts_with(FILES) && request.extensions().get::<Page>().is_some() {
+            not_for_pages(method)
         } else {
             tracing::info!(target: "rpc", "{method}");
             let (id, dialect) = (request.id.clone(), self.rules.dialect);

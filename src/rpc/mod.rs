@@ -6,6 +6,7 @@
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which namespaces are served? |
+//! | `admin` | where is the chain, and how does it go into a file and back? |
 //! | `health` | is the node alive, can it take work? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
@@ -13,21 +14,31 @@
 //! | `drop` | what leaves the pool on demand? |
 //! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
+//! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
+//! | `chain` | `chain_*`: which branches have names? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
+//! | `tell` | what does the log say of calls that nobody mines? |
+//! | `decoded` | what did a transaction do, in words its author knows? |
 //! | `verbosity` | how much does the log say? |
 //! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
+//! | `ots`, `erigon` | what do explorers ask? |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
+pub mod admin;
 pub mod anvil;
 pub mod blobs;
 pub mod build;
+pub mod chain;
 mod convert;
 pub mod debug;
+pub mod decoded;
 pub mod dev;
 mod dialect;
+pub mod discover;
 pub mod drop;
+pub mod erigon;
 pub mod error;
 pub mod eth;
 mod health;
@@ -36,10 +47,12 @@ pub mod limits;
 mod middleware;
 mod namespaces;
 pub mod net;
+pub mod ots;
 pub mod params;
 pub mod personal;
 mod resolve;
 mod server;
+mod tell;
 #[cfg(test)]
 mod testing;
 pub mod trace;
@@ -47,6 +60,7 @@ pub mod txpool;
 mod verbosity;
 pub mod web3;
 
+pub use admin::ChainFiles;
 pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
@@ -59,6 +73,7 @@ use crate::{
     chain::Chain,
     dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
+    explain::Told,
     pool::Pool,
     sealer::SealerHandle,
 };
@@ -94,8 +109,12 @@ pub struct RpcContext {
     pub ready: Readiness,
     /// The level of the log.
     pub verbosity: Verbosity,
+    /// Where the chain is, and how it goes into a file and back.
+    pub files: ChainFiles,
     /// Where tracers in JavaScript run.
     pub scripts: ScriptHost,
+    /// What the log says of transactions and calls by itself.
+    pub told: Told,
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -184,6 +203,7 @@ impl Api {
         let mut methods = self.namespaces.select(&self.all_methods());
         let modules = modules(&methods);
         methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
+        methods.merge(discover::method(&methods)).expect("no other method has this name");
         methods
     }
 
@@ -191,6 +211,7 @@ impl Api {
     fn all_methods(&self) -> Methods {
         let mut methods = eth::methods(self);
         for more in [
+            admin::methods(self),
             net::methods(self),
             web3::methods(self),
             txpool::methods(self),
@@ -199,9 +220,13 @@ impl Api {
             blobs::methods(self),
             drop::methods(self),
             build::methods(self),
+            chain::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),
+            ots::methods(self),
+            erigon::methods(self),
+            decoded::methods(self),
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }

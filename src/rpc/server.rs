@@ -68,6 +68,7 @@ pub async fn serve(
             .method_names()
             .filter(|name| context.namespaces.belongs_to_development(name))
             .collect(),
+        unnamed: all.method_names().filter(|name| methods.method(name).is_none()).collect(),
         dialect: context.dialect,
         batch_requests: context.limits.batch_requests,
         response_bytes: context.limits.response_bytes as usize,

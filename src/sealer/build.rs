@@ -3,7 +3,7 @@
 use super::{SealError, SealerSettings};
 use crate::{
     chain::{BuildContext, Chain, ExecutedBlock, NextBlock},
-    evm::{ApplyError, BlockExecutor, BlockTemplate, EvmError, InvalidTx, assemble},
+    evm::{ApplyError, BlockExecutor, BlockTemplate, InvalidTx, assemble},
     pool::{Conditions, Pool, UnmetCondition},
     primitives::{Block, Body, SealedHeader, Transaction},
     spec::{ChainSpec, Fork},
@@ -31,10 +31,26 @@ pub fn build(
 ) -> Result<ExecutedBlock, SealError> {
     let context = chain.build_context()?;
     let template = template(chain, settings, &context.parent, options);
-    execute(chain, context, template, |executor, template| match options.empty {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| match options.empty {
         true => Ok(Vec::new()),
         false => fill(executor, pool, settings, chain.spec(), template),
-    })
+    };
+    execute(chain, context, template, fill, Ok)
+}
+
+/// Builds a block of what waits in the pool from a template, and lets `seal` finish its header.
+pub(super) fn build_sealed(
+    chain: &Chain,
+    pool: &Pool,
+    settings: &SealerSettings,
+    context: BuildContext,
+    template: BlockTemplate,
+    seal: impl FnOnce(Header) -> Result<Header, SealError>,
+) -> Result<ExecutedBlock, SealError> {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
+        fill(executor, pool, settings, chain.spec(), template)
+    };
+    execute(chain, context, template, fill, seal)
 }
 
 /// Builds a block without transactions on any parent, as [`super::burst`] makes them by the hundred.
@@ -43,7 +59,7 @@ pub(super) fn build_empty(
     context: BuildContext,
     template: BlockTemplate,
 ) -> Result<ExecutedBlock, SealError> {
-    execute(chain, context, template, |_executor, _template| Ok(Vec::new()))
+    execute(chain, context, template, |_executor, _template| Ok(Vec::new()), Ok)
 }
 
 /// Builds a block on the head of transactions that were mined elsewhere, in a block with this header.
@@ -70,28 +86,44 @@ pub fn build_like(
             .map(|zero| header.parent_beacon_block_root.unwrap_or(zero)),
         ..template
     };
-    execute(chain, context, template, |executor, _template| {
-        for (index, transaction) in transactions.iter().enumerate() {
-            executor.apply(transaction).map_err(|reason| EvmError::Transaction {
-                index,
-                hash: transaction.hash(),
-                source: Box::new(reason),
-            })?;
-        }
-        Ok(transactions.to_vec())
-    })
+    build_of(chain, context, template, transactions)
 }
 
-/// Executes a block of what `fill` puts into it.
+/// Builds a block of exactly these transactions, in this order, on any parent. One that does not fit
+/// or is not valid there fails the block: its place and the reason.
+pub(super) fn build_of(
+    chain: &Chain,
+    context: BuildContext,
+    template: BlockTemplate,
+    transactions: &[Transaction],
+) -> Result<ExecutedBlock, SealError> {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
+        let mut included = Vec::with_capacity(transactions.len());
+        for transaction in transactions {
+            executor.apply(transaction).map_err(|reason| SealError::NotPlaced {
+                hash: transaction.hash(),
+                block: template.number,
+                reason: Box::new(reason),
+            })?;
+            included.push(transaction.without_sidecar());
+        }
+        Ok(included)
+    };
+    execute(chain, context, template, fill, Ok)
+}
+
+/// Executes a block of what `fill` puts into it; `seal` finishes its header.
 fn execute(
     chain: &Chain,
     context: BuildContext,
     template: BlockTemplate,
     fill: impl FnOnce(&mut BlockExecutor, &BlockTemplate) -> Result<Vec<Transaction>, SealError>,
+    seal: impl FnOnce(Header) -> Result<Header, SealError>,
 ) -> Result<ExecutedBlock, SealError> {
     let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
     let (spec, evm) = (chain.spec(), chain.evm_settings());
-    let mut executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
+    let executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
+    let mut executor = executor.with_participants();
     let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
     if let Some((parent_trie, next_storage_id)) = trie.for_receipts(fork) {
         executor = executor.with_roots(parent_trie, next_storage_id);
@@ -100,12 +132,17 @@ fn execute(
     let mut executed = executor.finish()?;
     let (root, step) = trie.root(&mut executed.changes)?;
     let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
-    let header = assemble(&template, &body, &executed, root);
+    let header = seal(assemble(&template, &body, &executed, root))?;
+    let block = Block::new(header, body);
+    if executed.may_have_logged {
+        chain.note_console(block.hash());
+    }
     Ok(ExecutedBlock {
-        block: Block::new(header, body),
+        block,
         receipts: Arc::new(executed.receipts),
         changes: executed.changes,
         step,
+        participants: executed.participants,
     })
 }
 

@@ -35,6 +35,7 @@ mod transaction;
 pub use body::check_body;
 pub use chain_ids::ChainIds;
 pub use chain_spec::{ChainSpec, Mode};
+pub use contracts::CONSOLE_ADDRESS;
 pub use difficulty::{MINIMUM_DIFFICULTY, next_difficulty};
 pub use error::SpecError;
 pub use fees::FeeMarket;

@@ -278,8 +278,9 @@ mod tests {
             block: BlockNumHash::new(6, B256::ZERO),
             root: trie.root(),
             changes: &changes,
-            transactions: Vec::new(),
+            transactions: &[],
             receipts: &[],
+            inside: None,
         };
         let rows = trie.rows_since(None);
         let trie = TrieChanges { rows, ..TrieChanges::default() };

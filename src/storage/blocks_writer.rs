@@ -1,7 +1,9 @@
 //! What one durable commit to `blocks` contains.
 
 use super::{
-    BlocksDb, SideBlock, StorageError, StoredBlock, codec,
+    BlocksDb, BranchChanges, SideBlock, StorageError, StoredBlock,
+    branches::{edit_key, put_edits, write_branches},
+    codec,
     environment::WriteTx,
     side::{delete_side_block, prune_side_blocks, put_side_block, put_total_difficulty},
     tables::{
@@ -11,7 +13,6 @@ use super::{
 };
 use crate::primitives::{BlockNumHash, Edit};
 use alloy_primitives::{B256, U256};
-use alloy_rlp::Encodable;
 
 /// Everything that becomes durable together. The parts are applied in the order of the fields.
 #[derive(Debug, Default)]
@@ -42,6 +43,8 @@ pub struct BlocksBatch<'a> {
     pub pool_removed: &'a [B256],
     /// Rows that enter it.
     pub pool_added: &'a [(B256, Vec<u8>)],
+    /// Named branches that come, go, or become the chain.
+    pub branches: BranchChanges<'a>,
 }
 
 impl BlocksDb {
@@ -77,11 +80,7 @@ impl BlocksDb {
             tx.put(TOTAL_DIFFICULTIES, &number.to_be_bytes(), &total.to_be_bytes::<32>())?;
         }
         if let Some((number, first, edits)) = batch.edits {
-            for (place, edit) in edits.iter().enumerate() {
-                let mut row = Vec::with_capacity(edit.length());
-                edit.encode(&mut row);
-                tx.put(EDITS, &edit_key(number, first + place), &row)?;
-            }
+            put_edits(&tx, number, first, edits)?;
         }
         for block in batch.side_removed {
             delete_side_block(&tx, *block)?;
@@ -98,6 +97,7 @@ impl BlocksDb {
         for (hash, row) in batch.pool_added {
             tx.put(POOL, hash.as_slice(), row)?;
         }
+        write_branches(&tx, &batch.branches)?;
         fail::fail_point!("blocks-commit-middle", |_| Err(StorageError::Failpoint(
             "blocks-commit-middle"
         )));
@@ -133,11 +133,4 @@ fn truncate(tx: &WriteTx, number: u64) -> Result<(), StorageError> {
         tx.delete_range(table, &from, None)?;
     }
     tx.delete_range(EDITS, &(number + 2).to_be_bytes(), None)
-}
-
-fn edit_key(number: u64, place: usize) -> [u8; 12] {
-    let mut key = [0; 12];
-    key[..8].copy_from_slice(&number.to_be_bytes());
-    key[8..].copy_from_slice(&(place as u32).to_be_bytes());
-    key
 }

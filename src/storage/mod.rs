@@ -5,20 +5,25 @@
 //!
 //! A third one, `upstream`, belongs to forks: what a remote chain answered. It is a cache.
 
+mod address_index;
 mod blocks;
 mod blocks_writer;
+mod branches;
 mod codec;
 mod environment;
 mod error;
 mod log_index;
+mod marker;
 mod side;
 mod state_reader;
 mod state_writer;
 mod tables;
 mod upstream_cache;
 
+pub use address_index::BlockTransactions;
 pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
 pub use blocks_writer::BlocksBatch;
+pub use branches::{BranchChanges, KeptAt, KeptBlock, KeptRow, StoredBranch};
 pub use error::StorageError;
 pub use log_index::{BlockReceipts, LogKey};
 pub use side::{SIDE_DEPTH, SideBlock};

@@ -1,7 +1,7 @@
 //! How batches of blocks are written to `state`, and how they are unwound.
 
 use super::{
-    BlockReceipts, StorageError, codec,
+    BlockReceipts, StorageError, address_index, codec,
     environment::{Environment, WriteTx, be_u64},
     log_index,
     state_reader::{
@@ -12,7 +12,7 @@ use super::{
         SLOTS, STATE, TRANSACTIONS, TRIE, Table,
     },
 };
-use crate::primitives::{BlockNumHash, Receipt, StateChanges, StorageId};
+use crate::primitives::{BlockNumHash, Participant, Receipt, StateChanges, StorageId, Transaction};
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::Nibbles;
 use smallvec::SmallVec;
@@ -33,9 +33,12 @@ pub struct FlushBlock<'a> {
     /// What it changed, with storage roots and ids filled in.
     pub changes: &'a StateChanges,
     /// Its transactions, in order.
-    pub transactions: Vec<B256>,
+    pub transactions: &'a [Transaction],
     /// One a transaction: their events go into the index.
     pub receipts: &'a [Receipt],
+    /// Whom only execution shows to take part in the transactions; `None` leaves the address index
+    /// where it is.
+    pub inside: Option<&'a [Participant]>,
 }
 
 /// A trie branch to be written.
@@ -95,6 +98,7 @@ impl StateDb {
         let events = batch.blocks.iter().map(|it| (it.block, it.receipts));
         let events = events.map(|(block, receipts)| BlockReceipts { block, receipts });
         log_index::follow(&tx, &events.collect::<Vec<_>>())?;
+        address_index::follow(&tx, &batch.blocks)?;
         fail::fail_point!("state-flush-middle", |_| Err(StorageError::Failpoint(
             "state-flush-middle"
         )));
@@ -145,6 +149,7 @@ impl StateDb {
             tx.delete(CHANGES, &number.to_be_bytes())?;
         }
         log_index::unwind(&tx, to)?;
+        address_index::unwind(&tx, to)?;
         fail::fail_point!("state-unwind-middle", |_| Err(StorageError::Failpoint(
             "state-unwind-middle"
         )));
@@ -208,7 +213,7 @@ fn write_rows(tx: &WriteTx, blocks: &[FlushBlock<'_>]) -> Result<(), StorageErro
             transactions
                 .iter()
                 .enumerate()
-                .map(|(index, hash)| (*hash, [number, (index as u64).to_be_bytes()].concat())),
+                .map(|(index, tx)| (tx.hash(), [number, (index as u64).to_be_bytes()].concat())),
         );
     }
     put_sorted(tx, ACCOUNTS, accounts)?;

@@ -36,6 +36,12 @@ pub(super) const TOTAL_DIFFICULTIES: Table = table(7, "total difficulties");
 /// `blocks`: number, hash -> total difficulty, header and body of an executed block off the canonical
 /// chain. Removed when it becomes canonical, or too old, or when there are too many.
 pub(super) const SIDE_BLOCKS: Table = table(8, "side blocks");
+/// `blocks`: name of a branch that is not current -> its newest block, edits over it, what was set there.
+/// Removed when the branch becomes the chain, or is deleted.
+pub(super) const BRANCHES: Table = table(9, "branches");
+/// `blocks`: number, hash -> parent's hash, header, body, receipts, edits and changes of a block that a
+/// branch goes through. Removed when no branch does any more; a row may also belong to a canonical block.
+pub(super) const KEPT_BLOCKS: Table = table(10, "kept blocks");
 
 /// `state`: keccak(address), inverted block -> account as of that block; empty = no account.
 /// Removed by unwinding.
@@ -73,13 +79,47 @@ pub(super) const FETCHED_CODES: Table = table(3, "codes");
 pub(super) const FETCHED_HASHES: Table = table(4, "hashes");
 /// `upstream`: hash of a question -> the answer as it came. Never removed.
 pub(super) const FETCHED_ANSWERS: Table = table(5, "answers");
+/// `state`: address, number, index -> what the address was in that transaction. Removed by unwinding.
+pub(super) const ADDRESS_INDEX: Table = table(10, "address index");
+/// `state`: number -> the addresses in the block's transactions, only where it has some. Removed by
+/// unwinding.
+pub(super) const ADDRESS_KEYS: Table = table(11, "address keys");
+/// `state`: contract, inverted block, inverted index -> who created it there. Removed by unwinding.
+pub(super) const ADDRESS_CREATIONS: Table = table(12, "address creations");
+/// `state`: sender, nonce, inverted block -> index of the transaction. Removed by unwinding.
+pub(super) const ADDRESS_NONCES: Table = table(13, "address nonces");
 
 /// Tables of the `blocks` environment, in index order.
-pub(super) const BLOCKS: &[Table] =
-    &[META, HEADERS, BODIES, RECEIPTS, NUMBERS, EDITS, POOL, TOTAL_DIFFICULTIES, SIDE_BLOCKS];
+pub(super) const BLOCKS: &[Table] = &[
+    META,
+    HEADERS,
+    BODIES,
+    RECEIPTS,
+    NUMBERS,
+    EDITS,
+    POOL,
+    TOTAL_DIFFICULTIES,
+    SIDE_BLOCKS,
+    BRANCHES,
+    KEPT_BLOCKS,
+];
 /// Tables of the `state` environment, in index order.
-pub(super) const STATE: &[Table] =
-    &[META, ACCOUNTS, SLOTS, CODES, TRIE, CHANGES, PREIMAGES, TRANSACTIONS, LOG_INDEX, LOG_KEYS];
+pub(super) const STATE: &[Table] = &[
+    META,
+    ACCOUNTS,
+    SLOTS,
+    CODES,
+    TRIE,
+    CHANGES,
+    PREIMAGES,
+    TRANSACTIONS,
+    LOG_INDEX,
+    LOG_KEYS,
+    ADDRESS_INDEX,
+    ADDRESS_KEYS,
+    ADDRESS_CREATIONS,
+    ADDRESS_NONCES,
+];
 
 /// Tables of the `upstream` environment, in index order.
 pub(super) const UPSTREAM: &[Table] =
@@ -99,10 +139,15 @@ pub(super) const META_BASE: &[u8] = b"base";
 pub(super) const META_LIMITS: &[u8] = b"limits";
 /// Key of what a developer set that is no block and no edit (JSON) in [`META`] of `blocks`.
 pub(super) const META_DEVELOPMENT: &[u8] = b"development";
+/// Key of the name of the canonical chain, once it was given another than the first, in [`META`] of
+/// `blocks`.
+pub(super) const META_BRANCH: &[u8] = b"branch";
 /// Key of the flushed head (number, hash, state root) in [`META`] of `state`.
 pub(super) const META_HEAD: &[u8] = b"head";
 /// Key of the block (number, hash) up to which the log index is complete in [`META`] of `state`. A
 /// version that does not know the index leaves it behind, which shows here.
 pub(super) const META_LOGS: &[u8] = b"logs";
+/// Key of the block (number, hash) up to which the address index is complete in [`META`] of `state`.
+pub(super) const META_ADDRESSES: &[u8] = b"addresses";
 /// Key of the next unused storage id in [`META`] of `state`.
 pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";

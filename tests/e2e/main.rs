@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod admin;
+mod authority;
 mod automine;
 mod bad_input;
 mod bad_transactions;
@@ -24,6 +26,7 @@ mod hardhat;
 mod harness;
 mod import;
 mod main_order;
+mod methods;
 mod pool_restart;
 mod readme;
 mod reverts;

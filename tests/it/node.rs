@@ -1,15 +1,16 @@
 //! A chain in a temporary directory with its threads: start, stop, kill, reopen.
 
 use crate::wallet::{CHAIN_ID, key};
-use alloy_genesis::EthashConfig;
+use alloy_genesis::{CliqueConfig, EthashConfig};
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
-    chain::{Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened},
+    chain::{BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened},
+    consensus::clique::Extra,
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
     primitives::Transaction,
-    sealer::{BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
+    sealer::{Authority, BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
     spec::{ChainSpec, Fork, MINIMUM_DIFFICULTY, dev::DevGenesis},
     state::full_root,
     storage::{Durability, Storage},
@@ -46,8 +47,15 @@ pub(crate) struct Setup {
     pub(crate) work: bool,
     /// Is their work proven? It is little.
     pub(crate) proof: bool,
+    /// So many of the test keys sign blocks in turn; none: no proof of authority.
+    pub(crate) signers: u64,
+    /// The test key that signs here.
+    pub(crate) signs: Option<u64>,
     /// What it begins with instead of its genesis.
     pub(crate) founding: Option<Founding>,
+    /// Is there an index of addresses?
+    pub(crate) address_index: bool,
+    pub(crate) branches: BranchLimits,
 }
 
 impl Default for Setup {
@@ -65,7 +73,11 @@ impl Default for Setup {
             durability: Durability::Synced,
             work: false,
             proof: false,
+            signers: 0,
+            signs: None,
             founding: None,
+            address_index: true,
+            branches: BranchLimits::default(),
         }
     }
 }
@@ -110,6 +122,14 @@ impl Setup {
             let rules = serde_json::json!({"minimumDifficulty": "0x2"});
             genesis.config.extra_fields.insert("mainspring".to_owned(), rules);
         }
+        if self.signers > 0 {
+            let mut signers: Vec<_> = (0..self.signers).map(|one| key(one).address()).collect();
+            signers.sort();
+            genesis.extra_data = Extra { signers, ..Default::default() }.to_bytes();
+            genesis.difficulty = U256::from(1);
+            genesis.config.clique = Some(CliqueConfig { period: Some(1), epoch: Some(20) });
+            genesis.config.extra_fields.remove("mainspring");
+        }
         Arc::new(ChainSpec::from_genesis(genesis).unwrap())
     }
 
@@ -121,8 +141,10 @@ impl Setup {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            address_index: self.address_index,
             takes_future_blocks: false,
             remote: None,
+            branches: self.branches,
         }
     }
 
@@ -136,6 +158,7 @@ impl Setup {
             max_tx_bytes: 1 << 17,
             min_tip: 0,
             disable_balance_check: false,
+            authority: self.signs.map(|index| Arc::new(Authority::new(key(index)))),
         }
     }
 }
