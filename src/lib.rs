@@ -10,6 +10,7 @@
 //! | 3 | [`artifacts`] | what compilers wrote: whose code is that, and which line of it? |
 //! | 3 | [`consensus`] | who may seal, is a seal valid, which head wins, what a block earns |
 //! | 3 | [`storage`] | MDBX: tables, readers, writers |
+//! | 3 | [`upstream`] | the node whose chain this one is a fork of, asked over JSON-RPC |
 //! | 4 | [`state`] | accounts and slots at a block: views, pages, overlays, the trie |
 //! | 5 | [`evm`] | runs code: block executor, call, estimate, access list, simulation, trace |
 //! | 6 | [`chain`] | the canonical chain and its only writer: append, import, reorganisation |
@@ -38,3 +39,4 @@ pub mod sealer;
 pub mod spec;
 pub mod state;
 pub mod storage;
+pub mod upstream;

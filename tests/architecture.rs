@@ -9,11 +9,12 @@ use std::{
 };
 
 /// Floors from the ground up. A file may use items of floors with a smaller number only.
-const FLOORS: [(&str, u8); 20] = [
+const FLOORS: [(&str, u8); 21] = [
     ("primitives", 1),
     ("spec", 2),
     ("storage", 3),
     ("consensus", 3),
+    ("upstream", 3),
     ("artifacts", 3),
     ("state", 4),
     ("evm", 5),

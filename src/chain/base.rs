@@ -159,6 +159,17 @@ pub(super) fn row(base: &Base) -> Vec<u8> {
     serde_json::to_vec(base).expect("plain data is JSON")
 }
 
+/// What the stored chain stands on; `None` if there is no chain, or one that was made before this was
+/// stored.
+pub fn stored_kind(storage: &Storage) -> Result<Option<BaseKind>, ChainError> {
+    let reader = storage.blocks.reader()?;
+    let damaged = |_json| StorageError::Row { table: "meta", reason: "the base is no JSON" };
+    let base: Option<Base> =
+        reader.base()?.map(|row| serde_json::from_slice(&row).map_err(damaged)).transpose()?;
+    let has_blocks = reader.first()?.is_some();
+    Ok(base.map(|base| base.kind).or(has_blocks.then_some(BaseKind::Genesis)))
+}
+
 /// The base of the stored chain. A directory that was made before bases were stored begins with its
 /// genesis.
 pub(super) fn stored_base(storage: &Storage, genesis: B256) -> Result<Option<Base>, ChainError> {
@@ -189,9 +200,20 @@ impl Chain {
         self.visible.load().base.number
     }
 
-    /// Height of the lowest block that is stored.
+    /// Height of the lowest block that can be answered: stored here, or the first of the chain that this
+    /// one is a fork of.
     pub fn earliest(&self) -> u64 {
+        if self.remote.load().is_some() { 0 } else { self.stored_from() }
+    }
+
+    /// Height of the lowest block that is stored.
+    pub(super) fn stored_from(&self) -> u64 {
         self.visible.load().base.earliest
+    }
+
+    /// Height of the lowest block whose state is to be had, here or from the chain this is a fork of.
+    pub fn lowest(&self) -> u64 {
+        if self.remote.load().is_some() { 0 } else { self.first() }
     }
 
     /// Refuses a height whose state is not here.
@@ -202,6 +224,9 @@ impl Chain {
         below: &StateReader,
     ) -> Result<(), ChainError> {
         let base = &visible.base;
+        if self.remote_below(number).is_some() {
+            return Ok(());
+        }
         if number > visible.number() || number < base.earliest {
             return Err(ChainError::UnknownBlock { number, head: visible.number() });
         }
@@ -215,7 +240,8 @@ impl Chain {
     /// there is nothing to execute.
     pub(super) fn check_executed(&self, number: u64) -> Result<(), ChainError> {
         let base = self.base();
-        if base.kind == BaseKind::Genesis || number > base.number {
+        let is_remote = self.remote.load().is_some();
+        if base.kind == BaseKind::Genesis || is_remote || number > base.number {
             return Ok(());
         }
         Err(ChainError::NotExecuted { number, base: Box::new(*base) })

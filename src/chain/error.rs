@@ -7,6 +7,7 @@ use crate::{
     spec::Mode,
     state::{StateError, TrieError},
     storage::StorageError,
+    upstream::UpstreamError,
 };
 use alloy_primitives::B256;
 
@@ -170,6 +171,20 @@ pub enum ChainError {
         /// What the chain stands on.
         base: Box<Base>,
     },
+    /// The root of a block of a fork covers a part of its state.
+    #[error(
+        "nothing can be proven at block {number}: its state root covers only what was changed here since \
+         the fork at block {fork}; ask for a block up to {fork}"
+    )]
+    LocalRoot {
+        /// The block's height.
+        number: u64,
+        /// Height of the block with which the fork begins.
+        fork: u64,
+    },
+    /// What is not stored here is not to be had from the chain this one is a fork of.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The rows of the base block's state are gone.
     #[error(
         "the state of block {number}, on which the chain stands, is missing; restore a backup, or \

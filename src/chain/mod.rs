@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `open` | what is in the directory, and what has to be done again? |
 //! | `base` | what does the chain stand on? |
+//! | `ancestors` | what came before the block with which a fork begins? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
 //! | `draft` | how do many of our own blocks become the head at once? |
@@ -31,6 +32,7 @@
 mod address_index;
 mod address_search;
 mod adopt;
+mod ancestors;
 mod append;
 mod bad_blocks;
 mod base;
@@ -64,8 +66,9 @@ mod verify;
 mod visible;
 
 pub use address_search::{Direction, Page};
+pub use ancestors::remote_receipts;
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
-pub use base::{Base, BaseKind, Founding};
+pub use base::{Base, BaseKind, Founding, stored_kind};
 pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;
@@ -81,8 +84,10 @@ pub use open::Opened;
 pub use query::{ByHand, Finality};
 pub use verify::{Fault, Faults, Verified, Verifying, verify};
 
-use crate::{consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, storage::Storage};
-use arc_swap::ArcSwap;
+use crate::{
+    consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, state::Remote, storage::Storage,
+};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use branch::Branch;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -111,6 +116,8 @@ pub struct ChainSettings {
     pub address_index: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
     pub takes_future_blocks: bool,
+    /// Of a fork: the chain that answers what is not stored here.
+    pub remote: Option<Arc<Remote>>,
     /// How much may be kept for named branches.
     pub branches: BranchLimits,
 }
@@ -128,6 +135,7 @@ impl Default for ChainSettings {
             keep_states: None,
             address_index: true,
             takes_future_blocks: false,
+            remote: None,
             branches: BranchLimits::default(),
         }
     }
@@ -142,6 +150,9 @@ pub struct Chain {
     /// Of proof of authority.
     signers: signers::Signers,
     storage: Storage,
+    /// Of a fork: the chain that answers what is not stored here.
+    remote: ArcSwapOption<Remote>,
+    ancestors: ancestors::Ancestors,
     clock: Clock,
     /// What a developer set; its clock is the one above.
     development: Mutex<Development>,

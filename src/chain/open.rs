@@ -21,7 +21,7 @@ use crate::{
         BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
     },
 };
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 
 /// What opening found and did.
@@ -106,6 +106,8 @@ impl Chain {
             signers,
             clock: Clock::new(settings.allow_equal_timestamps),
             spec,
+            remote: ArcSwapOption::new(settings.remote.clone()),
+            ancestors: Default::default(),
             settings,
             storage,
             development: Default::default(),

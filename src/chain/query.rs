@@ -128,12 +128,15 @@ impl Chain {
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.block.header.clone()));
         }
+        if let Some(remote) = self.remote_below(number) {
+            return Ok(remote.header_at(number)?);
+        }
         Ok(self.storage.blocks.reader()?.header(number)?)
     }
 
     /// The canonical header with this hash.
     pub fn header_by_hash(&self, hash: B256) -> Result<Option<Arc<SealedHeader>>, ChainError> {
-        let Some(number) = self.number_of(hash)? else { return Ok(None) };
+        let Some(number) = self.number_here(hash)? else { return self.remote_header(hash) };
         Ok(self.header(number)?.filter(|header| header.seal() == hash))
     }
 
@@ -146,6 +149,9 @@ impl Chain {
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.block.clone()));
         }
+        if let Some(remote) = self.remote_below(number) {
+            return self.remote_block(&remote, number);
+        }
         Ok(self.storage.blocks.reader()?.block(number)?)
     }
 
@@ -156,6 +162,13 @@ impl Chain {
     }
 
     fn number_of(&self, hash: B256) -> Result<Option<u64>, ChainError> {
+        match self.number_here(hash)? {
+            Some(number) => Ok(Some(number)),
+            None => Ok(self.remote_header(hash)?.map(|header| header.number)),
+        }
+    }
+
+    fn number_here(&self, hash: B256) -> Result<Option<u64>, ChainError> {
         let visible = self.visible.load();
         if visible.header.seal() == hash {
             return Ok(Some(visible.number()));
@@ -171,6 +184,9 @@ impl Chain {
         }
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.receipts.clone()));
+        }
+        if let Some(remote) = self.remote_below(number) {
+            return self.remote_receipts(&remote, number);
         }
         Ok(self.storage.blocks.reader()?.receipts(number)?.map(Arc::new))
     }
@@ -188,12 +204,13 @@ impl Chain {
         if let Some(found) = self.visible.load().locate(&hash) {
             return Ok(Some(found));
         }
-        let Some(found) = self.storage.state.reader()?.transaction(hash)? else {
-            return Ok(None);
-        };
-        // The index is not unwound: a row counts only if the block says the same.
-        let stands_there = self.transaction(found)?.is_some_and(|tx| tx.hash() == hash);
-        Ok(stands_there.then_some(found))
+        if let Some(found) = self.storage.state.reader()?.transaction(hash)? {
+            // The index is not unwound: a row counts only if the block says the same.
+            if self.transaction(found)?.is_some_and(|tx| tx.hash() == hash) {
+                return Ok(Some(found));
+            }
+        }
+        self.remote_place(hash)
     }
 
     /// The transaction at a place of a canonical block.
@@ -204,6 +221,11 @@ impl Chain {
         }
         if let Some(recent) = visible.recent(at.block) {
             return Ok(recent.stored.block.body.transactions.get(at.index as usize).cloned());
+        }
+        if let Some(remote) = self.remote_below(at.block) {
+            let block = self.remote_block(&remote, at.block)?;
+            let found = block.and_then(|it| it.body.transactions.get(at.index as usize).cloned());
+            return Ok(found);
         }
         Ok(self.storage.blocks.reader()?.transaction(at)?)
     }
@@ -242,7 +264,7 @@ impl Chain {
     /// What the first `count` transactions of a block did.
     fn first_applied(&self, block: &Block, count: usize) -> Result<Vec<Applied>, ChainError> {
         self.check_executed(block.number())?;
-        if block.number() <= self.first() {
+        if block.number() <= self.lowest() {
             return Ok(Vec::new());
         }
         let view = self.state_at(block.number() - 1)?;
@@ -261,7 +283,7 @@ impl Chain {
     pub fn replay_of(&self, block: Block) -> Result<Option<Replay>, ChainError> {
         let number = block.number();
         self.check_executed(number)?;
-        if number <= self.first() || number > self.head().number + 1 {
+        if number <= self.lowest() || number > self.head().number + 1 {
             return Ok(None);
         }
         let view = self.state_at(number - 1)?;
@@ -316,7 +338,7 @@ impl Chain {
 
     /// A view of block `number` whose newest changes are in `overlay`.
     pub(super) fn view(&self, number: u64, overlay: Overlay, below: StateReader) -> StateView {
-        StateView::new(number, overlay, below, self.storage.clone())
+        StateView::new(number, overlay, below, self.storage.clone()).over(self.remote())
     }
 
     /// The first block whose state can be read.
@@ -325,7 +347,8 @@ impl Chain {
         Ok(self.storage.state.reader()?.first_state()?.unwrap_or(first).max(first))
     }
 
-    /// Proves an account and slots against the state root of block `number` (EIP-1186).
+    /// Proves an account and slots against the state root of block `number` (EIP-1186). Up to the block
+    /// with which a fork begins, its upstream does.
     pub fn prove(
         &self,
         number: u64,
@@ -335,6 +358,13 @@ impl Chain {
         loop {
             let (visible, [below]) = self.visible_readers()?;
             self.check_known(number, &visible, &below)?;
+            if let Some(remote) = self.remote() {
+                let fork = remote.fork().number;
+                if number > fork {
+                    return Err(ChainError::LocalRoot { number, fork });
+                }
+                return self.remote_proof(&remote, number, address, slots);
+            }
             check_provable(number, &visible, &self.storage)?;
             let in_memory = match visible.recent(number) {
                 _ if number == visible.number() => Some(&visible.trie),

@@ -7,6 +7,7 @@
 mod accounts;
 mod debugging;
 mod error;
+mod fork;
 mod limits;
 mod resolve;
 mod settings;
@@ -14,6 +15,7 @@ mod settings;
 pub use accounts::{AccountsConfig, parse_ether};
 pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
+pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
 pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
@@ -36,6 +38,10 @@ pub struct Config {
     pub data: DataConfig,
     /// What block zero says.
     pub genesis: GenesisConfig,
+    /// The chain that this one begins with a block of, if it is a fork.
+    pub fork: Option<ForkConfig>,
+    /// Where answers of an upstream are kept.
+    pub cache: CacheConfig,
     /// Accounts with known keys.
     pub accounts: AccountsConfig,
     /// When blocks are made, and of what.

@@ -3,7 +3,9 @@
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
     IpcConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings,
-    WriterConfig, accounts::parse_funding,
+    WriterConfig,
+    accounts::parse_funding,
+    fork::{cache, fork},
 };
 use crate::spec::Fork;
 use alloy_primitives::U256;
@@ -23,6 +25,8 @@ impl Config {
             role: Role::default(),
             signer: None,
             genesis: genesis(&settings, accounts.balance)?,
+            fork: fork(&settings)?,
+            cache: cache(&settings),
             accounts,
             data: data(&settings)?,
             sealing: sealing(&settings)?,

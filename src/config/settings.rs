@@ -1,6 +1,7 @@
 //! Settings as given: on the command line, in the environment, in `mainspring.toml`.
 
 use super::ConfigError;
+use alloy_primitives::B256;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -127,6 +128,51 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_FUND_ACCOUNTS", value_name = "ADDRESS:ETHER")]
     #[arg(value_delimiter = ',', num_args = 1.., help_heading = GENESIS)]
     pub fund_accounts: Option<Vec<String>>,
+
+    /// Begin with the newest block of the chain that this JSON-RPC URL serves, or with URL@BLOCK. Given
+    /// several times, the URLs are asked in turn
+    #[arg(short = 'f', long, env = "MAINSPRING_FORK_URL", visible_alias = "rpc-url")]
+    #[arg(value_name = "URL[@BLOCK]", hide_env_values = true, help_heading = FORK)]
+    pub fork_url: Option<Vec<String>>,
+    /// Begin with this block; a negative number counts back from the newest
+    #[arg(long, env = "MAINSPRING_FORK_BLOCK_NUMBER", value_name = "NUMBER")]
+    #[arg(allow_hyphen_values = true, help_heading = FORK)]
+    pub fork_block_number: Option<i64>,
+    /// Begin with the state after this transaction: its block's transactions up to it are executed again
+    #[arg(long, env = "MAINSPRING_FORK_TRANSACTION_HASH", value_name = "HASH", help_heading = FORK)]
+    pub fork_transaction_hash: Option<B256>,
+    /// Chain id of the fork's upstream; another one is refused. With --fork-block-number the node starts
+    /// without the network, if what it needs is cached
+    #[arg(long, env = "MAINSPRING_FORK_CHAIN_ID", value_name = "ID", help_heading = FORK)]
+    pub fork_chain_id: Option<u64>,
+    /// Header of each request to the upstream, as in "Authorization: Bearer …"
+    #[arg(long, env = "MAINSPRING_FORK_HEADER", value_name = "NAME: VALUE")]
+    #[arg(hide_env_values = true, help_heading = FORK)]
+    pub fork_header: Option<Vec<String>>,
+    /// Milliseconds to wait for an answer of the upstream [default: 45000]
+    #[arg(long, env = "MAINSPRING_TIMEOUT", value_name = "MS", help_heading = FORK)]
+    pub timeout: Option<u64>,
+    /// How often a request that the upstream turns away for now is sent again [default: 5]
+    #[arg(long, env = "MAINSPRING_RETRIES", value_name = "COUNT", help_heading = FORK)]
+    pub retries: Option<u32>,
+    /// Milliseconds before the first of those; it doubles each time [default: 1000]
+    #[arg(long, env = "MAINSPRING_FORK_RETRY_BACKOFF", value_name = "MS", help_heading = FORK)]
+    pub fork_retry_backoff: Option<u64>,
+    /// Compute units a second that an upstream allows which limits requests [default: 330]
+    #[arg(long, env = "MAINSPRING_COMPUTE_UNITS_PER_SECOND", visible_alias = "cups")]
+    #[arg(value_name = "UNITS", help_heading = FORK)]
+    pub compute_units_per_second: Option<u64>,
+    /// Never slow down for an upstream
+    #[arg(long, env = "MAINSPRING_NO_RATE_LIMIT", visible_alias = "no-rpc-rate-limit")]
+    #[arg(help_heading = FORK)]
+    pub no_rate_limit: bool,
+    /// Forget what the upstream answered when the node ends
+    #[arg(long, env = "MAINSPRING_NO_STORAGE_CACHING", help_heading = FORK)]
+    pub no_storage_caching: bool,
+    /// Folder that keeps what the upstream answered [default: in the data directory; for --ephemeral in
+    /// the user's cache folder]
+    #[arg(long, env = "MAINSPRING_CACHE_PATH", value_name = "DIR", help_heading = FORK)]
+    pub cache_path: Option<PathBuf>,
 
     /// How many accounts with known keys [default: 10]
     #[arg(short, long, env = "MAINSPRING_ACCOUNTS", value_name = "COUNT", help_heading = ACCOUNTS)]
@@ -368,6 +414,7 @@ pub const DEFAULT_IPC: &str = "mainspring.ipc";
 const SERVER: &str = "Server";
 const DATA: &str = "Data";
 const GENESIS: &str = "Genesis";
+const FORK: &str = "Fork";
 const ACCOUNTS: &str = "Accounts";
 const SEALING: &str = "Blocks";
 const EVM: &str = "Execution";

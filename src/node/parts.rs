@@ -51,6 +51,7 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         keep_states: config.data.keep_states,
         address_index: !config.data.no_address_index,
         takes_future_blocks: false,
+        remote: None,
         branches: BranchLimits { count: config.rpc.branches, bytes: config.rpc.branch_bytes },
     }
 }

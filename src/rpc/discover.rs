@@ -68,6 +68,9 @@ struct Example {
     /// Flags of a node of its own, without the scenario, for what needs another chain.
     #[serde(default)]
     flags: Vec<String>,
+    /// On a fork of the chain of the scenario, whose upstream has the address in the call.
+    #[serde(default)]
+    fork: bool,
     /// Calls that come first: method, parameters, and, where a later call names it, the answer.
     #[serde(default)]
     before: Vec<Value>,
@@ -171,6 +174,9 @@ impl Listed {
         }
         if !self.example.flags.is_empty() {
             pairing["x-flags"] = json!(self.example.flags);
+        }
+        if self.example.fork {
+            pairing["x-fork"] = json!(true);
         }
         if let Some(pattern) = &self.example.pattern {
             pairing["x-pattern"] = json!(pattern);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     chain::{ChainError, ImportError},
-    dev::{DevError, keyring::KeyringError, typed_data::TypedDataError},
+    dev::{DevError, forking::ForkError, keyring::KeyringError, typed_data::TypedDataError},
     evm::{
         ApplyError, CallError, EvmError, InvalidTx, revert_message,
         simulate::SimulationError,
@@ -340,6 +340,9 @@ pub enum RpcError {
     /// The trie could not answer.
     #[error(transparent)]
     Trie(#[from] TrieError),
+    /// A fork cannot be made, or read.
+    #[error(transparent)]
+    Fork(#[from] ForkError),
     /// Execution itself failed.
     #[error(transparent)]
     Evm(#[from] EvmError),
@@ -399,7 +402,8 @@ impl RpcError {
             Self::Chain(
                 ChainError::BelowBase { .. }
                 | ChainError::NotExecuted { .. }
-                | ChainError::NoProof { .. },
+                | ChainError::NoProof { .. }
+                | ChainError::LocalRoot { .. },
             ) => NOT_KEPT,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::Watch(error) => error.code(),

@@ -15,7 +15,11 @@ use jsonrpsee::{
     types::SubscriptionId,
 };
 use std::{net::SocketAddr, sync::Arc};
+use tokio::sync::Semaphore;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+
+/// Threads that may wait at once for the upstream of a fork, because of light methods.
+const WAITS: usize = 128;
 
 /// How the port is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,6 +95,8 @@ pub(super) fn rules(api: &Api, methods: &Methods) -> Rules {
         dialect: api.dialect,
         batch_requests: api.limits.batch_requests,
         response_bytes: api.limits.response_bytes as usize,
+        chain: api.chain.clone(),
+        waits: Arc::new(Semaphore::new(WAITS)),
     }
 }
 

@@ -211,6 +211,7 @@ fn chain_settings() -> ChainSettings {
         keep_states: None,
         address_index: true,
         takes_future_blocks: false,
+        remote: None,
         branches: Default::default(),
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     spec::{ChainSpec, Fork},
 };
 use alloy_consensus::Header;
-use alloy_primitives::{B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use std::sync::Arc;
 
 /// What a developer fixed for one block.
@@ -60,6 +60,33 @@ pub(super) fn build_empty(
     template: BlockTemplate,
 ) -> Result<ExecutedBlock, SealError> {
     execute(chain, context, template, |_executor, _template| Ok(Vec::new()), Ok)
+}
+
+/// Builds a block on the head of transactions that were mined elsewhere, in a block with this header.
+///
+/// # Errors
+/// When one of them cannot be executed here.
+pub fn build_like(
+    chain: &Chain,
+    header: &Header,
+    transactions: &[Transaction],
+) -> Result<ExecutedBlock, SealError> {
+    let context = chain.build_context()?;
+    let fixed = NextBlock {
+        gas_limit: Some(header.gas_limit),
+        base_fee: header.base_fee_per_gas,
+        prev_randao: Some(header.mix_hash),
+        beneficiary: Some(header.beneficiary),
+    };
+    let (coinbase, timestamp) = (header.beneficiary, header.timestamp);
+    let template = template_with(chain, coinbase, &context.parent, timestamp, fixed);
+    let template = BlockTemplate {
+        parent_beacon_block_root: template
+            .parent_beacon_block_root
+            .map(|zero| header.parent_beacon_block_root.unwrap_or(zero)),
+        ..template
+    };
+    build_of(chain, context, template, transactions)
 }
 
 /// Builds a block of exactly these transactions, in this order, on any parent. One that does not fit
@@ -190,13 +217,13 @@ pub(super) fn template(
 ) -> BlockTemplate {
     let next = chain.clock().next_timestamp(parent.timestamp);
     let timestamp = options.timestamp.unwrap_or(next);
-    template_with(chain, settings, parent, timestamp, chain.next_block())
+    template_with(chain, settings.coinbase, parent, timestamp, chain.next_block())
 }
 
 /// What the block after `parent` says, at a time and with what is fixed about it.
 pub(super) fn template_with(
     chain: &Chain,
-    settings: &SealerSettings,
+    coinbase: Address,
     parent: &SealedHeader,
     timestamp: u64,
     fixed: NextBlock,
@@ -210,7 +237,7 @@ pub(super) fn template_with(
         timestamp,
         gas_limit: fixed.gas_limit.unwrap_or(parent.gas_limit),
         base_fee: spec.next_base_fee(parent).map(|by_rule| fixed.base_fee.unwrap_or(by_rule)),
-        beneficiary: fixed.beneficiary.unwrap_or(settings.coinbase),
+        beneficiary: fixed.beneficiary.unwrap_or(coinbase),
         prev_randao: if fork >= Fork::Paris {
             fixed.prev_randao.unwrap_or_else(|| keccak256(parent.seal()))
         } else {

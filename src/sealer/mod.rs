@@ -16,7 +16,7 @@ mod run;
 mod trigger;
 
 pub use authority::{Authority, Turn};
-pub use build::{BlockOptions, build};
+pub use build::{BlockOptions, build, build_like};
 pub use burst::Spacing;
 pub use error::SealError;
 pub use handle::{Admitted, SealerHandle, SealingPause};

@@ -6,6 +6,7 @@
 //! | `chain_ids` | which chain id holds in which block? |
 //! | `fork_id` | what names a chain's rules at a time? |
 //! | `genesis`, `dev` | what is block zero, and what is it on a development chain? |
+//! | `networks` | which rules does a public network have, and a fork of a chain? |
 //! | `contracts`, `main_contract`, `precompiles` | which contracts does everyone know? |
 //! | `fees`, `difficulty`, `gas` | what must be paid, proven, and brought along? |
 //! | `header`, `body`, `ommers`, `transaction` | is a part of a block valid? |
@@ -26,6 +27,7 @@ mod genesis;
 mod header;
 mod invalid;
 pub mod main_contract;
+pub mod networks;
 mod ommers;
 pub mod precompiles;
 mod transaction;

@@ -67,6 +67,18 @@ pub(super) const LOG_INDEX: Table = table(8, "log index");
 /// `state`: number -> the log keys of the block, only where it has events. Removed by unwinding.
 pub(super) const LOG_KEYS: Table = table(9, "log keys");
 
+/// `upstream`: point, address -> account as of the point; empty = no account. Never removed: a point
+/// does not change.
+pub(super) const FETCHED_ACCOUNTS: Table = table(1, "accounts");
+/// `upstream`: point, address, slot -> value as of the point; empty = zero. Never removed.
+pub(super) const FETCHED_SLOTS: Table = table(2, "slots");
+/// `upstream`: code hash -> code. Never removed.
+pub(super) const FETCHED_CODES: Table = table(3, "codes");
+/// `upstream`: point, what was asked -> hash of a block of the chain that ends in the point. Never
+/// removed.
+pub(super) const FETCHED_HASHES: Table = table(4, "hashes");
+/// `upstream`: hash of a question -> the answer as it came. Never removed.
+pub(super) const FETCHED_ANSWERS: Table = table(5, "answers");
 /// `state`: address, number, index -> what the address was in that transaction. Removed by unwinding.
 pub(super) const ADDRESS_INDEX: Table = table(10, "address index");
 /// `state`: number -> the addresses in the block's transactions, only where it has some. Removed by
@@ -108,6 +120,10 @@ pub(super) const STATE: &[Table] = &[
     ADDRESS_CREATIONS,
     ADDRESS_NONCES,
 ];
+
+/// Tables of the `upstream` environment, in index order.
+pub(super) const UPSTREAM: &[Table] =
+    &[META, FETCHED_ACCOUNTS, FETCHED_SLOTS, FETCHED_CODES, FETCHED_HASHES, FETCHED_ANSWERS];
 
 /// Version of the layout of both environments. A change of any row's form raises it.
 pub(super) const SCHEMA_VERSION: u64 = 1;

@@ -20,6 +20,7 @@ mod crash_witness;
 mod data_directory;
 mod db;
 mod dev_methods;
+mod forks;
 mod foundry;
 mod foundry_reads;
 mod full_disk;

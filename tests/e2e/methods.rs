@@ -134,6 +134,8 @@ fn every_method_answers_its_example_under_every_name() {
         } else if let Some(flags) = example["flags"].as_array() {
             let flags: Vec<&str> = flags.iter().map(|flag| flag.as_str().unwrap()).collect();
             runs(&chain(&flags), &name, example)
+        } else if example["fork"] == true {
+            runs_on_a_fork(&name, example)
         } else if OWN_NODE.iter().any(|own| name.starts_with(own)) {
             let own = chain(&[]);
             begin(&own).and_then(|()| runs(&own, &name, example))
@@ -203,6 +205,15 @@ fn runs(node: &Node, name: &str, example: &Value) -> Result<(), String> {
     }
     drop(client);
     seen_by_hand(node, name, example)
+}
+
+/// With an upstream in the place of the usual address.
+fn runs_on_a_fork(name: &str, example: &Value) -> Result<(), String> {
+    let upstream = chain(&[]);
+    begin(&upstream)?;
+    let fork = Node::start(&["--fork-url", &upstream.url()]);
+    let text = example.to_string().replace("http://127.0.0.1:8545", &upstream.url());
+    runs(&fork, name, &serde_json::from_str(&text).unwrap())
 }
 
 fn call(client: &mut Client, method: &str, params: Value) -> Result<Value, String> {

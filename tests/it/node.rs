@@ -149,6 +149,7 @@ impl Setup {
             keep_states: self.keep_states,
             address_index: self.address_index,
             takes_future_blocks: false,
+            remote: None,
             branches: self.branches,
         }
     }

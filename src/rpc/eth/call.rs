@@ -58,7 +58,9 @@ impl CallServer for Api {
     ) -> Answer<Bytes> {
         let overrides = Overrides { state: state_overrides, block: block_overrides };
         let block = At::or_latest(block);
-        if evm::may_be_leaf(&request, &overrides)
+        // On a fork every read may wait for the network, which only threads for heavy work may.
+        if self.chain.remote().is_none()
+            && evm::may_be_leaf(&request, &overrides)
             && let Some(done) = leaf(self, &request, block)?
         {
             return answer(self, block, plain_transfer(&request), done);
