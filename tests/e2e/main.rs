@@ -18,6 +18,7 @@ mod crash;
 mod crash_witness;
 mod data_directory;
 mod dev_methods;
+mod flags;
 mod foundry;
 mod foundry_reads;
 mod full_disk;
