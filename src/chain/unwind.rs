@@ -1,6 +1,6 @@
 //! Going back to an older block: what is removed, and in which order.
 
-use super::{Chain, ChainError, ChainEvent, visible::Visible};
+use super::{Chain, ChainError, ChainEvent, Development, visible::Visible};
 use crate::{
     primitives::BlockNumHash,
     state::{Overlay, rewind},
@@ -22,6 +22,16 @@ impl Chain {
     /// `blocks` is cut first, then `state` follows: after a crash between the two, opening sees
     /// that the state is ahead and unwinds it.
     pub fn unwind(&self, to: u64, edits: usize) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
+        self.unwind_with(to, edits, None)
+    }
+
+    /// Like [`Self::unwind`]; what a developer set is as given from then on, in the same commit.
+    pub fn unwind_with(
+        &self,
+        to: u64,
+        edits: usize,
+        development: Option<Development>,
+    ) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
         let _state_writer = self.state_writer.lock();
         let mut writer = self.writer.lock();
         writer.check()?;
@@ -31,7 +41,9 @@ impl Chain {
         }
         let kept = self.to_keep(&writer.named, &visible, to)?;
         let removed = self.removed_above(to, visible.number())?;
+        let row = development.as_ref().map(Development::to_row);
         self.storage.blocks.commit(&BlocksBatch {
+            development: row.as_deref(),
             truncate_above: Some(to),
             keep_edits: Some((to + 1, edits)),
             branches: BranchChanges { kept: &kept, ..Default::default() },
@@ -46,6 +58,9 @@ impl Chain {
                     true => visible.unwinds.clone(),
                     false => Arc::new(visible.unwinds.and(to, visible.number(), &removed, false)),
                 };
+                if let Some(development) = development {
+                    self.settle(development);
+                }
                 self.visible.store(Arc::new(Visible { unwinds, ..next }));
             }
             Err(error) => {

@@ -11,6 +11,7 @@ mod automine;
 mod bad_input;
 mod bad_transactions;
 mod blockchain_tests;
+mod branch_crash;
 mod cli;
 mod clients;
 mod concurrent_sends;
