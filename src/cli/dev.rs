@@ -20,10 +20,23 @@ const SETTINGS_FILE: &str = "mainspring.toml";
 /// Where anvil's clients look for its socket.
 const ANVIL_IPC: &str = "/tmp/anvil.ipc";
 
+/// How the command was called.
+#[derive(Debug)]
+pub(super) struct Started {
+    /// By the name of the other tool.
+    pub(super) as_anvil: bool,
+    /// Flags of other programs that mean nothing here, and why.
+    pub(super) moot: Vec<(&'static str, &'static str)>,
+}
+
 /// Starts the node, tells what it started, and waits for ctrl-c, SIGTERM or the node's own end.
-pub(super) async fn run(args: DevArgs, as_anvil: bool) -> Result<(), CliError> {
+pub(super) async fn run(args: DevArgs, started: Started) -> Result<(), CliError> {
+    let Started { as_anvil, moot } = started;
     let config = Config::from_settings(settings(args, as_anvil)?)?;
     let verbosity = logging::init(&config.output);
+    for (flag, why) in moot {
+        tracing::warn!(target: "config", "{flag} changes nothing: {why}");
+    }
     let stop = signals::stop_requested().map_err(CliError::Signals)?;
     let node = node::start(config.clone(), verbosity).await?;
     announce(&config, &node, as_anvil)?;

@@ -8,6 +8,7 @@ mod error;
 mod export;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod foreign;
 mod import;
 mod init;
 mod logging;
@@ -95,6 +96,9 @@ elsewhere: the export stops there and names it."
     },
 }
 
+/// The exit code that clap has for it.
+const WRONG_USAGE: u8 = 2;
+
 /// What `mainspring dev` takes.
 #[derive(Args, Clone, Debug, Default)]
 struct DevArgs {
@@ -113,10 +117,18 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     failpoints::arm();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let as_anvil = arguments.first().is_some_and(is_anvil);
+    let foreign::Translated { arguments, moot } = match foreign::translate(arguments) {
+        Ok(translated) => translated,
+        Err(flag) => {
+            eprintln!("error: {flag}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
     let cli = Cli::parse_from(arguments);
+    let started = dev::Started { as_anvil, moot };
     let done = match cli.command {
-        None => dev::run(cli.dev, as_anvil).await,
-        Some(Command::Dev(args)) => dev::run(*args, as_anvil).await,
+        None => dev::run(cli.dev, started).await,
+        Some(Command::Dev(args)) => dev::run(*args, started).await,
         Some(Command::Init(args)) => init::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),

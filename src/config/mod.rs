@@ -168,6 +168,8 @@ pub struct SealingConfig {
     pub slots_in_an_epoch: Option<u64>,
     /// Gas price in wei that `eth_gasPrice` suggests at least; `None` leaves it to the fees.
     pub gas_price: Option<u128>,
+    /// Is no tip advised?
+    pub no_tip: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
 }
@@ -183,6 +185,7 @@ impl Default for SealingConfig {
             max_transactions: 100_000,
             slots_in_an_epoch: None,
             gas_price: None,
+            no_tip: false,
             allow_equal_timestamps: false,
         }
     }
@@ -262,6 +265,8 @@ impl Default for ServerConfig {
 pub struct OutputConfig {
     /// Print nothing but errors.
     pub quiet: bool,
+    /// What the log says, in geth's levels, 0 to 5.
+    pub verbosity: Option<u64>,
     /// Print logs as JSON, a line each.
     pub json_logs: bool,
     /// Write what the banner says as JSON into this file.

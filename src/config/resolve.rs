@@ -36,7 +36,7 @@ impl Config {
             pool: pool(&settings)?,
             writer: writer(&settings)?,
             debugging: DebuggingConfig::from_settings(&settings)?,
-            output: output(settings),
+            output: output(settings)?,
         })
     }
 }
@@ -59,6 +59,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
 }
 
 fn genesis(settings: &Settings, balance: U256) -> Result<GenesisConfig, ConfigError> {
+    check_init(settings)?;
     let hardfork = settings.hardfork.as_deref().map(str::parse::<Fork>).transpose()?;
     let funded = settings.fund_accounts.iter().flatten();
     Ok(GenesisConfig {
@@ -95,6 +96,7 @@ fn sealing(settings: &Settings) -> Result<SealingConfig, ConfigError> {
         max_transactions: max_transactions.unwrap_or(default.max_transactions),
         slots_in_an_epoch: above_zero("slots-in-an-epoch", settings.slots_in_an_epoch)?,
         gas_price: settings.gas_price.map(u128::from),
+        no_tip: settings.disable_min_priority_fee,
         allow_equal_timestamps: settings.allow_equal_timestamps,
     })
 }
@@ -215,11 +217,35 @@ fn writer(settings: &Settings) -> Result<WriterConfig, ConfigError> {
     })
 }
 
-fn output(settings: Settings) -> OutputConfig {
-    OutputConfig {
+fn output(settings: Settings) -> Result<OutputConfig, ConfigError> {
+    if settings.quiet && settings.verbosity.is_some() {
+        return Err(ConfigError::Conflict { one: "quiet", other: "verbosity" });
+    }
+    Ok(OutputConfig {
         quiet: settings.quiet,
+        verbosity: settings.verbosity,
         json_logs: settings.json_logs,
         config_out: settings.config_out,
+    })
+}
+
+/// A genesis file is used as it is: flags that would change it contradict it.
+fn check_init(settings: &Settings) -> Result<(), ConfigError> {
+    let shaping = [
+        ("chain-id", settings.chain_id.is_some()),
+        ("timestamp", settings.timestamp.is_some()),
+        ("number", settings.number.is_some()),
+        ("hardfork", settings.hardfork.is_some()),
+        ("gas-limit", settings.gas_limit.is_some()),
+        ("block-base-fee-per-gas", settings.block_base_fee_per_gas.is_some()),
+        ("fund-accounts", settings.fund_accounts.is_some()),
+        ("disable-default-create2-deployer", settings.disable_default_create2_deployer),
+    ];
+    match shaping.into_iter().find(|(_name, is_given)| *is_given) {
+        Some((other, _)) if settings.init.is_some() => {
+            Err(ConfigError::Conflict { one: "init", other })
+        }
+        _ => Ok(()),
     }
 }
 

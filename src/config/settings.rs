@@ -230,6 +230,10 @@ pub struct Settings {
     /// Gas price in wei that eth_gasPrice suggests at least
     #[arg(long, env = "MAINSPRING_GAS_PRICE", value_name = "WEI", help_heading = SEALING)]
     pub gas_price: Option<u64>,
+    /// Advise no tip: eth_maxPriorityFeePerGas answers 0
+    #[arg(long, env = "MAINSPRING_DISABLE_MIN_PRIORITY_FEE", visible_alias = "no-priority-fee")]
+    #[arg(help_heading = SEALING)]
+    pub disable_min_priority_fee: bool,
     /// Let a block have its parent's timestamp, as anvil does
     #[arg(long, env = "MAINSPRING_ALLOW_EQUAL_TIMESTAMPS", help_heading = SEALING)]
     pub allow_equal_timestamps: bool,
@@ -399,6 +403,9 @@ pub struct Settings {
     /// Print nothing but errors
     #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent", help_heading = OUTPUT)]
     pub quiet: bool,
+    /// What the log says: 0 nothing, 1 errors, 2 warnings, 3 news, 4 debugging, 5 everything [default: 3]
+    #[arg(long, env = "MAINSPRING_VERBOSITY", value_name = "LEVEL", help_heading = OUTPUT)]
+    pub verbosity: Option<u64>,
     /// Print logs as JSON, a line each
     #[arg(long, env = "MAINSPRING_JSON_LOGS", alias = "json", help_heading = OUTPUT)]
     pub json_logs: bool,

@@ -120,5 +120,6 @@ pub(super) fn told(config: &Config) -> Told {
 
 pub(super) fn fee_policy(config: &Config) -> FeePolicy {
     let min_gas_price = config.sealing.gas_price.unwrap_or(0);
-    FeePolicy { min_gas_price, ..FeePolicy::default() }
+    let default = FeePolicy::default();
+    FeePolicy { min_gas_price, tip: if config.sealing.no_tip { 0 } else { default.tip } }
 }

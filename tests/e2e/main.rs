@@ -21,6 +21,7 @@ mod data_directory;
 mod db;
 mod dev_methods;
 mod forks;
+mod flags;
 mod foundry;
 mod foundry_reads;
 mod full_disk;
