@@ -62,6 +62,17 @@ pub(super) enum CliError {
         #[source]
         source: Box<ImportFailure>,
     },
+    /// The report has a no in it.
+    #[error("{failed} of {all} checks failed")]
+    Incompatible {
+        /// Checks that failed.
+        failed: usize,
+        /// All checks.
+        all: usize,
+    },
+    /// A check ended before it was done.
+    #[error("a check failed in a way that nobody thought of; the lines above say where")]
+    CheckPanicked,
     /// Blocks were not written into a file.
     #[error(transparent)]
     Export(#[from] ExportFailure),

@@ -1,6 +1,7 @@
 //! The command line: what is asked of this process?
 
 mod banner;
+mod compat;
 mod completions;
 mod db;
 mod dev;
@@ -21,6 +22,7 @@ mod test;
 use crate::config::Settings;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use compat::CompatArgs;
 use error::CliError;
 use export::ExportArgs;
 use import::ImportArgs;
@@ -82,6 +84,11 @@ elsewhere: the export stops there and names it."
     /// Run published tests of Ethereum's rules
     #[command(subcommand)]
     Test(test::Test),
+    /// Report what of Ethereum's surface this binary serves, seen on a node that it starts for it
+    #[command(after_help = "Example: mainspring compat --json > report.json
+
+Every line is a check that was made just now. The exit code is 0 only if all of them passed.")]
+    Compat(CompatArgs),
     /// Run a JavaScript tracer for a node, which starts this itself
     #[command(hide = true)]
     ScriptTracer,
@@ -135,6 +142,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Db(db)) => db::run(&db),
         Some(Command::Node(args)) => node::run(*args).await,
         Some(Command::Test(test)) => return test::run(&test),
+        Some(Command::Compat(args)) => compat::run(&args).await,
         Some(Command::ScriptTracer) => script_tracer::run(),
         Some(Command::Completions { shell }) => completions::print(shell),
     };

@@ -14,6 +14,7 @@ mod blockchain_tests;
 mod branch_crash;
 mod cli;
 mod clients;
+mod compat;
 mod concurrent_sends;
 mod crash;
 mod crash_witness;

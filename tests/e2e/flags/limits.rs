@@ -57,7 +57,7 @@ pub(super) const GROUPS: &[Group] = &[
         ],
         rows: &[
             ("rpc-max-body-bytes", |node| {
-                let (status, _) = node.client().post(" ".repeat(50_001).as_bytes()).unwrap();
+                let (status, _) = node.new_client().post(" ".repeat(50_001).as_bytes()).unwrap();
                 assert_eq!(status, 413);
             }),
             ("rpc-max-batch", |node| {

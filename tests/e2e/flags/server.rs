@@ -33,7 +33,10 @@ pub(super) const GROUPS: &[Group] = &[
             "--json-logs",
         ],
         rows: &[
-            ("host", |node| assert!(node.output().contains("Listening on 127.0.0.2:"))),
+            ("host", |node| {
+                node.client()
+                    .wait(|_| node.output().contains("Listening on 127.0.0.2:").then_some(()));
+            }),
             ("ipc", |node| {
                 UnixStream::connect(node.launch.data_dir().join("mainspring.ipc")).unwrap();
             }),
