@@ -7,6 +7,7 @@
 //! | `follow` | who tells the pool what others did to the chain? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `parts` | what does each part need of the settings? |
+//! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `report` | what does the log say of the chain? |
 
 mod directory;
@@ -14,6 +15,7 @@ mod follow;
 mod import;
 mod parts;
 mod report;
+mod state_file;
 mod stored;
 
 pub use import::{ImportFailure, Step, import};
@@ -25,6 +27,7 @@ use crate::{
     dev::{
         Dev,
         accounts::{AccountsError, DevAccounts},
+        dump::DumpError,
         keyring::KeyringError,
     },
     pool::{self, Limits, Pool},
@@ -42,6 +45,7 @@ use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
+use state_file::StateFile;
 use std::{
     io::Read,
     net::SocketAddr,
@@ -171,6 +175,44 @@ pub enum NodeError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A dump that is to be loaded cannot be read.
+    #[error("cannot read the dump {path}: {source}")]
+    StateFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A dump cannot be written.
+    #[error("cannot write the dump {path}: {source}; choose another file with --dump-state")]
+    DumpFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A dump was not loaded, or not written.
+    #[error("{path}: {source}")]
+    Dump {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<DumpError>,
+    },
+    /// A dump would take the place of a chain that went on.
+    #[error(
+        "{flag} {path}: the data directory holds a chain already, at block {at}; start over from the \
+         dump with --fresh, choose another directory with --datadir, or leave {flag} out to go on \
+         (--dump-state only writes)"
+    )]
+    StoredState {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The stored head.
+        at: u64,
+    },
     /// No temporary directory for `--ephemeral`.
     #[error("cannot make a temporary directory: {0}")]
     Temporary(std::io::Error),
@@ -196,6 +238,7 @@ pub struct NodeHandle {
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
     tasks: JoinSet<()>,
+    state_file: Option<Arc<StateFile>>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
     _directory: Directory,
 }
@@ -222,7 +265,8 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
             chain.develop(|set| set.set_chain_id(first, before.next_chain_id))?;
         }
     }
-    let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
+    let state_file = state_file::open(&config.state, &chain)?;
+    let genesis = chain.header(chain.first())?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
     let sealer = Sealer::new(chain.clone(), pool.clone(), parts::sealer_settings(&config));
@@ -241,6 +285,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let mut tasks = JoinSet::new();
     tasks.spawn(report::report(chain.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
+    if let Some(file) = state_file.clone() {
+        tasks.spawn(state_file::keep(file, chain.clone(), config.state.interval));
+    }
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
     let api = rpc::Api::new(RpcContext {
@@ -282,6 +329,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         sealer: handle,
         servers,
         tasks,
+        state_file,
         threads,
         _directory: directory,
     })
@@ -362,7 +410,8 @@ impl NodeHandle {
             thread.join().map_err(|_panicked| NodeError::ThreadFailed(name))?;
         }
         write_journal(&self.chain, &self.pool)?;
-        Ok(self.chain.flush_state()?)
+        self.chain.flush_state()?;
+        self.state_file.map_or(Ok(()), |file| file.write(&self.chain))
     }
 }
 

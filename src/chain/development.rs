@@ -122,7 +122,7 @@ impl Chain {
     }
 
     /// Takes over what is durable now.
-    fn settle(&self, development: Development) {
+    pub(super) fn settle(&self, development: Development) {
         self.clock.restore(development.clock);
         self.spec.chain_ids.set(&development.chain_ids);
         *self.development.lock() = development;
@@ -138,6 +138,6 @@ pub fn stored_development(storage: &Storage) -> Result<Development, ChainError> 
     Ok(stored.unwrap_or_default())
 }
 
-fn row(development: &Development) -> Vec<u8> {
+pub(super) fn row(development: &Development) -> Vec<u8> {
     serde_json::to_vec(development).expect("plain data is JSON")
 }

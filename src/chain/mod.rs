@@ -13,6 +13,7 @@
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
+//! | `load`, `whole` | how does a dump become the chain, and what goes into one? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
@@ -39,6 +40,7 @@ mod foundation;
 mod import;
 mod import_error;
 mod inspect;
+mod load;
 mod log_index;
 mod log_search;
 mod open;
@@ -46,6 +48,7 @@ mod query;
 mod side;
 mod unwind;
 mod visible;
+mod whole;
 
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
 pub use base::{Base, BaseKind, Founding};
@@ -58,9 +61,11 @@ pub use flush::FlushLimits;
 pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
+pub use load::{LoadHead, Loaded};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
+pub use whole::Whole;
 
 use crate::{consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, storage::Storage};
 use arc_swap::ArcSwap;

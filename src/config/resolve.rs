@@ -2,7 +2,7 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, OutputConfig,
-    PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
+    PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, StateConfig, WriterConfig,
     accounts::parse_funding,
 };
 use crate::spec::Fork;
@@ -24,6 +24,7 @@ impl Config {
             genesis: genesis(&settings, accounts.balance)?,
             accounts,
             data: data(&settings)?,
+            state: state(&settings)?,
             sealing: sealing(&settings)?,
             evm: evm(&settings)?,
             server: server(&settings)?,
@@ -47,6 +48,37 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         fresh: settings.fresh,
         rotate_chain_id: settings.rotate_chain_id,
         monotonic: settings.monotonic,
+    })
+}
+
+fn state(settings: &Settings) -> Result<StateConfig, ConfigError> {
+    let conflict = |one, other| Err(ConfigError::Conflict { one, other });
+    let (both, load) = (settings.state.clone(), settings.load_state.clone());
+    let dump = settings.dump_state.clone();
+    if both.is_some() && load.is_some() {
+        return conflict("state", "load-state");
+    }
+    if both.is_some() && dump.is_some() {
+        return conflict("state", "dump-state");
+    }
+    // A dump brings the state that a genesis file would.
+    if settings.init.is_some() && both.is_some() {
+        return conflict("init", "state");
+    }
+    if settings.init.is_some() && load.is_some() {
+        return conflict("init", "load-state");
+    }
+    let interval = seconds("state-interval", settings.state_interval)?;
+    if interval.is_some() && both.is_none() && dump.is_none() {
+        return Err(ConfigError::Needs { one: "state-interval", other: "dump-state" });
+    }
+    let default = StateConfig::default();
+    let must_exist = load.is_some();
+    Ok(StateConfig {
+        load: load.or_else(|| both.clone()),
+        must_exist,
+        dump: dump.or(both),
+        interval: interval.unwrap_or(default.interval),
     })
 }
 
@@ -163,6 +195,7 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         fee_history: settings.rpc_fee_history.unwrap_or(default.fee_history),
         mined_blocks: settings.rpc_mined_blocks.unwrap_or(default.mined_blocks),
         stored_accounts: settings.max_stored_accounts.unwrap_or(default.stored_accounts),
+        load_state_bytes: settings.rpc_load_state_bytes.unwrap_or(default.load_state_bytes),
         typed_data_bytes: settings.rpc_typed_data_bytes.unwrap_or(default.typed_data_bytes),
         scripts: above_zero("scripts", settings.scripts)?.unwrap_or(default.scripts),
         script_memory: script_memory.unwrap_or(default.script_memory),

@@ -1,6 +1,7 @@
 //! What only a development chain may do: snapshots, impersonation, accounts with known keys.
 
 pub mod accounts;
+pub mod dump;
 pub mod keyring;
 mod snapshots;
 pub mod typed_data;
@@ -56,6 +57,8 @@ pub struct Dev {
     snapshots: Mutex<Snapshots>,
     impersonation: Mutex<Arc<Impersonation>>,
     instance: Mutex<B256>,
+    /// Held while a dump is read and loaded.
+    loading: Mutex<()>,
     /// Was it said what a wallet has to be told?
     has_warned: AtomicBool,
 }
@@ -82,6 +85,7 @@ impl Dev {
             snapshots: Mutex::default(),
             impersonation: Mutex::new(Impersonation::at_start(&settings)),
             instance: Mutex::new(new_instance()),
+            loading: Mutex::default(),
             has_warned: AtomicBool::new(false),
             settings,
         }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     chain::{ChainError, ImportError},
-    dev::{DevError, keyring::KeyringError, typed_data::TypedDataError},
+    dev::{DevError, dump::DumpError, keyring::KeyringError, typed_data::TypedDataError},
     evm::{
         ApplyError, CallError, EvmError, InvalidTx, revert_message,
         simulate::SimulationError,
@@ -332,6 +332,9 @@ pub enum RpcError {
     /// The chain did not go back.
     #[error(transparent)]
     Dev(#[from] DevError),
+    /// There is no dump, or it was not loaded.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
     /// A development method was refused.
     #[error(transparent)]
     Development(#[from] DevelopmentError),
@@ -372,6 +375,13 @@ impl RpcError {
             | Self::NoAddress
             | Self::TypedData(_)
             | Self::Development(_)
+            | Self::Dump(
+                DumpError::Format(_)
+                | DumpError::NoAccounts
+                | DumpError::Empty
+                | DumpError::Compressed(_)
+                | DumpError::TooLong { .. },
+            )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,

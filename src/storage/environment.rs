@@ -24,7 +24,7 @@ const MAX_READERS: u64 = 2048;
 const LOCKED: MdbxError = MdbxError::Other(11);
 
 /// An open environment and the handles of its tables.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Environment {
     env: reth_libmdbx::Environment,
     tables: Arc<[Database]>,

@@ -73,17 +73,15 @@ pub struct BlockReceipts<'a> {
 impl StateDb {
     /// Adds blocks that were written to the state without their events. One commit.
     pub fn index_logs(&self, blocks: &[BlockReceipts<'_>]) -> Result<(), StorageError> {
-        let Some(last) = blocks.last() else { return Ok(()) };
-        let tx = self.environment.write()?;
-        put_logs(&tx, blocks)?;
-        put_indexed(&tx, last.block)?;
+        let tx = self.environment().write()?;
+        append(&tx, blocks)?;
         tx.commit()
     }
 
     /// Empties the index if it is of blocks that the state does not have: a version that did not know
     /// the index went back and on.
     pub fn check_log_index(&self) -> Result<(), StorageError> {
-        let tx = self.environment.write()?;
+        let tx = self.environment().write()?;
         let Some(indexed) = indexed(&tx.get(META, META_LOGS)?)? else { return Ok(()) };
         let row = tx.get(CHANGES, &indexed.number.to_be_bytes())?;
         if row.is_some_and(|row| row.get(..32) == Some(indexed.hash.as_slice())) {
@@ -95,7 +93,7 @@ impl StateDb {
     /// Leaves the data as a version wrote it that knew no index.
     #[cfg(test)]
     pub(crate) fn forget_log_index(&self) -> Result<(), StorageError> {
-        forget(self.environment.write()?)
+        forget(self.environment().write()?)
     }
 }
 
@@ -109,6 +107,13 @@ impl StateReader {
     pub fn next_with_log(&self, key: LogKey, from: u64) -> Result<Option<u64>, StorageError> {
         next_row(self.tx(), key, from)
     }
+}
+
+/// Adds blocks to the end of the index.
+pub(super) fn append(tx: &WriteTx, blocks: &[BlockReceipts<'_>]) -> Result<(), StorageError> {
+    let Some(last) = blocks.last() else { return Ok(()) };
+    put_logs(tx, blocks)?;
+    put_indexed(tx, last.block)
 }
 
 fn forget(tx: WriteTx) -> Result<(), StorageError> {
@@ -294,7 +299,7 @@ mod tests {
         flush(&storage, 0..=4);
         storage.state.check_log_index().unwrap();
         assert_eq!(all(&storage, LogKey::topic(0, TOPIC)).len(), 5, "it is of these blocks");
-        let tx = storage.state.environment.write().unwrap();
+        let tx = storage.state.environment().write().unwrap();
         put_indexed(&tx, BlockNumHash::new(4, B256::repeat_byte(9))).unwrap();
         tx.commit().unwrap();
         storage.state.check_log_index().unwrap();

@@ -9,7 +9,9 @@ mod codec;
 mod environment;
 mod error;
 mod log_index;
+mod renewal;
 mod side;
+mod stage;
 mod state_reader;
 mod state_writer;
 mod tables;
@@ -18,11 +20,14 @@ pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
 pub use blocks_writer::BlocksBatch;
 pub use error::StorageError;
 pub use log_index::{BlockReceipts, LogKey};
+pub use renewal::{IndexedBlock, NextState, Renewal};
 pub use side::{SIDE_DEPTH, SideBlock};
+pub use stage::{Stage, StageBatch, StageReader, StagedAccount, StagedReceipt, StagedSlot};
 pub use state_reader::{ChangedKeys, StateReader};
 pub use state_writer::{FlushBlock, StateBatch, StateDb, TrieChanges, TrieRow};
 
 use environment::Environment;
+use renewal::{STATE_DIR, remove};
 use std::{path::Path, sync::Arc};
 
 /// How hard a commit is pushed to the disk.
@@ -41,6 +46,8 @@ pub struct Storage {
     pub blocks: Arc<BlocksDb>,
     /// Accounts, slots, code, trie nodes, indexes.
     pub state: Arc<StateDb>,
+    dir: Arc<Path>,
+    durability: Durability,
 }
 
 impl Storage {
@@ -51,7 +58,10 @@ impl Storage {
     /// written by another version, [`StorageError::Corrupt`] when a file is damaged.
     pub fn open(dir: &Path, durability: Durability) -> Result<Self, StorageError> {
         let blocks = Environment::open(&dir.join("blocks"), tables::BLOCKS, durability)?;
-        let state = Environment::open(&dir.join("state"), tables::STATE, durability)?;
-        Ok(Self { blocks: Arc::new(BlocksDb::new(blocks)?), state: Arc::new(StateDb::new(state)?) })
+        let blocks = BlocksDb::new(blocks)?;
+        renewal::settle(dir, &blocks)?;
+        let state = Environment::open(&dir.join(STATE_DIR), tables::STATE, durability)?;
+        let (blocks, state) = (Arc::new(blocks), Arc::new(StateDb::new(state)?));
+        Ok(Self { blocks, state, dir: dir.into(), durability })
     }
 }

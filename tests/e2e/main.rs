@@ -16,6 +16,7 @@ mod crash;
 mod crash_witness;
 mod data_directory;
 mod dev_methods;
+mod dumps;
 mod foundry;
 mod foundry_reads;
 mod full_disk;

@@ -7,6 +7,7 @@
 //! | `next_block` | what else does the next block say? |
 //! | `tokens` | where does a token keep a balance? |
 //! | `snapshots` | how does the chain go back? |
+//! | `state` | how does the whole state go out of the node and come back? |
 //! | `info` | what does the node say of itself? |
 //! | `error` | what is wrong with what a developer asked for? |
 
@@ -15,6 +16,7 @@ mod info;
 mod mining;
 mod next_block;
 mod snapshots;
+mod state;
 mod time;
 mod tokens;
 
@@ -23,6 +25,7 @@ pub use info::InfoServer;
 pub use mining::{EvmMiningServer, MiningServer};
 pub use next_block::NextBlockServer;
 pub use snapshots::SnapshotsServer;
+pub use state::StateServer;
 pub use time::TimeServer;
 pub use tokens::TokensServer;
 
@@ -36,6 +39,7 @@ pub(super) fn methods(api: &Api) -> Methods {
         EvmMiningServer::into_rpc(api.clone()).into(),
         NextBlockServer::into_rpc(api.clone()).into(),
         SnapshotsServer::into_rpc(api.clone()).into(),
+        StateServer::into_rpc(api.clone()).into(),
         TokensServer::into_rpc(api.clone()).into(),
         InfoServer::into_rpc(api.clone()).into(),
     ] {
