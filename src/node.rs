@@ -13,6 +13,7 @@
 //! | `ipc` | does the node answer on a Unix socket? |
 //! | `error` | why did it not start? |
 //! | `parts` | what does each part need of the settings? |
+//! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `report` | what does the log say of the chain? |
 
 pub mod database;
@@ -26,6 +27,7 @@ mod ipc;
 mod library;
 mod parts;
 mod report;
+mod state_file;
 mod stored;
 
 pub use error::NodeError;
@@ -48,6 +50,7 @@ use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
+use state_file::StateFile;
 use std::{
     io::Read,
     net::SocketAddr,
@@ -80,6 +83,7 @@ pub struct NodeHandle {
     servers: Vec<ServerHandle>,
     ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
+    state_file: Option<Arc<StateFile>>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
     /// Answers of a fork's upstream.
     kept: Option<fork::Kept>,
@@ -116,7 +120,8 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
             chain.develop(|set| set.set_chain_id(first, before.next_chain_id))?;
         }
     }
-    let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
+    let state_file = state_file::open(&config.state, &chain)?;
+    let genesis = chain.header(chain.first())?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
     let settings = SealerSettings { authority, ..parts::sealer_settings(&config) };
@@ -141,6 +146,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let library = library::follow(&config.debugging, told.shelf.clone())?;
     tasks.spawn(report::report(chain.clone(), told.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
+    if let Some(file) = state_file.clone() {
+        tasks.spawn(state_file::keep(file, chain.clone(), config.state.interval));
+    }
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
     let api = rpc::Api::new(RpcContext {
@@ -190,6 +198,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         servers,
         ipc_path,
         tasks,
+        state_file,
         threads,
         kept,
         library,
@@ -281,7 +290,8 @@ impl NodeHandle {
         if let Some(kept) = &self.kept {
             kept.cache.flush();
         }
-        Ok(self.chain.flush_state()?)
+        self.chain.flush_state()?;
+        self.state_file.map_or(Ok(()), |file| file.write(&self.chain))
     }
 }
 

@@ -53,6 +53,9 @@ pub struct Base {
     pub genesis: B256,
     /// Root of what is stored of its state.
     pub trie_root: B256,
+    /// The load that the chain comes from.
+    #[serde(default)]
+    pub load: Option<B256>,
 }
 
 impl Base {
@@ -131,6 +134,7 @@ impl Founding {
             earliest: number,
             genesis,
             trie_root: trie.root(),
+            load: None,
         };
         let stored = StoredBlock { block: self.block.clone(), receipts: self.receipts.clone() };
         Ok(storage.blocks.commit(&BlocksBatch {
@@ -186,6 +190,7 @@ pub(super) fn stored_base(storage: &Storage, genesis: B256) -> Result<Option<Bas
         earliest: first.number,
         genesis,
         trie_root: first.state_root,
+        load: None,
     }))
 }
 

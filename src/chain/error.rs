@@ -185,6 +185,18 @@ pub enum ChainError {
     /// What is not stored here is not to be had from the chain this one is a fork of.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// What a forked chain does not hold itself cannot be kept.
+    #[error(
+        "a dump cannot be loaded into a forked chain; start a node without --fork-url, or go back to a \
+         chain of its own with anvil_reset"
+    )]
+    LoadOnFork,
+    /// What was to be loaded is not the stage of a chain.
+    #[error("the dump has no block {number}, and says nothing of it")]
+    NoLoadedHead {
+        /// The height that it names.
+        number: u64,
+    },
     /// The rows of the base block's state are gone.
     #[error(
         "the state of block {number}, on which the chain stands, is missing; restore a backup, or \

@@ -17,6 +17,7 @@
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `named`, `kept` | which chains have names, and what is kept for them? |
 //! | `checkout` | how does another of them become the chain? |
+//! | `load`, `whole` | how does a dump become the chain, and what goes into one? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
@@ -52,6 +53,7 @@ mod import;
 mod import_error;
 mod inspect;
 mod kept;
+mod load;
 mod log_index;
 mod log_search;
 mod named;
@@ -64,6 +66,7 @@ mod spoken;
 mod unwind;
 mod verify;
 mod visible;
+mod whole;
 
 pub use address_search::{Direction, Page};
 pub use ancestors::remote_receipts;
@@ -78,11 +81,13 @@ pub use flush::FlushLimits;
 pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
+pub use load::{LoadHead, Loaded};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 pub use verify::{Fault, Faults, Verified, Verifying, verify};
+pub use whole::Whole;
 
 use crate::{
     consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, state::Remote, storage::Storage,

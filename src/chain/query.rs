@@ -309,7 +309,8 @@ impl Chain {
             for _ in 0..N {
                 let reader = self.storage.state.reader()?;
                 let written = reader.head()?;
-                if written.is_some_and(|written| visible.lies_over(written)) {
+                let is_of_chain = reader.load() == visible.base.load;
+                if is_of_chain && written.is_some_and(|written| visible.lies_over(written)) {
                     readers.push(reader);
                 }
             }

@@ -3,7 +3,7 @@
 use super::{Chain, ChainError, ChainEvent, Development, query::check_kept, visible::Visible};
 use crate::{
     primitives::BlockNumHash,
-    state::{Overlay, rewind},
+    state::rewind,
     storage::{BlocksBatch, BranchChanges, StoredBlock},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
@@ -126,20 +126,7 @@ impl Chain {
     pub(super) fn head_in_state(&self, number: u64) -> Result<Visible, ChainError> {
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.ok_or(ChainError::UnknownBlock { number, head: number })?;
-        let base = self.base();
-        Ok(Visible {
-            flushed: BlockNumHash::new(number, header.seal()),
-            recent: Default::default(),
-            overlay: Overlay::default(),
-            recent_bytes: 0,
-            recent_gas: 0,
-            trie: crate::state::StateTrie::at(base.trie_root_of(&header)),
-            edits: Arc::default(),
-            edit_changes: Arc::default(),
-            next_storage_id: self.storage.state.reader()?.next_storage_id()?,
-            unwinds: Arc::default(),
-            header,
-            base,
-        })
+        let next_storage_id = self.storage.state.reader()?.next_storage_id()?;
+        Ok(Visible::written(self.base(), header, next_storage_id))
     }
 }

@@ -36,6 +36,8 @@ pub struct Config {
     pub signer: Option<SignerConfig>,
     /// Where the chain lives.
     pub data: DataConfig,
+    /// Files that the chain is loaded from and dumped to.
+    pub state: StateConfig,
     /// What block zero says.
     pub genesis: GenesisConfig,
     /// The chain that this one begins with a block of, if it is a fork.
@@ -116,6 +118,26 @@ impl Default for DataConfig {
             keep_states: None,
             no_address_index: false,
         }
+    }
+}
+
+/// Files that the chain is loaded from and dumped to, in anvil's format. A folder stands for the
+/// `state.json` in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateConfig {
+    /// Loaded at the start.
+    pub load: Option<PathBuf>,
+    /// Is it an error if that file is not there?
+    pub must_exist: bool,
+    /// Written at the end, and at intervals.
+    pub dump: Option<PathBuf>,
+    /// How often it is written.
+    pub interval: Duration,
+}
+
+impl Default for StateConfig {
+    fn default() -> Self {
+        Self { load: None, must_exist: false, dump: None, interval: Duration::from_secs(60) }
     }
 }
 

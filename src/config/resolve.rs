@@ -3,7 +3,7 @@
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
     IpcConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings,
-    WriterConfig,
+    StateConfig, WriterConfig,
     accounts::parse_funding,
     fork::{cache, fork},
 };
@@ -29,6 +29,7 @@ impl Config {
             cache: cache(&settings),
             accounts,
             data: data(&settings)?,
+            state: state(&settings)?,
             sealing: sealing(&settings)?,
             evm: evm(&settings)?,
             server: server(&settings)?,
@@ -55,6 +56,37 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         monotonic: settings.monotonic,
         keep_states: settings.prune_history,
         no_address_index: settings.no_address_index,
+    })
+}
+
+fn state(settings: &Settings) -> Result<StateConfig, ConfigError> {
+    let conflict = |one, other| Err(ConfigError::Conflict { one, other });
+    let (both, load) = (settings.state.clone(), settings.load_state.clone());
+    let dump = settings.dump_state.clone();
+    if both.is_some() && load.is_some() {
+        return conflict("state", "load-state");
+    }
+    if both.is_some() && dump.is_some() {
+        return conflict("state", "dump-state");
+    }
+    // A dump brings the state that a genesis file would.
+    if settings.init.is_some() && both.is_some() {
+        return conflict("init", "state");
+    }
+    if settings.init.is_some() && load.is_some() {
+        return conflict("init", "load-state");
+    }
+    let interval = seconds("state-interval", settings.state_interval)?;
+    if interval.is_some() && both.is_none() && dump.is_none() {
+        return Err(ConfigError::Needs { one: "state-interval", other: "dump-state" });
+    }
+    let default = StateConfig::default();
+    let must_exist = load.is_some();
+    Ok(StateConfig {
+        load: load.or_else(|| both.clone()),
+        must_exist,
+        dump: dump.or(both),
+        interval: interval.unwrap_or(default.interval),
     })
 }
 
@@ -175,6 +207,7 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         fee_history: settings.rpc_fee_history.unwrap_or(default.fee_history),
         mined_blocks: settings.rpc_mined_blocks.unwrap_or(default.mined_blocks),
         stored_accounts: settings.max_stored_accounts.unwrap_or(default.stored_accounts),
+        load_state_bytes: settings.rpc_load_state_bytes.unwrap_or(default.load_state_bytes),
         typed_data_bytes: settings.rpc_typed_data_bytes.unwrap_or(default.typed_data_bytes),
         scripts: above_zero("scripts", settings.scripts)?.unwrap_or(default.scripts),
         script_memory: script_memory.unwrap_or(default.script_memory),

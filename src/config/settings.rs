@@ -96,6 +96,22 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_NO_ADDRESS_INDEX", help_heading = DATA)]
     pub no_address_index: bool,
 
+    /// Load the chain from a dump in anvil's format if the file is there, and dump it to that file at
+    /// the end. A stored chain that came from this file, or was dumped to it, goes on from where it
+    /// was and is not loaded again; any other stored chain is refused (--fresh starts over)
+    #[arg(long, env = "MAINSPRING_STATE", value_name = "PATH", help_heading = DATA)]
+    pub state: Option<PathBuf>,
+    /// Load the chain from a dump in anvil's format. A stored chain is refused (--fresh starts over)
+    #[arg(long, env = "MAINSPRING_LOAD_STATE", value_name = "PATH", help_heading = DATA)]
+    pub load_state: Option<PathBuf>,
+    /// Dump the chain to a file in anvil's format at the end; to state.json in it, if it is a folder
+    #[arg(long, env = "MAINSPRING_DUMP_STATE", value_name = "PATH", help_heading = DATA)]
+    pub dump_state: Option<PathBuf>,
+    /// Dump so often besides, in seconds [default: 60]
+    #[arg(short = 's', long, env = "MAINSPRING_STATE_INTERVAL", value_name = "SECONDS")]
+    #[arg(help_heading = DATA)]
+    pub state_interval: Option<f64>,
+
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
     pub init: Option<PathBuf>,
@@ -330,6 +346,10 @@ pub struct Settings {
     /// Blocks that one evm_mine or anvil_mine may make [default: 100000]
     #[arg(long, env = "MAINSPRING_RPC_MINED_BLOCKS", value_name = "BLOCKS", help_heading = LIMITS)]
     pub rpc_mined_blocks: Option<u64>,
+    /// Bytes that a dump for anvil_loadState may have when it is unpacked [default: 1073741824]
+    #[arg(long, env = "MAINSPRING_RPC_LOAD_STATE_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_load_state_bytes: Option<u64>,
     /// Bytes of a typed document to sign [default: 131072]
     #[arg(long, env = "MAINSPRING_RPC_TYPED_DATA_BYTES", value_name = "BYTES")]
     #[arg(help_heading = LIMITS)]

@@ -116,6 +116,11 @@ struct Snapshot {
 }
 
 impl Snapshots {
+    /// None is kept; ids go on.
+    pub(super) fn forget(&mut self) {
+        self.kept.clear();
+    }
+
     /// What waits, as the newest snapshot has it if nothing changed since.
     fn share(&self, waiting: SavedPool) -> SavedPool {
         match self.kept.values().next_back() {

@@ -104,6 +104,7 @@ pub(super) fn rpc_limits(config: &Config) -> RpcLimits {
         fee_history_blocks: config.rpc.fee_history,
         mined_blocks: config.rpc.mined_blocks,
         typed_data_bytes: config.rpc.typed_data_bytes,
+        load_state_bytes: config.rpc.load_state_bytes,
         scripts: config.rpc.scripts,
         ..RpcLimits::default()
     }

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     chain::{ChainError, ImportError},
-    dev::{DevError, forking::ForkError, keyring::KeyringError, typed_data::TypedDataError},
+    dev::{
+        DevError, dump::DumpError, forking::ForkError, keyring::KeyringError,
+        typed_data::TypedDataError,
+    },
     evm::{
         ApplyError, CallError, EvmError, InvalidTx, revert_message,
         simulate::SimulationError,
@@ -349,6 +352,9 @@ pub enum RpcError {
     /// The chain did not go back.
     #[error(transparent)]
     Dev(#[from] DevError),
+    /// There is no dump, or it was not loaded.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
     /// A development method was refused.
     #[error(transparent)]
     Development(#[from] DevelopmentError),
@@ -395,6 +401,13 @@ impl RpcError {
                 | DevError::TooDeep { .. }
                 | DevError::TooManyBlocks { .. }
                 | DevError::BeyondBranch { .. },
+            )
+            | Self::Dump(
+                DumpError::Format(_)
+                | DumpError::NoAccounts
+                | DumpError::Empty
+                | DumpError::Compressed(_)
+                | DumpError::TooLong { .. },
             )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)

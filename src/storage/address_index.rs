@@ -37,7 +37,7 @@ impl StateDb {
     /// Adds blocks that were written to the state without their participants. One commit.
     pub fn index_addresses(&self, blocks: &[BlockTransactions<'_>]) -> Result<(), StorageError> {
         let Some(last) = blocks.last() else { return Ok(()) };
-        let tx = self.environment.write()?;
+        let tx = self.environment().write()?;
         put_blocks(&tx, blocks)?;
         MARKER.put(&tx, last.block)?;
         tx.commit()
@@ -45,12 +45,12 @@ impl StateDb {
 
     /// Empties the index if it is of blocks that the state does not have.
     pub fn check_address_index(&self) -> Result<(), StorageError> {
-        MARKER.check(self.environment.write()?)
+        MARKER.check(self.environment().write()?)
     }
 
     /// Empties the index, as if a version had written the data that knew none.
     pub fn forget_address_index(&self) -> Result<(), StorageError> {
-        MARKER.forget(self.environment.write()?)
+        MARKER.forget(self.environment().write()?)
     }
 }
 

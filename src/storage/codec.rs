@@ -128,7 +128,7 @@ fn decode_transaction(sender: &[u8], raw: &[u8]) -> Result<Transaction, StorageE
         table: "bodies",
         reason: "a transaction does not decode",
     })?;
-    Ok(Transaction::new_unchecked(envelope, Address::from_slice(sender)))
+    Ok(Transaction::of_dump(envelope, Address::from_slice(sender)))
 }
 
 /// Count, end of each receipt, the receipts.

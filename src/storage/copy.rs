@@ -58,14 +58,14 @@ impl Storage {
         let staged = state.join(STAGED);
         let _ = fs::remove_dir_all(&staged);
         let blocks = Environment::open(&dir.join("blocks"), tables::BLOCKS, Durability::Synced)?;
-        let renewed = Environment::open(&staged, tables::STATE, Durability::Synced)?;
-        fill(Self::of(blocks, renewed)?)?;
+        let renewed = |_: &_| Environment::open(&staged, tables::STATE, Durability::Synced);
+        fill(Self::of(dir, Durability::Synced, blocks, renewed)?)?;
         Ok(put_staged(&state)?)
     }
 
     /// Copies everything into `dir`, durably. Goes on while others write.
     pub fn copy(&self, dir: &Path, mut each: impl FnMut(Copied)) -> Result<(), StorageError> {
-        let originals = [&self.state.environment, &self.blocks.environment];
+        let originals = [&self.state.environment(), &self.blocks.environment];
         let mut of = originals.into_iter().map(rows).sum::<Result<u64, _>>()?;
         let mut done = 0;
         for (original, (name, _)) in originals.into_iter().zip(ENVIRONMENTS) {

@@ -32,7 +32,7 @@ pub(super) const STAGED: &str = "staged";
 pub(super) const PAGES: &str = "mdbx.dat";
 
 /// An open environment and the handles of its tables.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Environment {
     env: reth_libmdbx::Environment,
     tables: Arc<[Database]>,

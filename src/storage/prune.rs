@@ -33,7 +33,7 @@ impl StateDb {
     /// Removes what the states of blocks from `to` on do not need: as much as `keys` changed keys allow,
     /// block after block. One commit. Never goes above the head, nor back.
     pub fn prune(&self, to: u64, keys: usize) -> Result<Pruned, StorageError> {
-        let tx = self.environment.write()?;
+        let tx = self.environment().write()?;
         let first = first_state(&tx)?.unwrap_or_default();
         let head = tx.get(META, META_HEAD)?.and_then(|row| row.get(..8).map(|it| be_u64(META, it)));
         let to = to.min(head.transpose()?.unwrap_or_default());

@@ -39,7 +39,7 @@ pub struct EnvironmentStats {
 impl Storage {
     /// The figures of both environments.
     pub fn stats(&self) -> Result<[EnvironmentStats; 2], StorageError> {
-        Ok([self.blocks.environment.stats()?, self.state.environment.stats()?])
+        Ok([self.blocks.environment.stats()?, self.state.environment().stats()?])
     }
 }
 
