@@ -10,7 +10,7 @@ use alloy_primitives::{B256, U256};
 use mainspring::{
     chain::{Chain, ChainSettings},
     evm,
-    primitives::{Block, BlockNumHash, StateChanges},
+    primitives::{Block, BlockNumHash, StateChanges, Transaction},
     spec::ChainSpec,
     state::{StateTrie, StorageIds},
     storage::{Durability, FlushBlock, StateBatch, Storage, TrieChanges},
@@ -111,7 +111,7 @@ struct Written {
     block: BlockNumHash,
     root: B256,
     changes: StateChanges,
-    transactions: Vec<B256>,
+    transactions: Vec<Transaction>,
 }
 
 impl Batch {
@@ -130,8 +130,9 @@ impl Written {
             block: self.block,
             root: self.root,
             changes: &self.changes,
-            transactions: self.transactions.clone(),
+            transactions: &self.transactions,
             receipts: &[],
+            inside: None,
         }
     }
 }
@@ -187,7 +188,7 @@ impl Rows {
             block: block.num_hash(),
             root: self.trie.root(),
             changes,
-            transactions: block.body.transactions.iter().map(|tx| tx.hash()).collect(),
+            transactions: block.body.transactions.clone(),
         });
         Ok(())
     }

@@ -97,8 +97,8 @@ impl Workload {
         let template = template(chain.spec(), &context.parent);
         let (view, trie) = context.split();
         let (spec, settings) = (chain.spec(), chain.evm_settings());
-        let mut executor =
-            BlockExecutor::begin(spec, settings, view, Default::default(), &template)?;
+        let executor = BlockExecutor::begin(spec, settings, view, Default::default(), &template)?;
+        let mut executor = executor.with_participants();
         for transaction in &transactions {
             if !executor.apply(transaction)?.success {
                 return Err("a transaction of the workload failed".into());
@@ -113,7 +113,13 @@ impl Workload {
         let block = Block::new(assemble(&template, &body, &executed, root), body);
         self.blocks.push(block.encode());
         let receipts = Arc::new(executed.receipts);
-        Ok(chain.append(ExecutedBlock { block, receipts, changes: executed.changes, step })?)
+        Ok(chain.append(ExecutedBlock {
+            block,
+            receipts,
+            changes: executed.changes,
+            step,
+            participants: executed.participants,
+        })?)
     }
 }
 

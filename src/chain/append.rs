@@ -2,7 +2,9 @@
 
 use super::{Chain, ChainError, ChainEvent, named::NamedBranches, visible::Recent};
 use crate::{
-    primitives::{Block, Edit, Receipt, SealedHeader, StateChanges, StorageId, Transaction},
+    primitives::{
+        Block, Edit, Participants, Receipt, SealedHeader, StateChanges, StorageId, Transaction,
+    },
     spec::Fork,
     state::{Removals, StateTrie, StateView, StorageIds, TrieError},
     storage::{BlocksBatch, StateReader, StoredBlock},
@@ -104,6 +106,8 @@ pub struct ExecutedBlock {
     pub changes: StateChanges,
     /// How the trie follows.
     pub step: TrieStep,
+    /// Whom only execution shows to take part in its transactions.
+    pub participants: Participants,
 }
 
 impl ExecutedBlock {
@@ -118,6 +122,7 @@ impl ExecutedBlock {
             removed: self.step.removed,
             next_storage_id: self.step.next_storage_id,
             places,
+            inside: self.participants,
         };
         (recent, self.step.edits)
     }

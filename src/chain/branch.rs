@@ -6,6 +6,7 @@
 use super::{
     Chain, ChainError, ExecutedBlock, ImportError, InvalidBlock,
     append::TrieContext,
+    query::check_kept,
     visible::{Recent, Visible},
 };
 use crate::{
@@ -87,6 +88,7 @@ impl Chain {
         total_difficulty: U256,
     ) -> Result<Option<Branch>, ChainError> {
         let (visible, [reader]) = self.visible_readers()?;
+        check_kept(base.number, &reader)?;
         let at = BlockNumHash::new(base.number, base.seal());
         if !is_canonical(at, &visible, &reader)? {
             return Ok(None);
@@ -157,6 +159,7 @@ impl Chain {
             receipts: Arc::new(executed.receipts),
             changes: executed.changes,
             step,
+            participants: executed.participants,
         };
         let (recent, _no_edits) = executed.into_recent();
         Ok(Arc::new(recent))

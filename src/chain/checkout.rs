@@ -280,7 +280,7 @@ fn follow_kept(
     ids: &mut StorageIds,
     below: &StateReader,
 ) -> Result<Option<Recent>, ChainError> {
-    let KeptBlock { block, receipts, changes, .. } = kept;
+    let KeptBlock { block, receipts, changes, inside, .. } = kept;
     let mut changes = Arc::unwrap_or_clone(changes);
     let removed = trie.apply(&mut changes, block.number(), below, ids)?;
     if trie.root() != block.header.state_root {
@@ -295,5 +295,6 @@ fn follow_kept(
         removed,
         next_storage_id: ids.next(),
         places,
+        inside,
     }))
 }

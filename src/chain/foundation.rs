@@ -20,13 +20,13 @@ impl Chain {
     pub fn foundation(&self, number: u64) -> Result<Foundation, ChainError> {
         loop {
             let (visible, [below]) = self.visible_readers()?;
-            self.check_known(number, &visible)?;
+            self.check_known(number, &visible, &below)?;
             // Without a header the chain went back since: the number may mean another block now.
             let Some(header) = self.header_below(number, &visible, &below)? else { continue };
             let is_head = number == visible.number();
             check_distance(number, &visible, &below)?;
             let (trie, next_storage_id) = trie_at(number, &visible, &below)?;
-            let (expected, computed) = (header.state_root, trie.root());
+            let (expected, computed) = (visible.base.trie_root_of(&header), trie.root());
             if expected != computed {
                 return Err(TrieError::RootMismatch { block: number, expected, computed }.into());
             }

@@ -6,7 +6,7 @@ use super::{
     visible::Visible,
 };
 use crate::{
-    primitives::{AccountChange, StateChanges},
+    primitives::{AccountChange, Participants, StateChanges},
     storage::{KeptBlock, KeptRow},
 };
 use alloy_primitives::{Address, U256};
@@ -46,13 +46,17 @@ impl Chain {
                 continue;
             }
             let stored = self.stored(number)?.ok_or(unknown)?;
-            let changes = match visible.recent(number) {
-                Some(recent) => recent.changes.clone(),
-                None => Arc::new(self.written_changes(number)?),
+            let (changes, inside) = match visible.recent(number) {
+                Some(recent) => (recent.changes.clone(), recent.inside.clone()),
+                None if self.settings.address_index => (
+                    Arc::new(self.written_changes(number)?),
+                    self.participants(&stored.block)?.unwrap_or_default(),
+                ),
+                None => (Arc::new(self.written_changes(number)?), Participants::new()),
             };
             let edits = self.storage.blocks.reader()?.edits(number)?;
             let (block, receipts) = (stored.block, stored.receipts);
-            let row = KeptBlock { block, receipts, edits, changes }.to_row();
+            let row = KeptBlock { block, receipts, edits, changes, inside }.to_row();
             bytes += row.place().bytes;
             if bytes > limit {
                 return Err(BranchError::TooLarge { bytes, limit }.into());

@@ -71,15 +71,7 @@ impl Chain {
         from: u64,
         to: u64,
     ) -> Result<LogSearch<'a>, ChainError> {
-        let (visible, state, blocks) = loop {
-            let (visible, [state]) = self.visible_readers()?;
-            let blocks = self.storage.blocks.reader()?;
-            if blocks.hash(visible.number())? == Some(visible.header.seal()) {
-                break (visible, state, blocks);
-            }
-            // The chain goes back, and the blocks are gone already: wait until the head follows.
-            self.writer.lock().check()?;
-        };
+        let (visible, state, blocks) = self.consistent_readers()?;
         let keys = keys(filter);
         let indexed = state.logs_indexed()?.filter(|_indexed| !keys.is_empty());
         let indexed_to = indexed.map(|indexed| indexed.number).filter(|indexed| from <= *indexed);
@@ -90,7 +82,7 @@ impl Chain {
             state,
             blocks,
             terms: Vec::new(),
-            next: from.max(self.first()),
+            next: from.max(self.stored_from()),
             indexed_to,
             looked_at: 0,
             seeks: 0,

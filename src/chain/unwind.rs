@@ -1,6 +1,6 @@
 //! Going back to an older block: what is removed, and in which order.
 
-use super::{Chain, ChainError, ChainEvent, Development, visible::Visible};
+use super::{Chain, ChainError, ChainEvent, Development, query::check_kept, visible::Visible};
 use crate::{
     primitives::BlockNumHash,
     state::{Overlay, rewind},
@@ -39,6 +39,7 @@ impl Chain {
         if to < self.first() || to > visible.number() {
             return Err(ChainError::UnknownBlock { number: to, head: visible.number() });
         }
+        check_kept(to, &self.storage.state.reader()?)?;
         let kept = self.to_keep(&writer.named, &visible, to)?;
         let removed = self.removed_above(to, visible.number())?;
         let row = development.as_ref().map(Development::to_row);
@@ -112,6 +113,7 @@ impl Chain {
     /// Removes everything above block `to` from the state. `to` is below its head.
     pub(super) fn unwind_state(&self, to: u64) -> Result<(), ChainError> {
         let reader = self.storage.state.reader()?;
+        check_kept(to, &reader)?;
         let head_root = reader.head_root()?.unwrap_or(EMPTY_ROOT_HASH);
         let hash = reader.block_hash(to)?.unwrap_or_default();
         let rewound = rewind(&reader, head_root, to)?;
@@ -124,18 +126,20 @@ impl Chain {
     pub(super) fn head_in_state(&self, number: u64) -> Result<Visible, ChainError> {
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.ok_or(ChainError::UnknownBlock { number, head: number })?;
+        let base = self.base();
         Ok(Visible {
             flushed: BlockNumHash::new(number, header.seal()),
             recent: Default::default(),
             overlay: Overlay::default(),
             recent_bytes: 0,
             recent_gas: 0,
-            trie: crate::state::StateTrie::at(header.state_root),
+            trie: crate::state::StateTrie::at(base.trie_root_of(&header)),
             edits: Arc::default(),
             edit_changes: Arc::default(),
             next_storage_id: self.storage.state.reader()?.next_storage_id()?,
             unwinds: Arc::default(),
             header,
+            base,
         })
     }
 }

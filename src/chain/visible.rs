@@ -1,8 +1,8 @@
 //! What every reader sees: one immutable value, swapped whole.
 
-use super::follow::Unwinds;
+use super::{Base, follow::Unwinds};
 use crate::{
-    primitives::{BlockNumHash, Edit, SealedHeader, StateChanges},
+    primitives::{BlockNumHash, Edit, Participants, SealedHeader, StateChanges},
     state::{Overlay, StateTrie},
     storage::{StoredBlock, TxLocation},
 };
@@ -12,6 +12,8 @@ use std::{collections::VecDeque, sync::Arc};
 /// The visible chain at one head.
 #[derive(Clone, Debug)]
 pub(super) struct Visible {
+    /// What the chain stands on.
+    pub(super) base: Arc<Base>,
     pub(super) header: Arc<SealedHeader>,
     /// The block up to which `state` is written.
     pub(super) flushed: BlockNumHash,
@@ -41,6 +43,8 @@ pub(super) struct Recent {
     pub(super) removed: crate::state::Removals,
     pub(super) next_storage_id: u64,
     pub(super) places: B256Map<u32>,
+    /// Whom only execution shows to take part in the transactions.
+    pub(super) inside: Participants,
 }
 
 impl Recent {
@@ -56,7 +60,7 @@ impl Recent {
     pub(super) fn bytes(&self) -> usize {
         const PER_ROW: usize = 160;
         let code: usize = self.changes.codes.values().map(|code| code.len()).sum();
-        self.changes.len() * PER_ROW + code
+        (self.changes.len() + self.inside.len()) * PER_ROW + code
     }
 }
 

@@ -15,6 +15,8 @@ pub struct RpcLimits {
     pub log_range: u64,
     /// Logs in one answer.
     pub max_logs: usize,
+    /// Transactions on one page of `ots_*`.
+    pub page: usize,
     /// Addresses, and topics at one place, in one log query or filter.
     pub max_log_terms: usize,
     /// Addresses and topics that all filters and subscriptions watch for.
@@ -65,6 +67,7 @@ impl Default for RpcLimits {
             max_response_bytes: 25 << 20,
             log_range: 100_000,
             max_logs: 20_000,
+            page: 1_000,
             max_log_terms: 1_000,
             max_watched_terms: 500_000,
             max_filters: 10_000,

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod branches;
+pub mod forking;
 pub mod keyring;
 mod reorganise;
 mod snapshots;

@@ -35,7 +35,7 @@ impl Dev {
     /// The block that so many are above, if so many may be replaced or taken back.
     pub fn below(&self, depth: u64) -> Result<u64, DevError> {
         let head = self.chain.head().number;
-        let above = head - self.chain.spec().genesis.number.unwrap_or(0);
+        let above = head.saturating_sub(self.chain.first());
         if depth > above {
             return Err(DevError::TooDeep { depth, above });
         }

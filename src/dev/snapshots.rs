@@ -219,7 +219,7 @@ impl Dev {
     pub fn reset(&self) -> Result<(), DevError> {
         let pause = self.sealer.pause();
         let mut snapshots = self.snapshots.lock();
-        let first = self.chain.spec().genesis.number.unwrap_or(0);
+        let first = self.chain.first();
         let reached = self.reached(first)?;
         self.chain.unwind(first, 0)?;
         *snapshots = Snapshots::default();

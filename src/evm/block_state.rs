@@ -1,7 +1,7 @@
 //! What has this block changed so far? A cache over the parent's state that revm reads and that
 //! remembers, of every account and slot, the value before the block and the value now.
 
-use super::{EvmError, StateSource, error::ReadError, roots::Unrooted};
+use super::{EvmError, StateSource, error::ReadError, participants::Notes, roots::Unrooted};
 use crate::{
     primitives::{Account, AccountChange, StateChanges},
     storage::StateReader,
@@ -28,6 +28,8 @@ pub struct BlockState {
     hashes: HashMap<u64, B256>,
     /// What changed since the last state root, where roots are made.
     unrooted: Option<Unrooted>,
+    /// Who takes part in transactions, where somebody wants to know.
+    notes: Option<Box<Notes>>,
 }
 
 #[derive(Debug, Default)]
@@ -107,7 +109,23 @@ impl BlockState {
             codes: B256Map::default(),
             hashes: HashMap::default(),
             unrooted: None,
+            notes: None,
         }
+    }
+
+    /// From now on it is noted who takes part in transactions.
+    pub(super) fn take_notes(&mut self) {
+        self.notes = Some(Box::default());
+    }
+
+    /// Who took part, where that is noted.
+    pub(super) fn notes(&mut self) -> Option<&mut Notes> {
+        self.notes.as_deref_mut()
+    }
+
+    /// Hands the notes over; they end.
+    pub(super) fn hand_over_notes(&mut self) -> Notes {
+        self.notes.take().map_or_else(Notes::default, |notes| *notes)
     }
 
     /// The read transaction below, for the trie.
@@ -139,6 +157,25 @@ impl BlockState {
             changes.accounts.insert(address, change);
         }
         changes
+    }
+
+    /// Takes slots of an account of a remote chain for changed, whatever they were: its code, if it is
+    /// `code`, is about to write them, and what stood there does not matter. So nobody is asked for it.
+    pub(super) fn overwrite(
+        &mut self,
+        address: Address,
+        code: &Bytes,
+        keys: impl IntoIterator<Item = u64>,
+    ) -> Result<(), ReadError> {
+        let entry = load(&self.source, &mut self.accounts, address)?;
+        let is_it = |account: Account| account.is_remote && account.code_hash == keccak256(code);
+        if entry.before.is_some_and(is_it) && !entry.wiped {
+            let unlike_any = Slot { before: U256::MAX, now: U256::MAX };
+            for key in keys {
+                entry.slots.entry(U256::from(key)).or_insert(unlike_any);
+            }
+        }
+        Ok(())
     }
 
     /// Lays changes over the state as if the block had made them.
@@ -238,6 +275,11 @@ impl BlockState {
     /// Is there code at `address`?
     pub(super) fn has_code(&mut self, address: Address) -> Result<bool, ReadError> {
         Ok(self.account(address)?.is_some_and(|account| account.has_code()))
+    }
+
+    /// Has anything looked at this account? What never did has not called it either.
+    pub(super) fn has_seen(&self, address: Address) -> bool {
+        self.accounts.contains_key(&address)
     }
 
     /// Everything that is different from before the block. Code is there if an account got it. With

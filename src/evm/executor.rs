@@ -7,12 +7,13 @@ use super::{
     dao,
     env::{block_env, rules},
     machine::{machine, transact},
+    participants::Notes,
     roots::Roots,
 };
 use crate::{
     consensus::rewards,
-    primitives::{Block, Receipt, StateChanges, StorageId, Transaction},
-    spec::{ChainSpec, Fork},
+    primitives::{Block, Participants, Receipt, StateChanges, StorageId, Transaction},
+    spec::{CONSOLE_ADDRESS, ChainSpec, Fork},
     state::{StateTrie, StateView},
 };
 use alloy_consensus::{Eip658Value, Transaction as _};
@@ -113,6 +114,11 @@ pub struct Executed {
     pub blob_gas_used: u64,
     /// [EIP-7685](https://eips.ethereum.org/EIPS/eip-7685) requests; `None` before Prague.
     pub requests: Option<Requests>,
+    /// Whom only execution shows to take part; empty unless it was
+    /// [`BlockExecutor::with_participants`].
+    pub participants: Participants,
+    /// May a transaction have called `console.log`?
+    pub may_have_logged: bool,
 }
 
 impl BlockExecutor {
@@ -172,6 +178,17 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         self
     }
 
+    /// Notes who takes part in the transactions.
+    pub fn with_participants(mut self) -> Self {
+        self.evm.db_mut().take_notes();
+        self
+    }
+
+    /// Gives the block up and answers who took part in its transactions so far.
+    pub fn into_participants(mut self) -> Participants {
+        self.evm.db_mut().hand_over_notes().into_participants()
+    }
+
     /// For a run whose receipts nobody looks at, so that those before Byzantium need no state root.
     pub fn without_receipts(mut self) -> Self {
         self.has_receipts = false;
@@ -199,6 +216,7 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
     /// Runs one transaction over what the block did so far, without taking in what it changed.
     pub(super) fn step(&mut self, tx: &Transaction) -> Result<ResultAndState, ApplyError> {
         self.check_room(tx)?;
+        self.evm.db_mut().notes().into_iter().for_each(Notes::begin);
         let tx_env: TxEnv = tx.recovered().to_tx_env();
         self.evm.ctx_mut().cfg.disable_eip3607 = tx.is_impersonated();
         transact(&mut self.evm, tx_env)
@@ -211,6 +229,10 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         outcome: ResultAndState,
     ) -> Result<Applied, ApplyError> {
         let state = self.evm.db_mut();
+        if let Some(notes) = state.notes() {
+            let creation = tx.is_create().then(|| (tx.sender().create(tx.nonce()), tx.sender()));
+            notes.take(self.receipts.len() as u32, creation, &outcome.state);
+        }
         state.absorb(outcome.state).map_err(EvmError::from)?;
         let number = self.template.number;
         let root = self.roots.as_mut().map(|roots| roots.next(state, number)).transpose()?;
@@ -268,7 +290,10 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
     pub fn finish_over(mut self) -> Result<(Executed, StateView), EvmError> {
         self.credit_withdrawals()?;
         let requests = self.collect_requests()?;
-        let (changes, source) = self.evm.into_db().into_parts();
+        let participants = self.evm.db_mut().hand_over_notes().into_participants();
+        let state = self.evm.into_db();
+        let may_have_logged = state.has_seen(CONSOLE_ADDRESS);
+        let (changes, source) = state.into_parts();
         let view = source.into_view()?;
         let executed = Executed {
             receipts: self.receipts,
@@ -276,6 +301,8 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
             gas_used: self.gas_used,
             blob_gas_used: self.blob_gas_used,
             requests,
+            participants,
+            may_have_logged,
         };
         Ok((executed, view))
     }
@@ -354,7 +381,7 @@ impl BlockExecutor {
 /// Executes a block that exists over its parent's state, and pays its rewards. The beneficiary is the
 /// header's; where it is not, use [`BlockExecutor::run`]. `roots` is what
 /// [`BlockExecutor::with_roots`] takes: the parent's trie and the next storage id, needed before
-/// Byzantium.
+/// Byzantium. Who takes part is noted.
 pub fn execute(
     spec: &ChainSpec,
     settings: &EvmSettings,
@@ -364,7 +391,8 @@ pub fn execute(
     roots: Option<(StateTrie, StorageId)>,
 ) -> Result<Executed, EvmError> {
     let template = BlockTemplate::from_block(spec, block);
-    let mut executor = BlockExecutor::begin(spec, settings, view, edits, &template)?;
+    let executor = BlockExecutor::begin(spec, settings, view, edits, &template)?;
+    let mut executor = executor.with_participants();
     if let Some((trie, next_storage_id)) = roots {
         executor = executor.with_roots(trie, next_storage_id);
     }

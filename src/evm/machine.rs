@@ -1,7 +1,7 @@
 //! Which virtual machine runs a block? revm's, with the rules that its list of forks leaves out:
 //! net gas metering of Constantinople (EIP-1283) and creations over storage (EIP-7610).
 
-use super::{EvmError, InvalidTx, block_state::BlockState, ecrecover, error::split};
+use super::{EvmError, InvalidTx, block_state::BlockState, ecrecover, error::split, participants};
 use crate::spec::Fork;
 use alloy_consensus::constants::KECCAK_EMPTY;
 use alloy_evm::{
@@ -54,6 +54,7 @@ pub(super) fn machine<I: Inspector<Context>>(
         ecrecover::tell(&mut inner.precompiles);
     }
     let table = inner.instruction.instruction_table_mut();
+    participants::watch(table);
     table[usize::from(EXTCODEHASH)] = Instruction::new(code_hash);
     if fork == Fork::Constantinople {
         table[usize::from(SSTORE)] = Instruction::new(net_metered_store);

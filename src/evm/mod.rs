@@ -11,6 +11,7 @@
 //! | `header` | which header does an executed block have? |
 //! | `block_state`, `roots` | what has the block changed so far, and which root is that? |
 //! | `source` | where does the state below come from? |
+//! | `participants` | who takes part in a transaction? |
 //! | `machine`, `env` | which machine runs it, under which limits, in which block? |
 //! | `call`, `arguments`, `overrides` | what would a transaction do, over a state that is pretended? |
 //! | `leaf` | is a call so small that it need not wait for a thread? |
@@ -37,6 +38,7 @@ mod invalid;
 mod leaf;
 mod machine;
 mod overrides;
+mod participants;
 mod requests;
 mod revert;
 mod roots;
@@ -51,12 +53,13 @@ pub use call_many::run_many;
 pub use ecrecover::impersonate_signature;
 pub use env::{BlockTemplate, EvmSettings};
 pub use error::{EvmError, ReadError};
-pub use estimate::estimate_gas;
+pub use estimate::{Estimate, estimate_gas};
 pub use executor::{Applied, ApplyError, BlockExecutor, Executed, execute};
 pub use header::{assemble, check};
 pub use invalid::InvalidTx;
 pub use leaf::{may_be_leaf, run_leaf};
 pub use overrides::Overrides;
+pub use participants::participants;
 pub use revert::{delegate_of, revert_message, revert_reason};
 pub use source::StateSource;
 

@@ -73,6 +73,11 @@ impl Transaction {
         signature.s().is_zero() && signature.r() == U256::from_be_bytes(self.sender().into_word().0)
     }
 
+    /// Did the sender sign it, or was it [`Transaction::impersonate`]d? Expensive.
+    pub fn has_true_sender(&self) -> bool {
+        self.is_impersonated() || self.0.recover_signer().is_ok_and(|by| by == self.sender())
+    }
+
     /// Who pays and whose nonce counts.
     pub fn sender(&self) -> Address {
         self.0.signer()

@@ -11,6 +11,7 @@ use alloy_rpc_types::{
     Block as RpcBlock, BlockTransactions, Header as RpcHeader, Log as RpcLog,
     Transaction as RpcTransaction, TransactionInfo, TransactionReceipt,
 };
+use std::ops::Range;
 
 /// A header, without what only a whole block knows (its size).
 pub(super) fn header(header: &SealedHeader) -> RpcHeader {
@@ -69,14 +70,7 @@ pub(super) fn receipts(
     block: &Block,
     receipts: &[Receipt],
 ) -> Vec<TransactionReceipt> {
-    let mut before = Before::default();
-    let both = block.body.transactions.iter().zip(receipts);
-    both.map(|(tx, receipt)| {
-        let shown = one_receipt(spec, block, tx, receipt, before);
-        before = before.after(receipt);
-        shown
-    })
-    .collect()
+    receipts_at(spec, block, receipts, 0..usize::MAX).collect()
 }
 
 /// The receipt of the transaction at `index`, if the block has one there.
@@ -90,6 +84,22 @@ pub(super) fn receipt(
     let receipt = receipts.get(index)?;
     let before = receipts.get(..index)?.iter().fold(Before::default(), Before::after);
     Some(one_receipt(spec, block, tx, receipt, before))
+}
+
+/// The receipts of the transactions at `places` of a block, in order.
+pub(super) fn receipts_at(
+    spec: &ChainSpec,
+    block: &Block,
+    receipts: &[Receipt],
+    places: Range<usize>,
+) -> impl Iterator<Item = TransactionReceipt> {
+    let mut before = receipts.iter().take(places.start).fold(Before::default(), Before::after);
+    let both = block.body.transactions.iter().zip(receipts).take(places.end).skip(places.start);
+    both.map(move |(tx, receipt)| {
+        let shown = one_receipt(spec, block, tx, receipt, before);
+        before = before.after(receipt);
+        shown
+    })
 }
 
 /// What the transactions before one in its block add up to.

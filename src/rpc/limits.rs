@@ -44,6 +44,8 @@ pub struct RpcLimits {
     pub trace_range: u64,
     /// Most traces one `trace_filter` may answer.
     pub traces: usize,
+    /// Most transactions on one page of `ots_searchTransactions*` and `ots_getBlockTransactions`.
+    pub page: usize,
     /// Most calls in one `trace_callMany`, `debug_traceCallMany` or `eth_callMany`.
     pub traced_calls: usize,
     /// Tracers in JavaScript that run at the same time; more wait in line.
@@ -76,6 +78,7 @@ impl Default for RpcLimits {
             dump_slots: 100_000,
             trace_range: 1_000,
             traces: 20_000,
+            page: 1_000,
             traced_calls: 1_000,
             scripts: 4,
             mined_blocks: 100_000,

@@ -62,6 +62,12 @@ pub enum SealError {
     /// The block that a transaction waited for could not be made.
     #[error(transparent)]
     NotMade(std::sync::Arc<Self>),
+    /// Signers take turns.
+    #[error("blocks of this chain are made by its signers in turn, not by asking")]
+    InTurnOnly,
+    /// The key could not sign a block.
+    #[error("the block could not be signed: {0}")]
+    Sign(alloy_signer::Error),
     /// The node is shutting down.
     #[error("the node is shutting down")]
     Stopped,

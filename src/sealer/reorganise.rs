@@ -87,7 +87,7 @@ impl Shared {
         }
         let beneficiary = self.chain.next_block().beneficiary;
         let fixed = NextBlock { beneficiary, ..NextBlock::default() };
-        Ok(template_with(&self.chain, &self.settings, parent, timestamp, fixed))
+        Ok(template_with(&self.chain, self.settings.coinbase, parent, timestamp, fixed))
     }
 
     /// Lets the pool follow. Nobody is woken: where blocks are made on arrival, what waits again would

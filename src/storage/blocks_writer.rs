@@ -7,18 +7,20 @@ use super::{
     environment::WriteTx,
     side::{delete_side_block, prune_side_blocks, put_side_block, put_total_difficulty},
     tables::{
-        BODIES, EDITS, HEADERS, META, META_DEVELOPMENT, META_GENESIS, META_LIMITS, NUMBERS, POOL,
-        RECEIPTS, TOTAL_DIFFICULTIES,
+        BODIES, EDITS, HEADERS, META, META_BASE, META_DEVELOPMENT, META_GENESIS, META_LIMITS,
+        NUMBERS, POOL, RECEIPTS, TOTAL_DIFFICULTIES,
     },
 };
 use crate::primitives::{BlockNumHash, Edit};
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 
 /// Everything that becomes durable together. The parts are applied in the order of the fields.
 #[derive(Debug, Default)]
 pub struct BlocksBatch<'a> {
     /// Stores the genesis (JSON) of a new directory.
     pub genesis: Option<&'a [u8]>,
+    /// Stores the block that the chain stands on (JSON).
+    pub base: Option<&'a [u8]>,
     /// Stores the limits of execution (JSON) that hold from now on.
     pub limits: Option<&'a [u8]>,
     /// Stores what a developer set that is no block and no edit (JSON).
@@ -29,6 +31,8 @@ pub struct BlocksBatch<'a> {
     pub keep_edits: Option<(u64, usize)>,
     /// New canonical blocks, in order.
     pub blocks: &'a [StoredBlock],
+    /// Total difficulty of a block in `blocks` that has no stored parent: height, difficulty.
+    pub total_difficulty: Option<(u64, U256)>,
     /// New edits: the block they will be part of, the place of the first, the edits.
     pub edits: Option<(u64, usize, &'a [Edit])>,
     /// Blocks that leave the side branches, because they are canonical now.
@@ -53,6 +57,9 @@ impl BlocksDb {
         if let Some(genesis) = batch.genesis {
             tx.put(META, META_GENESIS, genesis)?;
         }
+        if let Some(base) = batch.base {
+            tx.put(META, META_BASE, base)?;
+        }
         if let Some(limits) = batch.limits {
             tx.put(META, META_LIMITS, limits)?;
         }
@@ -68,6 +75,9 @@ impl BlocksDb {
         }
         for stored in batch.blocks {
             put_block(&tx, stored)?;
+        }
+        if let Some((number, total)) = batch.total_difficulty {
+            tx.put(TOTAL_DIFFICULTIES, &number.to_be_bytes(), &total.to_be_bytes::<32>())?;
         }
         if let Some((number, first, edits)) = batch.edits {
             put_edits(&tx, number, first, edits)?;

@@ -8,7 +8,10 @@ use super::{
     environment::{Bytes as Row, WriteTx, be_u64},
     tables::{BRANCHES, EDITS, KEPT_BLOCKS, META, META_BRANCH, POOL},
 };
-use crate::primitives::{Account, AccountChange, Block, BlockNumHash, Edit, Receipt, StateChanges};
+use crate::primitives::{
+    Account, AccountChange, Block, BlockNumHash, Edit, Participant, Participants, Receipt,
+    StateChanges,
+};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use std::sync::Arc;
@@ -37,6 +40,8 @@ pub struct KeptBlock {
     pub edits: Vec<Edit>,
     /// What it changed. Storage ids and roots mean nothing: they depend on what is below.
     pub changes: Arc<StateChanges>,
+    /// Whom only its execution shows to take part in its transactions.
+    pub inside: Participants,
 }
 
 /// A kept block as its row.
@@ -100,6 +105,15 @@ struct BlockRow {
     edits: Vec<Edit>,
     accounts: Vec<AccountRow>,
     codes: Vec<Bytes>,
+    inside: Vec<ParticipantRow>,
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+#[rlp(trailing)]
+struct ParticipantRow {
+    index: u32,
+    address: Address,
+    creator: Option<Address>,
 }
 
 #[derive(RlpEncodable, RlpDecodable)]
@@ -163,6 +177,11 @@ impl KeptBlock {
                 slots: slots.map(|(slot, value)| SlotRow { slot: *slot, value: *value }).collect(),
             }
         };
+        let participant = |it: &Participant| ParticipantRow {
+            index: it.index,
+            address: it.address,
+            creator: it.creator,
+        };
         let row = BlockRow {
             header: codec::encode_header(&self.block.header).into(),
             body: codec::encode_body(&self.block.body).into(),
@@ -170,6 +189,7 @@ impl KeptBlock {
             edits: self.edits.clone(),
             accounts: self.changes.accounts.iter().map(account).collect(),
             codes: self.changes.codes.values().cloned().collect(),
+            inside: self.inside.iter().map(participant).collect(),
         };
         let parent = self.block.header.parent_hash;
         let mut bytes = parent.to_vec();
@@ -194,6 +214,11 @@ impl KeptBlock {
             changes.accounts.insert(given.address, change);
         }
         changes.codes.extend(row.codes.into_iter().map(|code| (keccak256(&code), code)));
+        let participant = |it: ParticipantRow| Participant {
+            index: it.index,
+            address: it.address,
+            creator: it.creator,
+        };
         let header = codec::decode_header(&row.header)?;
         let body = Arc::new(codec::decode_body(&row.body)?);
         Ok(Self {
@@ -201,6 +226,7 @@ impl KeptBlock {
             receipts: Arc::new(codec::decode_receipts(&row.receipts)?),
             edits: row.edits,
             changes: Arc::new(changes),
+            inside: row.inside.into_iter().map(participant).collect(),
         })
     }
 }
@@ -357,6 +383,9 @@ mod tests {
             receipts: Arc::default(),
             edits: vec![Edit::Nonce(Address::ZERO, 5)],
             changes: Arc::new(changes),
+            inside: [None, Some(Address::ZERO)]
+                .map(|creator| Participant { index: 1, address: Address::repeat_byte(3), creator })
+                .to_vec(),
         }
     }
 
@@ -366,6 +395,7 @@ mod tests {
         let read = KeptBlock::from_row(&row.bytes).unwrap();
         assert_eq!((&read.block, &read.edits), (&kept.block, &kept.edits));
         assert_eq!((read.receipts, read.changes), (kept.receipts, kept.changes));
+        assert_eq!(read.inside, kept.inside);
         let place = row.place();
         assert_eq!((place.at, place.parent), (kept.block.num_hash(), B256::repeat_byte(6)));
     }

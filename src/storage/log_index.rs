@@ -8,10 +8,13 @@
 use super::{
     StateDb, StateReader, StorageError,
     environment::{Bytes, ReadTx, WriteTx, be_u64},
-    tables::{CHANGES, LOG_INDEX, LOG_KEYS, META, META_HEAD, META_LOGS},
+    marker::Marker,
+    tables::{LOG_INDEX, LOG_KEYS, META_LOGS},
 };
 use crate::primitives::{BlockNumHash, Receipt};
 use alloy_primitives::{Address, B256};
+
+const MARKER: Marker = Marker { key: META_LOGS, tables: &[LOG_INDEX, LOG_KEYS] };
 
 /// What the index calls an address, or a topic at its place among the topics of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +31,13 @@ impl LogKey {
         Self(mixed(1 + place as u64, topic.as_slice()))
     }
 
-    fn row(self, block: u64) -> [u8; 16] {
+    /// As the block's row has it.
+    pub(super) const fn bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    /// The key of its row.
+    pub(super) fn row(self, block: u64) -> [u8; 16] {
         let mut row = [0; 16];
         row[..8].copy_from_slice(&self.0.to_be_bytes());
         row[8..].copy_from_slice(&block.to_be_bytes());
@@ -36,7 +45,7 @@ impl LogKey {
     }
 
     /// The keys of a block's events, each once, in order.
-    fn of(receipts: &[Receipt]) -> Vec<Self> {
+    pub(super) fn of(receipts: &[Receipt]) -> Vec<Self> {
         let mut keys = Vec::new();
         for log in receipts.iter().flat_map(|receipt| &receipt.logs) {
             keys.push(Self::address(log.address));
@@ -76,46 +85,32 @@ impl StateDb {
         let Some(last) = blocks.last() else { return Ok(()) };
         let tx = self.environment.write()?;
         put_logs(&tx, blocks)?;
-        put_indexed(&tx, last.block)?;
+        MARKER.put(&tx, last.block)?;
         tx.commit()
     }
 
     /// Empties the index if it is of blocks that the state does not have: a version that did not know
     /// the index went back and on.
     pub fn check_log_index(&self) -> Result<(), StorageError> {
-        let tx = self.environment.write()?;
-        let Some(indexed) = indexed(&tx.get(META, META_LOGS)?)? else { return Ok(()) };
-        let row = tx.get(CHANGES, &indexed.number.to_be_bytes())?;
-        if row.is_some_and(|row| row.get(..32) == Some(indexed.hash.as_slice())) {
-            return Ok(());
-        }
-        forget(tx)
+        MARKER.check(self.environment.write()?)
     }
 
-    /// Leaves the data as a version wrote it that knew no index.
-    #[cfg(test)]
-    pub(crate) fn forget_log_index(&self) -> Result<(), StorageError> {
-        forget(self.environment.write()?)
+    /// Empties the index, as if a version had written the data that knew none.
+    pub fn forget_log_index(&self) -> Result<(), StorageError> {
+        MARKER.forget(self.environment.write()?)
     }
 }
 
 impl StateReader {
     /// The block up to which the index is complete; `None` if there is no index yet.
     pub fn logs_indexed(&self) -> Result<Option<BlockNumHash>, StorageError> {
-        indexed(&self.tx().get(META, META_LOGS)?)
+        MARKER.read(self.tx())
     }
 
     /// The first block at or after `from` that has an event under this key.
     pub fn next_with_log(&self, key: LogKey, from: u64) -> Result<Option<u64>, StorageError> {
         next_row(self.tx(), key, from)
     }
-}
-
-fn forget(tx: WriteTx) -> Result<(), StorageError> {
-    tx.clear(LOG_INDEX)?;
-    tx.clear(LOG_KEYS)?;
-    tx.delete(META, META_LOGS)?;
-    tx.commit()
 }
 
 fn next_row(tx: &ReadTx, key: LogKey, from: u64) -> Result<Option<u64>, StorageError> {
@@ -125,27 +120,12 @@ fn next_row(tx: &ReadTx, key: LogKey, from: u64) -> Result<Option<u64>, StorageE
     row.map(|(found, ())| be_u64(LOG_INDEX, found.get(8..).unwrap_or_default())).transpose()
 }
 
-fn indexed(row: &Option<Bytes<'_>>) -> Result<Option<BlockNumHash>, StorageError> {
-    let Some(row) = row else { return Ok(None) };
-    let (Some(number), Some(hash), 40) = (row.get(..8), row.get(8..40), row.len()) else {
-        let reason = "the end of the log index is not a number and a hash";
-        return Err(StorageError::Row { table: "meta", reason });
-    };
-    Ok(Some(BlockNumHash::new(be_u64(META, number)?, B256::from_slice(hash))))
-}
-
-fn put_indexed(tx: &WriteTx, block: BlockNumHash) -> Result<(), StorageError> {
-    tx.put(META, META_LOGS, &[&block.number.to_be_bytes(), block.hash.as_slice()].concat())
-}
-
 /// Adds the blocks of a flush, if the index reaches up to the block below them. Otherwise who fills
 /// it up will come to them.
 pub(super) fn follow(tx: &WriteTx, blocks: &[BlockReceipts<'_>]) -> Result<(), StorageError> {
-    let below = tx.get(META, META_HEAD)?.and_then(|row| row.get(..40).map(<[u8]>::to_vec));
-    let indexed = tx.get(META, META_LOGS)?.map(|row| row.into_owned());
-    let (true, Some(last)) = (below == indexed, blocks.last()) else { return Ok(()) };
+    let (true, Some(last)) = (MARKER.is_at_head(tx)?, blocks.last()) else { return Ok(()) };
     put_logs(tx, blocks)?;
-    put_indexed(tx, last.block)
+    MARKER.put(tx, last.block)
 }
 
 /// Removes what is above block `to`.
@@ -164,10 +144,7 @@ pub(super) fn unwind(tx: &WriteTx, to: BlockNumHash) -> Result<(), StorageError>
         tx.delete(LOG_INDEX, &row)?;
     }
     tx.delete_range(LOG_KEYS, &from, None)?;
-    match indexed(&tx.get(META, META_LOGS)?)? {
-        Some(indexed) if indexed.number > to.number => put_indexed(tx, to),
-        _ => Ok(()),
-    }
+    MARKER.unwind(tx, to)
 }
 
 /// Writes the rows of all blocks in key order: sorted writes share pages.
@@ -229,8 +206,9 @@ mod tests {
             block: at(number),
             root: B256::ZERO,
             changes: &changes,
-            transactions: Vec::new(),
+            transactions: &[],
             receipts,
+            inside: None,
         });
         let trie = TrieChanges::default();
         let batch = StateBatch { blocks: blocks.collect(), trie, next_storage_id: 1 };
@@ -295,7 +273,7 @@ mod tests {
         storage.state.check_log_index().unwrap();
         assert_eq!(all(&storage, LogKey::topic(0, TOPIC)).len(), 5, "it is of these blocks");
         let tx = storage.state.environment.write().unwrap();
-        put_indexed(&tx, BlockNumHash::new(4, B256::repeat_byte(9))).unwrap();
+        MARKER.put(&tx, BlockNumHash::new(4, B256::repeat_byte(9))).unwrap();
         tx.commit().unwrap();
         storage.state.check_log_index().unwrap();
         assert_eq!(all(&storage, LogKey::topic(0, TOPIC)), [0; 0]);

@@ -2,27 +2,42 @@
 //!
 //! `blocks` is the truth: one small durable commit a block. `state` is derived and may lag: one
 //! large sorted commit a batch of blocks. The word mdbx appears only on this floor.
+//!
+//! A third one, `upstream`, belongs to forks: what a remote chain answered. It is a cache.
 
+mod address_index;
 mod blocks;
 mod blocks_writer;
 mod branches;
+mod check;
 mod codec;
+mod copy;
 mod environment;
 mod error;
 mod log_index;
+mod marker;
+mod prune;
 mod side;
 mod state_reader;
 mod state_writer;
+mod stats;
 mod tables;
+mod upstream_cache;
 
+pub use address_index::BlockTransactions;
 pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
 pub use blocks_writer::BlocksBatch;
 pub use branches::{BranchChanges, KeptAt, KeptBlock, KeptRow, StoredBranch};
+pub use check::{BlockRows, RowCount};
+pub use copy::{Copied, StorageLock};
 pub use error::StorageError;
 pub use log_index::{BlockReceipts, LogKey};
+pub use prune::Pruned;
 pub use side::{SIDE_DEPTH, SideBlock};
 pub use state_reader::{ChangedKeys, StateReader};
 pub use state_writer::{FlushBlock, StateBatch, StateDb, TrieChanges, TrieRow};
+pub use stats::{EnvironmentStats, TableStats};
+pub use upstream_cache::{Point, UpstreamCache};
 
 use environment::Environment;
 use std::{path::Path, sync::Arc};
@@ -34,6 +49,8 @@ pub enum Durability {
     Synced,
     /// Nothing is synced: for data that is thrown away at exit.
     Ephemeral,
+    /// Synced too, but other processes may use the directory at the same time: for a cache.
+    Shared,
 }
 
 /// Both environments of one data directory. Cheap to clone.
@@ -54,6 +71,17 @@ impl Storage {
     pub fn open(dir: &Path, durability: Durability) -> Result<Self, StorageError> {
         let blocks = Environment::open(&dir.join("blocks"), tables::BLOCKS, durability)?;
         let state = Environment::open(&dir.join("state"), tables::STATE, durability)?;
+        Self::of(blocks, state)
+    }
+
+    /// Opens the data directory `dir`, which another process has, for reading.
+    pub fn open_beside(dir: &Path) -> Result<Self, StorageError> {
+        let blocks = Environment::open_beside(&dir.join("blocks"), tables::BLOCKS)?;
+        let state = Environment::open_beside(&dir.join("state"), tables::STATE)?;
+        Self::of(blocks, state)
+    }
+
+    fn of(blocks: Environment, state: Environment) -> Result<Self, StorageError> {
         Ok(Self { blocks: Arc::new(BlocksDb::new(blocks)?), state: Arc::new(StateDb::new(state)?) })
     }
 }

@@ -1,18 +1,18 @@
 //! How batches of blocks are written to `state`, and how they are unwound.
 
 use super::{
-    BlockReceipts, StorageError, codec,
+    BlockReceipts, StorageError, TxLocation, address_index, codec,
     environment::{Environment, WriteTx, be_u64},
     log_index,
     state_reader::{
         ChangedKeys, StateReader, account_key, decode_changes, encode_changes, slot_key, trie_key,
     },
     tables::{
-        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, PREIMAGES, SLOTS,
-        TRANSACTIONS, TRIE, Table,
+        ACCOUNTS, CHANGES, CODES, META, META_ADDRESSES, META_HEAD, META_HORIZON, META_LOGS,
+        META_NEXT_STORAGE_ID, PREIMAGES, SLOTS, STATE, TRANSACTIONS, TRIE, Table,
     },
 };
-use crate::primitives::{BlockNumHash, Receipt, StateChanges, StorageId};
+use crate::primitives::{BlockNumHash, Participant, Receipt, StateChanges, StorageId, Transaction};
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::Nibbles;
 use smallvec::SmallVec;
@@ -33,9 +33,12 @@ pub struct FlushBlock<'a> {
     /// What it changed, with storage roots and ids filled in.
     pub changes: &'a StateChanges,
     /// Its transactions, in order.
-    pub transactions: Vec<B256>,
+    pub transactions: &'a [Transaction],
     /// One a transaction: their events go into the index.
     pub receipts: &'a [Receipt],
+    /// Whom only execution shows to take part in the transactions; `None` leaves the address index
+    /// where it is.
+    pub inside: Option<&'a [Participant]>,
 }
 
 /// A trie branch to be written.
@@ -95,6 +98,7 @@ impl StateDb {
         let events = batch.blocks.iter().map(|it| (it.block, it.receipts));
         let events = events.map(|(block, receipts)| BlockReceipts { block, receipts });
         log_index::follow(&tx, &events.collect::<Vec<_>>())?;
+        address_index::follow(&tx, &batch.blocks)?;
         fail::fail_point!("state-flush-middle", |_| Err(StorageError::Failpoint(
             "state-flush-middle"
         )));
@@ -104,6 +108,62 @@ impl StateDb {
         tx.commit()?;
         fail::fail_point!("state-flush-after");
         Ok(())
+    }
+
+    /// Empties it: what is there belongs to no chain. One commit.
+    pub fn clear(&self) -> Result<(), StorageError> {
+        let tx = self.environment.write()?;
+        for table in STATE.iter().filter(|table| table.index != META.index) {
+            tx.clear(*table)?;
+        }
+        for key in [META_HEAD, META_LOGS, META_ADDRESSES, META_HORIZON, META_NEXT_STORAGE_ID] {
+            tx.delete(META, key)?;
+        }
+        tx.commit()
+    }
+
+    /// Writes the places of the transactions of blocks again. One commit.
+    pub fn index_transactions(
+        &self,
+        blocks: &[(u64, Vec<Transaction>)],
+    ) -> Result<(), StorageError> {
+        let tx = self.environment.write()?;
+        // Of those that have the same hash the newest comes last.
+        for (number, transactions) in blocks {
+            for (index, transaction) in (0_u64..).zip(transactions) {
+                let place = [number.to_be_bytes(), index.to_be_bytes()].concat();
+                tx.put(TRANSACTIONS, transaction.hash().as_slice(), &place)?;
+            }
+        }
+        tx.commit()
+    }
+
+    /// Removes places of transactions that are not there: looks at `count` from `from` on, and answers
+    /// where to go on; `None` at the end.
+    pub fn drop_stale_transactions(
+        &self,
+        from: B256,
+        count: usize,
+        mut is_there: impl FnMut(B256, TxLocation) -> Result<bool, StorageError>,
+    ) -> Result<Option<B256>, StorageError> {
+        let reader = self.reader()?;
+        let mut cursor = reader.tx().cursor(TRANSACTIONS)?;
+        let mut row: Option<([u8; 32], ())> = cursor.set_range(from.as_slice())?;
+        let (mut stale, mut seen) = (Vec::new(), 0);
+        while let Some((key, ())) = row.filter(|_| seen < count) {
+            let hash = B256::from(key);
+            let place = reader.transaction(hash)?;
+            if !place.map_or(Ok(false), |place| is_there(hash, place))? {
+                stale.push(hash);
+            }
+            seen += 1;
+            row = cursor.next()?;
+        }
+        drop(cursor);
+        let tx = self.environment.write()?;
+        stale.iter().try_for_each(|hash| tx.delete(TRANSACTIONS, hash.as_slice()).map(drop))?;
+        tx.commit()?;
+        Ok(row.map(|(key, ())| B256::from(key)))
     }
 
     /// Removes every version above block `to` and lets the stored trie follow. One commit.
@@ -133,6 +193,7 @@ impl StateDb {
             tx.delete(CHANGES, &number.to_be_bytes())?;
         }
         log_index::unwind(&tx, to)?;
+        address_index::unwind(&tx, to)?;
         fail::fail_point!("state-unwind-middle", |_| Err(StorageError::Failpoint(
             "state-unwind-middle"
         )));
@@ -196,7 +257,7 @@ fn write_rows(tx: &WriteTx, blocks: &[FlushBlock<'_>]) -> Result<(), StorageErro
             transactions
                 .iter()
                 .enumerate()
-                .map(|(index, hash)| (*hash, [number, (index as u64).to_be_bytes()].concat())),
+                .map(|(index, tx)| (tx.hash(), [number, (index as u64).to_be_bytes()].concat())),
         );
     }
     put_sorted(tx, ACCOUNTS, accounts)?;

@@ -67,6 +67,28 @@ pub(super) const LOG_INDEX: Table = table(8, "log index");
 /// `state`: number -> the log keys of the block, only where it has events. Removed by unwinding.
 pub(super) const LOG_KEYS: Table = table(9, "log keys");
 
+/// `upstream`: point, address -> account as of the point; empty = no account. Never removed: a point
+/// does not change.
+pub(super) const FETCHED_ACCOUNTS: Table = table(1, "accounts");
+/// `upstream`: point, address, slot -> value as of the point; empty = zero. Never removed.
+pub(super) const FETCHED_SLOTS: Table = table(2, "slots");
+/// `upstream`: code hash -> code. Never removed.
+pub(super) const FETCHED_CODES: Table = table(3, "codes");
+/// `upstream`: point, what was asked -> hash of a block of the chain that ends in the point. Never
+/// removed.
+pub(super) const FETCHED_HASHES: Table = table(4, "hashes");
+/// `upstream`: hash of a question -> the answer as it came. Never removed.
+pub(super) const FETCHED_ANSWERS: Table = table(5, "answers");
+/// `state`: address, number, index -> what the address was in that transaction. Removed by unwinding.
+pub(super) const ADDRESS_INDEX: Table = table(10, "address index");
+/// `state`: number -> the addresses in the block's transactions, only where it has some. Removed by
+/// unwinding.
+pub(super) const ADDRESS_KEYS: Table = table(11, "address keys");
+/// `state`: contract, inverted block, inverted index -> who created it there. Removed by unwinding.
+pub(super) const ADDRESS_CREATIONS: Table = table(12, "address creations");
+/// `state`: sender, nonce, inverted block -> index of the transaction. Removed by unwinding.
+pub(super) const ADDRESS_NONCES: Table = table(13, "address nonces");
+
 /// Tables of the `blocks` environment, in index order.
 pub(super) const BLOCKS: &[Table] = &[
     META,
@@ -82,8 +104,26 @@ pub(super) const BLOCKS: &[Table] = &[
     KEPT_BLOCKS,
 ];
 /// Tables of the `state` environment, in index order.
-pub(super) const STATE: &[Table] =
-    &[META, ACCOUNTS, SLOTS, CODES, TRIE, CHANGES, PREIMAGES, TRANSACTIONS, LOG_INDEX, LOG_KEYS];
+pub(super) const STATE: &[Table] = &[
+    META,
+    ACCOUNTS,
+    SLOTS,
+    CODES,
+    TRIE,
+    CHANGES,
+    PREIMAGES,
+    TRANSACTIONS,
+    LOG_INDEX,
+    LOG_KEYS,
+    ADDRESS_INDEX,
+    ADDRESS_KEYS,
+    ADDRESS_CREATIONS,
+    ADDRESS_NONCES,
+];
+
+/// Tables of the `upstream` environment, in index order.
+pub(super) const UPSTREAM: &[Table] =
+    &[META, FETCHED_ACCOUNTS, FETCHED_SLOTS, FETCHED_CODES, FETCHED_HASHES, FETCHED_ANSWERS];
 
 /// Version of the layout of both environments. A change of any row's form raises it.
 pub(super) const SCHEMA_VERSION: u64 = 1;
@@ -92,6 +132,9 @@ pub(super) const SCHEMA_VERSION: u64 = 1;
 pub(super) const META_SCHEMA: &[u8] = b"schema";
 /// Key of the stored genesis (JSON) in [`META`] of `blocks`.
 pub(super) const META_GENESIS: &[u8] = b"genesis";
+/// Key of the block that the chain stands on (JSON) in [`META`] of `blocks`. A directory without it
+/// begins with its genesis.
+pub(super) const META_BASE: &[u8] = b"base";
 /// Key of the limits of execution (JSON) that hold for the newest blocks in [`META`] of `blocks`.
 pub(super) const META_LIMITS: &[u8] = b"limits";
 /// Key of what a developer set that is no block and no edit (JSON) in [`META`] of `blocks`.
@@ -104,5 +147,9 @@ pub(super) const META_HEAD: &[u8] = b"head";
 /// Key of the block (number, hash) up to which the log index is complete in [`META`] of `state`. A
 /// version that does not know the index leaves it behind, which shows here.
 pub(super) const META_LOGS: &[u8] = b"logs";
+/// Key of the block (number, hash) up to which the address index is complete in [`META`] of `state`.
+pub(super) const META_ADDRESSES: &[u8] = b"addresses";
+/// Key of the first block whose state can be read in [`META`] of `state`; none as long as all of it can.
+pub(super) const META_HORIZON: &[u8] = b"horizon";
 /// Key of the next unused storage id in [`META`] of `state`.
 pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";

@@ -125,7 +125,7 @@ fn a_template_without_a_beacon_root_is_refused() {
 
 fn built(scene: &Scene) -> (Block, Executed) {
     let txs = vec![by_alice(send(BOB, 1, 0)), by_alice(deploy(&[0x5f], 1))];
-    let mut executor = scene.begin();
+    let mut executor = scene.begin().with_participants();
     for tx in &txs {
         executor.apply(tx).unwrap();
     }

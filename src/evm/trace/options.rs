@@ -1,6 +1,6 @@
 //! What shall be traced, and how? The options of geth's `debug_trace*`.
 
-use super::TraceError;
+use super::{ExplorerView, TraceError};
 use alloy_rpc_types::{BlockOverrides, state::StateOverride};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -58,6 +58,7 @@ pub(super) enum Wanted {
     StructLogs(LogOptions),
     Calls(CallsConfig),
     FlatCalls(FlatConfig),
+    Explorer(ExplorerView),
     Prestate(PrestateConfig),
     Selectors,
     Noop,

@@ -1,7 +1,7 @@
 //! Traces of transactions that were sealed, and of calls that are only made here.
 
 use super::{
-    CallTraceOptions, Replay, TraceError, TraceOptions,
+    CallTraceOptions, ExplorerView, Replay, TraceError, TraceOptions,
     limit::Limit,
     options::Wanted,
     replay::{Turn, replay},
@@ -28,6 +28,9 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
+
+/// Instructions between two looks at the clock.
+const STRIDE: u64 = 256;
 
 /// What traces may cost, whoever asks.
 #[derive(Clone, Debug)]
@@ -99,6 +102,22 @@ pub fn trace_transaction(
     limits: &TraceLimits,
 ) -> Result<Option<Box<RawValue>>, TraceError> {
     let traced = transactions(Rules { spec, settings }, block, Some(index), options, limits)?;
+    Ok(traced.into_iter().next().map(|traced| traced.result))
+}
+
+/// What an explorer shows of the transaction at a position of a block.
+pub fn trace_for_explorer(
+    spec: &ChainSpec,
+    settings: &EvmSettings,
+    block: Replay,
+    index: usize,
+    view: ExplorerView,
+    limits: &TraceLimits,
+) -> Result<Option<Box<RawValue>>, TraceError> {
+    let limit = Limit::new(limits.timeout, limits.bytes, STRIDE);
+    let (wanted, limit) = (Wanted::Explorer(view), Arc::new(limit));
+    let job = Job { wanted, timeout: limits.timeout, limit }.until(&limits.stop);
+    let traced = job.transactions(Rules { spec, settings }, block, Some(index))?;
     Ok(traced.into_iter().next().map(|traced| traced.result))
 }
 
@@ -183,7 +202,7 @@ impl Job {
         let wanted = options.wanted()?;
         let timeout = options.timeout()?.min(longest);
         // A script may take long over a single instruction.
-        let stride = if wanted.has_script() { 1 } else { 256 };
+        let stride = if wanted.has_script() { 1 } else { STRIDE };
         let limit = Arc::new(Limit::new(timeout, bytes, stride));
         Ok(Self { wanted, timeout, limit })
     }
@@ -238,7 +257,7 @@ impl Job {
                 Ok(())
             },
         );
-        ran.map_err(|error| self.blame(error))?;
+        ran.map_err(|error| self.limit.blame(error))?;
         Ok(traced)
     }
 
@@ -310,7 +329,7 @@ impl Job {
         let mut evm = machine(state, own, fork, Some(precompiles), tracer, is_watching);
         let outcome =
             transact(&mut evm, tx.clone()).map_err(|error| match error {
-                CallError::Evm(error) => self.blame(error.into()),
+                CallError::Evm(error) => self.limit.blame(error.into()),
                 // Not the call's fault: those before it left it too little.
                 CallError::Invalid(
                     InvalidTx::IntrinsicGas { .. } | InvalidTx::FloorDataGas { .. },
@@ -328,14 +347,6 @@ impl Job {
         let gas_cap = gas_cap.saturating_sub(outcome.result.tx_gas_used());
         state.absorb(outcome.state).map_err(EvmError::from)?;
         Ok((Setting { state, env, fork, precompiles, gas_cap }, trace))
-    }
-
-    /// A machine that stopped because of a limit says which.
-    fn blame(&self, error: TraceError) -> TraceError {
-        match error {
-            TraceError::Evm(EvmError::Machine(_)) => self.limit.excess().unwrap_or(error),
-            error => error,
-        }
     }
 }
 

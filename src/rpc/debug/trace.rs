@@ -167,7 +167,7 @@ impl Drop for Waiting {
 
 impl Api {
     /// Traces like other heavy work: scripts in their turn, and only while somebody waits.
-    async fn tracing<T: Send + 'static>(
+    pub(in crate::rpc) async fn tracing<T: Send + 'static>(
         &self,
         has_script: bool,
         work: impl FnOnce(&RpcContext, &TraceLimits) -> Answer<T> + Send + 'static,
@@ -203,12 +203,8 @@ impl Api {
     }
 }
 
-fn transaction(
-    node: &RpcContext,
-    hash: B256,
-    options: &TraceOptions,
-    limits: &TraceLimits,
-) -> Answer<Box<RawValue>> {
+/// A mined transaction's block, and its place there.
+pub(in crate::rpc) fn mined(node: &RpcContext, hash: B256) -> Answer<(Block, usize)> {
     let place = node.chain.locate(hash)?.ok_or(RpcError::TransactionNotFound)?;
     let block = node.chain.block(place.block)?.ok_or(RpcError::TransactionNotFound)?;
     let index = place.index as usize;
@@ -216,6 +212,16 @@ fn transaction(
     if block.body.transactions.get(index).is_none_or(|tx| tx.hash() != hash) {
         return Err(RpcError::TransactionNotFound);
     }
+    Ok((block, index))
+}
+
+fn transaction(
+    node: &RpcContext,
+    hash: B256,
+    options: &TraceOptions,
+    limits: &TraceLimits,
+) -> Answer<Box<RawValue>> {
+    let (block, index) = mined(node, hash)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
     let block = replay_of(node, block)?;
     let trace = trace::trace_transaction(spec, settings, block, index, options, limits)?;
@@ -281,7 +287,7 @@ fn base(
     Ok((header, CallBase::Inside(Box::new(replay_of(node, block)?), index as u64)))
 }
 
-fn replay_of(node: &RpcContext, block: Block) -> Answer<Replay> {
+pub(in crate::rpc) fn replay_of(node: &RpcContext, block: Block) -> Answer<Replay> {
     let (number, parent) = (block.number(), block.header.parent_hash);
     if number == resolve::number(&node.chain, BlockNumberOrTag::Earliest) {
         return Err(RpcError::GenesisTrace);

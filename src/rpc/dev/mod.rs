@@ -7,11 +7,13 @@
 //! | `next_block` | what else does the next block say? |
 //! | `tokens` | where does a token keep a balance? |
 //! | `snapshots` | how does the chain go back? |
+//! | `forks` | who answers for the chain that this one is a fork of? |
 //! | `reorganise` | how are the newest blocks replaced by others? |
 //! | `info` | what does the node say of itself? |
 //! | `error` | what is wrong with what a developer asked for? |
 
 mod error;
+mod forks;
 mod info;
 mod mining;
 mod next_block;
@@ -21,6 +23,7 @@ mod time;
 mod tokens;
 
 pub use error::DevelopmentError;
+pub use forks::ForksServer;
 pub use info::InfoServer;
 pub use mining::{EvmMiningServer, MiningServer};
 pub use next_block::NextBlockServer;
@@ -42,6 +45,7 @@ pub(super) fn methods(api: &Api) -> Methods {
         ReorganisationsServer::into_rpc(api.clone()).into(),
         TokensServer::into_rpc(api.clone()).into(),
         InfoServer::into_rpc(api.clone()).into(),
+        ForksServer::into_rpc(api.clone()).into(),
     ] {
         methods.merge(more).expect("no two traits share a name");
     }

@@ -1,6 +1,7 @@
 //! Where is a transaction, and what came of it?
 
 use crate::{
+    chain::ChainError,
     primitives::Block,
     rpc::{Answer, Api, RpcContext, convert, params::At, resolve},
 };
@@ -87,18 +88,27 @@ pub(super) fn receipt_of(node: &RpcContext, hash: B256) -> Answer<Option<Transac
     Ok(receipts.and_then(|receipts| convert::receipt(spec, &block, &receipts, index)))
 }
 
-/// The mined transaction that used a nonce of an account. Found by halving the chain where the
-/// account's nonce passed it; a developer who has set the nonce back hides what came before.
-pub(super) fn of_sender(
+/// The mined transaction that used a nonce of an account, the newest if a developer has set the nonce
+/// back. Without an index of addresses it is found by halving the chain where the account's nonce passed
+/// it; then such a developer hides what came before.
+pub(in crate::rpc) fn of_sender(
     node: &RpcContext,
     sender: Address,
     nonce: u64,
 ) -> Answer<Option<RpcTransaction>> {
+    match node.chain.sent_with_nonce(sender, nonce) {
+        Ok(found) => {
+            let found = found.map(|hash| mined(node, hash)).transpose()?.flatten();
+            return Ok(found.and_then(|(block, index)| shown(&block, index)));
+        }
+        Err(ChainError::AddressIndex { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     let is_used = |number| -> Answer<bool> {
         let account = node.chain.state_at(number)?.account(sender)?;
         Ok(account.is_some_and(|account| account.nonce > nonce))
     };
-    let mut unused = node.chain.spec().genesis.number.unwrap_or(0);
+    let mut unused = node.chain.first();
     let mut used = node.chain.head().number;
     if is_used(unused)? || !is_used(used)? {
         return Ok(None);
@@ -114,7 +124,7 @@ pub(super) fn of_sender(
 }
 
 /// The block that holds the transaction, and where.
-fn mined(node: &RpcContext, hash: B256) -> Answer<Option<(Block, usize)>> {
+pub(in crate::rpc) fn mined(node: &RpcContext, hash: B256) -> Answer<Option<(Block, usize)>> {
     let Some(place) = node.chain.locate(hash)? else { return Ok(None) };
     let Some(block) = node.chain.block(place.block)? else { return Ok(None) };
     let index = place.index as usize;

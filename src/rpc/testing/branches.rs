@@ -105,10 +105,13 @@ async fn branches_that_cannot_be_are_refused_with_the_reason() {
 async fn branches_are_for_development_chains_only() {
     let node = TestNode::start();
     let all = node.api.all_methods();
-    let served = |development| Namespaces { development, named: None }.select(&all);
+    let served = |development| Namespaces { development, admin: false, named: None }.select(&all);
     for name in ["chain_branch", "chain_checkout", "chain_deleteBranch", "chain_listBranches"] {
         assert!(served(true).method(name).is_some());
         assert!(served(false).method(name).is_none());
-        assert!(Namespaces { development: false, named: None }.belongs_to_development(name));
+        assert!(
+            Namespaces { development: false, admin: false, named: None }
+                .belongs_to_development(name)
+        );
     }
 }

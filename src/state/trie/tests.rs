@@ -186,7 +186,8 @@ impl World {
             root,
             block: block_hash(number),
             changes,
-            transactions: Vec::new(),
+            transactions: &[],
+            inside: None,
             receipts: &[],
         };
         let blocks =
