@@ -52,7 +52,8 @@ impl Branch {
         Arc::make_mut(&mut self.hashes).insert(recent.number(), header.seal());
         self.trie = recent.trie.clone();
         self.next_storage_id = recent.next_storage_id;
-        self.bytes += recent.bytes() + recent.stored.block.body.transactions.len() * TX_BYTES;
+        let transactions = recent.stored.block.body.transactions.len();
+        self.bytes += BLOCK_BYTES + recent.bytes() + transactions * TX_BYTES;
         self.gas += recent.gas();
         self.blocks.push(recent);
     }
@@ -73,6 +74,8 @@ impl Branch {
     }
 }
 
+/// Memory that an empty block takes with its trie, roughly.
+const BLOCK_BYTES: usize = 12 << 10;
 /// Memory that a transaction takes, roughly.
 const TX_BYTES: usize = 512;
 
