@@ -5,39 +5,43 @@
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `database` | what can be done with a data directory as a whole? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
+//! | `fork` | is the chain a fork, and who answers for the rest of it? |
+//! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
+//! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
+//! | `ipc` | does the node answer on a Unix socket? |
+//! | `error` | why did it not start? |
 //! | `parts` | what does each part need of the settings? |
 //! | `report` | what does the log say of the chain? |
 
 pub mod database;
 mod directory;
+mod error;
+mod files;
 mod follow;
+mod fork;
 mod import;
+mod ipc;
+mod library;
 mod parts;
 mod report;
 mod stored;
 
+pub use error::NodeError;
+pub use files::{BlocksOut, ExportFailure, blocks_in, check_range, export, is_compressed};
 pub use import::{ImportFailure, Step, import};
 pub use stored::StoredChain;
 
 use crate::{
     chain::{Chain, ChainError, Opened},
     config::{AccountsConfig, Config, DialectName, Role},
-    dev::{
-        Dev,
-        accounts::{AccountsError, DevAccounts},
-        keyring::KeyringError,
-    },
+    dev::{Dev, accounts::DevAccounts, keyring::key_from_files},
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
-    rpc::{
-        self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServeError, ServerSettings,
-        Verbosity,
-    },
-    sealer::{Sealer, SealerHandle},
-    spec::{self, ChainSpec, SpecError},
-    storage::StorageError,
+    rpc::{self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServerSettings, Verbosity},
+    sealer::{Authority, Sealer, SealerHandle, SealerSettings},
+    spec::{self, ChainSpec},
 };
 use alloy_consensus::Header;
 use alloy_genesis::Genesis;
@@ -61,129 +65,6 @@ const MAX_GENESIS_BYTES: u64 = 256 << 20;
 /// How often it is checked that all threads live.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Why the node did not start, or did not stop cleanly.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// The data directory cannot be used.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// The chain cannot be opened.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
-    /// The genesis makes no chain.
-    #[error(transparent)]
-    Spec(#[from] SpecError),
-    /// The accounts cannot be made.
-    #[error(transparent)]
-    Accounts(#[from] AccountsError),
-    /// The stored keys cannot be read.
-    #[error(transparent)]
-    Keyring(#[from] KeyringError),
-    /// The stored chain has no first block.
-    #[error("the stored chain has no genesis block; restore a backup, or start over with --fresh")]
-    NoGenesis,
-    /// There is no chain in the directory.
-    #[error("there is no chain in {dir}; make one with `mainspring init --datadir {dir}`")]
-    NoChain {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// The genesis block is the stored one's, but the rules after it are not.
-    #[error(
-        "the chain in {dir} was made from a genesis file with another config; use that file, or \
-         choose another directory with --datadir"
-    )]
-    OtherRules {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// A development chain cannot go on from a chain of others.
-    #[error(
-        "{dir} holds a chain of mode {mode:?}, which is no development chain; serve it with \
-         `mainspring node --datadir {dir} --no-seal`, or choose another directory with --datadir"
-    )]
-    NotForDevelopment {
-        /// The directory.
-        dir: PathBuf,
-        /// The chain's mode.
-        mode: spec::Mode,
-    },
-    /// Nobody here makes blocks of such a chain.
-    #[error("this node cannot make blocks of a chain of mode {mode:?}; serve it with --no-seal")]
-    CannotSeal {
-        /// The chain's mode.
-        mode: spec::Mode,
-    },
-    /// The port cannot be opened.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    /// A setting that shapes the genesis is not what the stored chain was made with.
-    #[error(
-        "{flag} says {given}, but the data directory holds a chain with {stored}; leave the flag \
-         out, start over with --fresh, or choose another directory with --datadir"
-    )]
-    Differs {
-        /// The flag.
-        flag: &'static str,
-        /// Its value.
-        given: String,
-        /// The stored value.
-        stored: String,
-    },
-    /// The genesis file cannot be read.
-    #[error("cannot read the genesis file {path}: {source}")]
-    GenesisFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: std::io::Error,
-    },
-    /// The genesis file has no end, or is no genesis.
-    #[error("the genesis file {path} is longer than {limit} bytes")]
-    GenesisTooLong {
-        /// The file.
-        path: PathBuf,
-        /// In bytes.
-        limit: u64,
-    },
-    /// The genesis file is not a genesis.
-    #[error("{path} is not a genesis file in geth's format: {source}")]
-    GenesisFormat {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
-    /// The genesis file lacks what every genesis has.
-    #[error("{path} is not a genesis file in geth's format: it has no {field}")]
-    GenesisField {
-        /// The file.
-        path: PathBuf,
-        /// What is missing.
-        field: &'static str,
-    },
-    /// The stored genesis cannot be read back.
-    #[error("the stored genesis is damaged: {0}; restore a backup, or start over with --fresh")]
-    StoredGenesis(serde_json::Error),
-    /// `--fresh` could not empty the directory.
-    #[error("--fresh cannot remove {dir}: {source}")]
-    Fresh {
-        /// What could not be removed.
-        dir: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// No temporary directory for `--ephemeral`.
-    #[error("cannot make a temporary directory: {0}")]
-    Temporary(std::io::Error),
-    /// The system starts no more threads.
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
-    /// A thread of the node ended by itself.
-    #[error("the {0} thread failed; the log says why")]
-    ThreadFailed(&'static str),
-}
-
 /// A running node. Dropping it without [`NodeHandle::shutdown`] is like `kill -9`: nothing that
 /// was visible is lost, and the next start executes the last blocks again.
 #[derive(Debug)]
@@ -197,8 +78,12 @@ pub struct NodeHandle {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
+    ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
+    /// Answers of a fork's upstream.
+    kept: Option<fork::Kept>,
+    library: Option<library::Reader>,
     _directory: Directory,
 }
 
@@ -212,12 +97,19 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let accounts = Arc::new(config.accounts.derive()?);
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
-    let spec = Arc::new(chain_spec(&config, &directory, &funded)?);
+    let (fork, kept) = fork::open(&config, &directory, &funded)?;
+    let spec = Arc::new(chain_spec(&config, &directory, &funded, fork.as_ref())?);
     check_sealing(&mut config, &spec)?;
+    let authority = authority(&config, &spec)?;
     let storage = directory.storage.clone();
-    let first = spec.genesis.number.unwrap_or(0);
-    let settings = parts::chain_settings(&config, &spec);
-    let (chain, opened) = Chain::open(storage, spec, settings)?;
+    let mut settings = parts::chain_settings(&config, &spec);
+    settings.remote = fork.as_ref().map(fork::Fork::remote);
+    let founding = fork.as_ref().and_then(fork::Fork::founding);
+    let (chain, opened) = Chain::open_on(storage, spec, settings, founding)?;
+    if let Some(fork) = &fork {
+        fork::settle(&config, fork, &chain)?;
+    }
+    let first = chain.first();
     if let Some(before) = directory.before.filter(|_| config.data.rotate_chain_id) {
         // A genesis with an id of its own is a new network already.
         if before.genesis_chain_id == chain.spec().chain_id() {
@@ -227,7 +119,8 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
-    let sealer = Sealer::new(chain.clone(), pool.clone(), parts::sealer_settings(&config));
+    let settings = SealerSettings { authority, ..parts::sealer_settings(&config) };
+    let sealer = Sealer::new(chain.clone(), pool.clone(), settings);
     let handle = sealer.handle();
     let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
     let writer = chain.clone();
@@ -241,7 +134,12 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
-    tasks.spawn(report::report(chain.clone(), chain.subscribe()));
+    if let Some(kept) = &kept {
+        tasks.spawn(fork::keep_answers(kept.cache.clone()));
+    }
+    let told = parts::told(&config);
+    let library = library::follow(&config.debugging, told.shelf.clone())?;
+    tasks.spawn(report::report(chain.clone(), told.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
@@ -259,11 +157,15 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         },
         namespaces: Namespaces {
             development: config.role == Role::Development,
+            admin: config.role == Role::Development
+                && config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
             named: config.server.namespaces.clone(),
         },
         ready: readiness(&chain, &handle),
         verbosity,
+        files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
+        told,
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -273,6 +175,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         addresses.push(address);
         servers.push(server);
     }
+    let ipc = ipc::open(&api, &config.server.ipc, &directory.path)?;
+    let ipc_path = ipc.as_ref().map(|server| server.path().clone());
+    ipc.map(|server| tasks.spawn(server.run()));
     Ok(NodeHandle {
         addresses,
         chain,
@@ -283,8 +188,11 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
+        ipc_path,
         tasks,
         threads,
+        kept,
+        library,
         _directory: directory,
     })
 }
@@ -293,6 +201,11 @@ impl NodeHandle {
     /// Where it listens: one address a host.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where its Unix socket is, if it has one.
+    pub fn ipc_path(&self) -> Option<&Path> {
+        self.ipc_path.as_deref()
     }
 
     /// The chain.
@@ -360,10 +273,14 @@ impl NodeHandle {
         self.tasks.shutdown().await;
         self.sealer.stop();
         self.chain.stop();
+        drop(self.library.take());
         for (name, thread) in self.threads.drain(..) {
             thread.join().map_err(|_panicked| NodeError::ThreadFailed(name))?;
         }
         write_journal(&self.chain, &self.pool)?;
+        if let Some(kept) = &self.kept {
+            kept.cache.flush();
+        }
         Ok(self.chain.flush_state()?)
     }
 }
@@ -379,8 +296,12 @@ fn chain_spec(
     config: &Config,
     directory: &Directory,
     funded: &[(Address, U256)],
+    fork: Option<&fork::Fork>,
 ) -> Result<ChainSpec, NodeError> {
-    if config.role != Role::Development {
+    if let Some(fork::Fork::New(forked)) = fork {
+        return Ok(ChainSpec::from_genesis(forked.genesis.clone())?);
+    }
+    if config.role != Role::Development || fork.is_some() {
         return Ok(ChainSpec::from_genesis(directory.genesis()?.ok_or(NodeError::NoGenesis)?)?);
     }
     let given = config.genesis.init.as_deref().map(read_genesis).transpose()?;
@@ -410,8 +331,24 @@ fn chain_spec(
 }
 
 /// A stored chain makes blocks only if it is one of ours and nobody said no.
+/// Who signs blocks here.
+fn authority(config: &Config, spec: &ChainSpec) -> Result<Option<Arc<Authority>>, NodeError> {
+    let Some(signer) = &config.signer else { return Ok(None) };
+    if spec.mode != spec::Mode::Poa {
+        return Err(NodeError::NothingToSign { mode: spec.mode });
+    }
+    if matches!(config.role, Role::Stored { seals: false, .. }) {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Authority::new(key_from_files(&signer.key, &signer.password)?))))
+}
+
 fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError> {
     match config.role {
+        Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Poa => match config.signer {
+            Some(_) => Ok(()),
+            None => Err(NodeError::NoSigner),
+        },
         Role::Stored { seals: true, .. } if spec.mode != spec::Mode::Dev => {
             Err(NodeError::CannotSeal { mode: spec.mode })
         }

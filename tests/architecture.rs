@@ -9,14 +9,17 @@ use std::{
 };
 
 /// Floors from the ground up. A file may use items of floors with a smaller number only.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 21] = [
     ("primitives", 1),
     ("spec", 2),
     ("storage", 3),
     ("consensus", 3),
+    ("upstream", 3),
+    ("artifacts", 3),
     ("state", 4),
     ("evm", 5),
     ("chain", 6),
+    ("explain", 6),
     ("pool", 7),
     ("sealer", 8),
     ("network", 8),

@@ -103,7 +103,7 @@ impl Chain {
 
     /// Whom the execution of a block shows to take part in its transactions; `None` if it cannot be
     /// executed again, because the state before it was thrown away, or it was made under other limits.
-    fn participants(&self, block: &Block) -> Result<Option<Participants>, ChainError> {
+    pub(super) fn participants(&self, block: &Block) -> Result<Option<Participants>, ChainError> {
         if block.body.transactions.is_empty() {
             return Ok(Some(Participants::new()));
         }

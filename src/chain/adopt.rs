@@ -3,25 +3,39 @@
 use super::{Branch, Chain, ChainError, ChainEvent, visible::Visible};
 use crate::{
     primitives::{BlockNumHash, Transaction},
-    storage::{BlocksBatch, SideBlock, StoredBlock},
+    storage::{BlocksBatch, BranchChanges, SideBlock, StoredBlock},
 };
 use alloy_primitives::B256;
 use std::sync::Arc;
 
+/// Who says that a branch is the chain?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The rules of fork choice: what it removes may win again, and the pool follows by itself.
+    Rules,
+    /// A developer, who sees to the pool too.
+    Hand,
+}
+
 impl Chain {
-    /// Makes a branch canonical whose base is the head or below it, and answers how many blocks were
-    /// removed for it. `head` is the head that the choice was made against.
+    /// Makes a branch canonical whose base is the head or below it, and answers the blocks that were
+    /// removed for it. `head` is the head that the choice was made against, `by` who made it.
     ///
     /// # Errors
     /// [`ChainError::StaleParent`] when the head is another one. Nothing is visible or stored unless
     /// this returns `Ok`, or the chain halts because the state could not follow.
-    pub(super) fn adopt(&self, branch: &Branch, head: B256) -> Result<u64, ChainError> {
+    pub(super) fn adopt(
+        &self,
+        branch: &Branch,
+        head: B256,
+        by: By,
+    ) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
         self.flush.wait_for_room(self)?;
         let removed = if branch.base.hash == head {
             self.extend_with(branch)?;
-            0
+            Arc::default()
         } else {
-            self.reorganise(branch, head)?
+            self.reorganise(branch, head, by)?
         };
         self.flush.block_appended();
         Ok(removed)
@@ -50,7 +64,12 @@ impl Chain {
         Ok(())
     }
 
-    fn reorganise(&self, branch: &Branch, head: B256) -> Result<u64, ChainError> {
+    fn reorganise(
+        &self,
+        branch: &Branch,
+        head: B256,
+        by: By,
+    ) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
         let _state_writer = self.state_writer.lock();
         let mut writer = self.writer.lock();
         writer.check()?;
@@ -60,10 +79,17 @@ impl Chain {
         if self.header(to)?.is_none_or(|base| base.seal() != branch.base.hash) {
             return Err(stale(branch, &visible));
         }
-        let removed = (to + 1..=visible.number())
-            .filter_map(|number| self.stored(number).transpose())
-            .collect::<Result<Vec<_>, _>>()?;
-        let aside = self.to_keep_aside(&removed)?;
+        let (removed, aside) = match by {
+            By::Rules => {
+                let removed = (to + 1..=visible.number())
+                    .filter_map(|number| self.stored(number).transpose())
+                    .collect::<Result<Vec<_>, _>>()?;
+                let aside = self.to_keep_aside(&removed)?;
+                (removed, aside)
+            }
+            By::Hand => (self.removed_above(to, visible.number())?, Vec::new()),
+        };
+        let kept = self.to_keep(&writer.named, &visible, to)?;
         let stored = stored_blocks(branch);
         self.storage.blocks.commit(&BlocksBatch {
             truncate_above: Some(to),
@@ -72,12 +98,16 @@ impl Chain {
             blocks: &stored,
             side_removed: &num_hashes(branch),
             side_added: &aside,
+            branches: BranchChanges { kept: &kept, ..Default::default() },
             ..Default::default()
         })?;
-        let (count, removed) = (removed.len() as u64, Arc::new(removed));
+        writer.named.keep(&kept);
+        writer.named.went_back(to);
+        let (removed, by_branch) = (Arc::new(removed), by == By::Rules);
         match self.head_after_reorganisation(&visible, branch) {
             Ok(next) => {
-                let unwinds = Arc::new(visible.unwinds.and(to, visible.number(), &removed, true));
+                let unwinds = visible.unwinds.and(to, visible.number(), &removed, by_branch);
+                let unwinds = Arc::new(unwinds);
                 self.visible.store(Arc::new(Visible { unwinds, ..next }));
             }
             Err(error) => {
@@ -86,9 +116,9 @@ impl Chain {
             }
         }
         self.clock.block_appended(branch.tip.timestamp);
-        self.publish(ChainEvent::Unwound { to, removed, by_branch: true });
+        self.publish(ChainEvent::Unwound { to, removed: removed.clone(), by_branch });
         self.publish_heads(stored);
-        Ok(count)
+        Ok(removed)
     }
 
     fn head_after_reorganisation(

@@ -1,6 +1,6 @@
 //! Appending: what a block is built on, and how an executed block becomes the head.
 
-use super::{Chain, ChainError, ChainEvent, visible::Recent};
+use super::{Chain, ChainError, ChainEvent, named::NamedBranches, visible::Recent};
 use crate::{
     primitives::{
         Block, Edit, Participants, Receipt, SealedHeader, StateChanges, StorageId, Transaction,
@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub(super) struct WriterState {
     /// Set when memory and disk may differ after a failed write.
     pub(super) halted: Option<String>,
+    /// Chains with names.
+    pub(super) named: NamedBranches,
 }
 
 impl WriterState {

@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// The latest time that a developer may set, in seconds: what JavaScript's numbers hold exactly. It
@@ -110,6 +110,13 @@ impl Clock {
         self.state.lock().now()
     }
 
+    /// How long until it is `timestamp`, in seconds since 1970; nothing if that is over.
+    pub fn until(&self, timestamp: u64) -> Duration {
+        let offset = self.state.lock().offset;
+        let wall = timestamp.saturating_add_signed(offset.saturating_neg());
+        Duration::from_secs(wall).saturating_sub(wall_time())
+    }
+
     /// The earliest timestamp of a block on a parent of `parent` seconds.
     pub fn earliest(&self, parent: u64) -> u64 {
         parent.saturating_add(u64::from(!self.allow_equal))
@@ -117,10 +124,18 @@ impl Clock {
 
     /// The timestamp that a block on a parent of `parent` seconds gets if it is built now.
     pub fn next_timestamp(&self, parent: u64) -> u64 {
+        let exact = self.state.lock().next;
+        exact.map_or_else(
+            || self.passing_timestamp(parent),
+            |exact| exact.max(self.earliest(parent)),
+        )
+    }
+
+    /// Like [`Self::next_timestamp`], had nobody set an exact one: as time passes, or the interval says.
+    pub fn passing_timestamp(&self, parent: u64) -> u64 {
         let state = *self.state.lock();
         let by_interval = state.interval.map(|seconds| parent.saturating_add(seconds));
-        let wanted = state.next.or(by_interval).unwrap_or_else(|| state.now());
-        wanted.max(self.earliest(parent))
+        by_interval.unwrap_or_else(|| state.now()).max(self.earliest(parent))
     }
 
     /// A block with this timestamp was appended: an exact time that it used up is over.
@@ -150,10 +165,15 @@ fn signed(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
-/// Wall time in whole seconds since 1970.
+/// Wall time since 1970.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads wall time")]
+fn wall_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Wall time in whole seconds since 1970.
 fn wall_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    wall_time().as_secs()
 }
 
 /// Is a timestamp in seconds further ahead of wall time than clocks differ? Then wall time.

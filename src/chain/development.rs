@@ -50,6 +50,19 @@ impl Development {
         fits
     }
 
+    /// As it is stored.
+    pub(super) fn to_row(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain data is JSON")
+    }
+
+    /// Reads what [`Self::to_row`] wrote.
+    pub(super) fn from_row(row: &[u8]) -> Result<Self, StorageError> {
+        serde_json::from_slice(row).map_err(|_json| StorageError::Row {
+            table: "meta",
+            reason: "what a developer set is no JSON",
+        })
+    }
+
     /// What is left after a reset to genesis, block `first`: the chain id that it began with, one
     /// higher if it rotates.
     pub fn after_reset(&self, first: u64, rotated: Option<u64>) -> Self {
@@ -98,7 +111,7 @@ impl Chain {
         writer.check()?;
         let mut development = self.development();
         let answer = change(&mut development);
-        let row = row(&development);
+        let row = development.to_row();
         let batch = BlocksBatch { development: Some(&row), ..Default::default() };
         self.storage.blocks.commit(&batch)?;
         self.settle(development);
@@ -111,7 +124,7 @@ impl Chain {
         let now = self.development();
         let clock = self.clock.after(block.timestamp);
         let after = Development { clock, next: now.next.after(block), ..now.clone() };
-        let row = (after != now).then(|| row(&after));
+        let row = (after != now).then(|| after.to_row());
         (after, row)
     }
 
@@ -122,7 +135,7 @@ impl Chain {
     }
 
     /// Takes over what is durable now.
-    fn settle(&self, development: Development) {
+    pub(super) fn settle(&self, development: Development) {
         self.clock.restore(development.clock);
         self.spec.chain_ids.set(&development.chain_ids);
         *self.development.lock() = development;
@@ -131,13 +144,7 @@ impl Chain {
 
 /// What was set when the node stopped.
 pub fn stored_development(storage: &Storage) -> Result<Development, ChainError> {
-    let damaged =
-        |_json| StorageError::Row { table: "meta", reason: "what a developer set is no JSON" };
     let row = storage.blocks.reader()?.development()?;
-    let stored = row.map(|row| serde_json::from_slice(&row).map_err(damaged)).transpose()?;
+    let stored = row.map(|row| Development::from_row(&row)).transpose()?;
     Ok(stored.unwrap_or_default())
-}
-
-fn row(development: &Development) -> Vec<u8> {
-    serde_json::to_vec(development).expect("plain data is JSON")
 }

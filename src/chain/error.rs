@@ -1,9 +1,13 @@
 //! Why the chain could not answer or change.
 
+use super::{Base, BranchError};
 use crate::{
+    consensus::clique::CliqueError,
     evm::{ApplyError, EvmError},
+    spec::Mode,
     state::{StateError, TrieError},
     storage::StorageError,
+    upstream::UpstreamError,
 };
 use alloy_primitives::B256;
 
@@ -25,6 +29,13 @@ pub enum ChainError {
     /// A transaction of a stored block is not valid any more.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// Proof of authority without authority: the genesis or a checkpoint lists nobody who may sign, or
+    /// a stored seal is damaged.
+    #[error("proof of authority: {0}")]
+    Signers(#[from] CliqueError),
+    /// Only proof of authority has signers.
+    #[error("a chain of mode {0:?} has no signers")]
+    NoSigners(Mode),
     /// There is no canonical block at this height.
     #[error("block {number} is unknown: the head is block {head}")]
     UnknownBlock {
@@ -116,6 +127,73 @@ pub enum ChainError {
         /// Genesis hash that was asked for.
         given: B256,
     },
+    /// The data belongs to a chain that stands on something else.
+    #[error(
+        "the data directory holds a chain that {stored}, not one that {given}; start over with \
+         --fresh or choose another --datadir"
+    )]
+    OtherBase {
+        /// What the stored chain stands on.
+        stored: Box<Base>,
+        /// What was asked for.
+        given: Box<Base>,
+    },
+    /// The state of a block that was history when the chain began here.
+    #[error("the state of block {number} is not here: the chain {base}")]
+    BelowBase {
+        /// The block's height.
+        number: u64,
+        /// What the chain stands on.
+        base: Box<Base>,
+    },
+    /// A block that was executed elsewhere cannot be executed again.
+    #[error(
+        "block {number} cannot be executed again: the state before it is not here, the chain {base}"
+    )]
+    NotExecuted {
+        /// The block's height.
+        number: u64,
+        /// What the chain stands on.
+        base: Box<Base>,
+    },
+    /// Nothing can be proven against a root that covers another state than is stored.
+    #[error(
+        "nothing can be proven at block {number}: its state root is {stated}, and what is stored of \
+         its state has root {stored}, since the chain {base}; ask for a newer block"
+    )]
+    NoProof {
+        /// The block's height.
+        number: u64,
+        /// Root in its header.
+        stated: B256,
+        /// Root of what is stored.
+        stored: B256,
+        /// What the chain stands on.
+        base: Box<Base>,
+    },
+    /// The root of a block of a fork covers a part of its state.
+    #[error(
+        "nothing can be proven at block {number}: its state root covers only what was changed here since \
+         the fork at block {fork}; ask for a block up to {fork}"
+    )]
+    LocalRoot {
+        /// The block's height.
+        number: u64,
+        /// Height of the block with which the fork begins.
+        fork: u64,
+    },
+    /// What is not stored here is not to be had from the chain this one is a fork of.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// The rows of the base block's state are gone.
+    #[error(
+        "the state of block {number}, on which the chain stands, is missing; restore a backup, or \
+         start over with --fresh"
+    )]
+    BaseState {
+        /// The base's height.
+        number: u64,
+    },
     /// Executing a stored block again gave another state.
     #[error(
         "block {number} says state root {stored}, but executing it gives {computed}: the data is \
@@ -129,6 +207,9 @@ pub enum ChainError {
         /// Root computed.
         computed: B256,
     },
+    /// A named branch was not made, changed or left.
+    #[error(transparent)]
+    Branch(#[from] BranchError),
     /// The chain stopped accepting changes after a failed write.
     #[error("the chain accepts no changes since a write failed ({reason}); restart the node")]
     Halted {

@@ -26,7 +26,7 @@ impl Chain {
             let is_head = number == visible.number();
             check_distance(number, &visible, &below)?;
             let (trie, next_storage_id) = trie_at(number, &visible, &below)?;
-            let (expected, computed) = (header.state_root, trie.root());
+            let (expected, computed) = (visible.base.trie_root_of(&header), trie.root());
             if expected != computed {
                 return Err(TrieError::RootMismatch { block: number, expected, computed }.into());
             }

@@ -4,13 +4,16 @@
 //! beside the canonical chain. Blocks that extend the head wait for a common durable commit.
 
 use super::{
-    Branch, Chain, ChainError, ImportError, clock,
+    Branch, Chain, ChainError, ImportError,
+    adopt::By,
+    clock,
     fork_choice::{Choice, Head, choose},
     side::{MAX_BRANCH_BYTES, Parent, SideBranches},
     visible::Recent,
 };
 use crate::{
-    primitives::{Block, BlockNumHash},
+    consensus::clique,
+    primitives::{Block, BlockNumHash, SealedHeader},
     spec::{self, Ancestor, Mode, OMMER_ANCESTORS},
     storage::{BlocksBatch, SIDE_DEPTH, SideBlock},
 };
@@ -108,7 +111,7 @@ impl Import<'_> {
     /// Makes everything that was added durable and visible.
     pub fn commit(&mut self) -> Result<(), ImportError> {
         let Some(branch) = self.pending.take() else { return Ok(()) };
-        match self.chain.adopt(&branch, branch.base.hash) {
+        match self.chain.adopt(&branch, branch.base.hash, By::Rules) {
             // Someone else made a block: each finds its place anew.
             Err(ChainError::StaleParent { .. }) => {
                 for recent in &branch.blocks {
@@ -128,7 +131,7 @@ impl Import<'_> {
     fn extend(&mut self, branch: &Branch, block: &Block) -> Result<Imported, ImportError> {
         let mut branch = branch.clone();
         for _ in 0..ATTEMPTS {
-            match self.chain.adopt(&branch, branch.base.hash) {
+            match self.chain.adopt(&branch, branch.base.hash, By::Rules) {
                 Err(ChainError::StaleParent { .. }) => {
                     let imported = self.place(block)?;
                     let Some(again) = self.pending.take() else { return Ok(imported) };
@@ -185,16 +188,7 @@ impl Import<'_> {
             return Err(ImportError::TooDeep { block: at, head: head.number, max: SIDE_DEPTH });
         }
         let total_difficulty = parent.total_difficulty.saturating_add(block.header.difficulty);
-        let choice = choose(
-            Head {
-                header: head.inner(),
-                hash: head.seal(),
-                total_difficulty: chain.total_difficulty(head.number)?,
-                is_first: head.number == chain.first(),
-            },
-            block.header.inner(),
-            total_difficulty,
-        );
+        let choice = chain.choice(&head, block, &parent)?;
         let known = chain.storage.blocks.reader().and_then(|blocks| blocks.side_header(at));
         let is_known = known.map_err(ChainError::from)?.is_some();
         if is_known {
@@ -230,7 +224,7 @@ impl Import<'_> {
                 Ok(Imported::Side)
             }
             Choice::Reorganise => {
-                let removed = chain.adopt(&branch, head.seal())?;
+                let removed = chain.adopt(&branch, head.seal(), By::Rules)?.len() as u64;
                 self.side.clear();
                 Ok(Imported::Reorganised { removed, added: branch.blocks.len() as u64 })
             }
@@ -257,6 +251,33 @@ const fn is_full(branch: &Branch) -> bool {
 }
 
 impl Chain {
+    /// What this block, if it is valid, does to the chain.
+    fn choice(
+        &self,
+        head: &SealedHeader,
+        block: &Block,
+        parent: &Parent,
+    ) -> Result<Choice, ImportError> {
+        let header = block.header.inner();
+        let total_difficulty = parent.total_difficulty.saturating_add(header.difficulty);
+        let of_head = self.total_difficulty(head.number)?;
+        if self.spec.mode == Mode::Poa && head.number > self.first() {
+            if header.parent_hash == head.seal() {
+                return Ok(Choice::Extend);
+            }
+            let tip = self.signed_tip(&block.header, total_difficulty)?;
+            let head = self.signed_tip(head, of_head)?;
+            return Ok(if clique::wins(&tip, &head) { Choice::Reorganise } else { Choice::Side });
+        }
+        let head = Head {
+            header: head.inner(),
+            hash: head.seal(),
+            total_difficulty: of_head,
+            is_first: head.number == self.first(),
+        };
+        Ok(choose(head, header, total_difficulty))
+    }
+
     /// Would header, seal and body of this block be accepted on the parent that it names? Says nothing
     /// of its execution. A canonical block always would.
     pub fn check_rules(&self, block: &Block) -> Result<(), ImportError> {
@@ -272,7 +293,8 @@ impl Chain {
     /// What can be said of a block before its parent's state is known: header, body, seals.
     fn check(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
         let header = block.header.inner();
-        let is_checked = self.spec.mode == Mode::Pow && !self.settings.takes_future_blocks;
+        let has_clock = matches!(self.spec.mode, Mode::Pow | Mode::Poa);
+        let is_checked = has_clock && !self.settings.takes_future_blocks;
         if is_checked && let Some(now) = clock::future(header.timestamp) {
             let (block, timestamp) = (block.num_hash(), header.timestamp);
             return Err(ImportError::Future { block, timestamp, now });
@@ -281,6 +303,7 @@ impl Chain {
             .map_err(|error| ImportError::invalid(block, error))?;
         spec::check_body(&self.spec, header, &block.body)
             .map_err(|error| ImportError::invalid(block, error))?;
+        self.check_signer(block, parent)?;
         let mut sealed = std::iter::once(header).chain(&block.body.ommers);
         sealed
             .try_for_each(|header| self.seals.verify(header))

@@ -2,7 +2,7 @@
 
 use super::ChainError;
 use crate::{
-    consensus::SealError,
+    consensus::{SealError, clique::CliqueError},
     evm::EvmError,
     primitives::{Block, BlockNumHash},
     spec::{BodyError, HeaderError, OmmerError},
@@ -85,6 +85,9 @@ pub enum InvalidBlock {
     /// Its seal, or that of an ommer, proves no work.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A rule of proof of authority.
+    #[error(transparent)]
+    Clique(#[from] CliqueError),
     /// A rule of bodies.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -110,6 +113,7 @@ impl InvalidBlock {
         match self {
             Self::Header(error) => error.rule(),
             Self::Seal(error) => error.rule(),
+            Self::Clique(_) => "InvalidSeal",
             Self::Body(error) => error.rule(),
             Self::Ommers(error) => error.rule(),
             Self::Execution(error) => execution_rule(error),

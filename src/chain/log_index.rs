@@ -62,7 +62,7 @@ impl Chain {
             return Ok(None);
         }
         let blocks = self.storage.blocks.reader()?;
-        let mut number = indexed.map_or(self.first(), |indexed| indexed.number + 1);
+        let mut number = indexed.map_or(self.stored_from(), |indexed| indexed.number + 1);
         let last = head.number.min(number + CHUNK_BLOCKS - 1);
         let mut chunk: Vec<(BlockNumHash, Vec<Receipt>)> = Vec::new();
         let mut logs = 0;

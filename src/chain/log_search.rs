@@ -82,7 +82,7 @@ impl Chain {
             state,
             blocks,
             terms: Vec::new(),
-            next: from.max(self.first()),
+            next: from.max(self.stored_from()),
             indexed_to,
             looked_at: 0,
             seeks: 0,

@@ -6,17 +6,23 @@
 //! | file | question |
 //! |---|---|
 //! | `open` | what is in the directory, and what has to be done again? |
+//! | `base` | what does the chain stand on? |
+//! | `ancestors` | what came before the block with which a fork begins? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
 //! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
+//! | `signers` | who may sign the block after a given one? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
+//! | `named`, `kept` | which chains have names, and what is kept for them? |
+//! | `checkout` | how does another of them become the chain? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
 //! | `address_search`, `address_index` | in which transactions did an address take part? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
+//! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 //! | `rebuild` | how is derived data made anew? |
@@ -26,9 +32,12 @@
 mod address_index;
 mod address_search;
 mod adopt;
+mod ancestors;
 mod append;
 mod bad_blocks;
+mod base;
 mod branch;
+mod checkout;
 mod clock;
 mod development;
 mod draft;
@@ -42,18 +51,24 @@ mod foundation;
 mod import;
 mod import_error;
 mod inspect;
+mod kept;
 mod log_index;
 mod log_search;
+mod named;
 mod open;
 mod query;
 mod rebuild;
 mod side;
+mod signers;
+mod spoken;
 mod unwind;
 mod verify;
 mod visible;
 
 pub use address_search::{Direction, Page};
+pub use ancestors::remote_receipts;
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
+pub use base::{Base, BaseKind, Founding, stored_kind};
 pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;
@@ -64,12 +79,15 @@ pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
+pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
 pub use verify::{Fault, Faults, Verified, Verifying, verify};
 
-use crate::{consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, storage::Storage};
-use arc_swap::ArcSwap;
+use crate::{
+    consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, state::Remote, storage::Storage,
+};
+use arc_swap::{ArcSwap, ArcSwapOption};
 use branch::Branch;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -98,6 +116,10 @@ pub struct ChainSettings {
     pub address_index: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
     pub takes_future_blocks: bool,
+    /// Of a fork: the chain that answers what is not stored here.
+    pub remote: Option<Arc<Remote>>,
+    /// How much may be kept for named branches.
+    pub branches: BranchLimits,
 }
 
 /// As a node has them that nobody configured.
@@ -113,6 +135,8 @@ impl Default for ChainSettings {
             keep_states: None,
             address_index: true,
             takes_future_blocks: false,
+            remote: None,
+            branches: BranchLimits::default(),
         }
     }
 }
@@ -123,7 +147,12 @@ pub struct Chain {
     spec: Arc<ChainSpec>,
     settings: ChainSettings,
     seals: SealPolicy,
+    /// Of proof of authority.
+    signers: signers::Signers,
     storage: Storage,
+    /// Of a fork: the chain that answers what is not stored here.
+    remote: ArcSwapOption<Remote>,
+    ancestors: ancestors::Ancestors,
     clock: Clock,
     /// What a developer set; its clock is the one above.
     development: Mutex<Development>,
@@ -140,4 +169,6 @@ pub struct Chain {
     changed: watch::Sender<()>,
     /// Refused by imports.
     bad_blocks: bad_blocks::BadBlocks,
+    /// Printed by whoever reports.
+    spoken: spoken::Spoken,
 }

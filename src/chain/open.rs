@@ -1,8 +1,15 @@
 //! Opening: a new chain gets its genesis, a stored one is brought back to its last durable block.
 
 use super::{
-    Chain, ChainError, ChainSettings, Clock, append::WriterState, development::stored_development,
-    events, flush::FlushSignal, visible::Visible,
+    Base, BaseKind, Chain, ChainError, ChainSettings, Clock, Founding,
+    append::WriterState,
+    base::{row, stored_base},
+    development::stored_development,
+    events,
+    flush::FlushSignal,
+    named::NamedBranches,
+    signers::Signers,
+    visible::Visible,
 };
 use crate::{
     consensus::SealPolicy,
@@ -14,7 +21,7 @@ use crate::{
         BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
     },
 };
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 
 /// What opening found and did.
@@ -36,29 +43,34 @@ impl Chain {
         spec: Arc<ChainSpec>,
         settings: ChainSettings,
     ) -> Result<(Arc<Self>, Opened), ChainError> {
+        Self::open_on(storage, spec, settings, None)
+    }
+
+    /// Opens the chain in `storage`, or makes it: on `founding` if there is one, else on the genesis
+    /// of `spec`.
+    ///
+    /// # Errors
+    /// [`ChainError::OtherGenesis`] or [`ChainError::OtherBase`] when another chain is stored there.
+    pub fn open_on(
+        storage: Storage,
+        spec: Arc<ChainSpec>,
+        settings: ChainSettings,
+        founding: Option<&Founding>,
+    ) -> Result<(Arc<Self>, Opened), ChainError> {
         let genesis = Genesis::of(&spec, &storage)?;
-        let stored = storage.blocks.reader()?.first()?;
-        let created = stored.is_none();
-        match stored {
-            None => genesis.store_block(&storage)?,
-            Some(stored) if stored.seal() != genesis.block.hash() => {
-                return Err(ChainError::OtherGenesis {
-                    stored: stored.seal(),
-                    given: genesis.block.hash(),
-                });
-            }
-            // Made before total difficulties were stored.
-            Some(stored) if genesis.lacks_total_difficulty(&stored, &storage)? => {
-                genesis.store_block(&storage)?;
-            }
-            Some(_) => {}
+        let created = storage.blocks.reader()?.first()?.is_none();
+        if created {
+            make(&storage, &genesis, founding)?;
         }
-        if storage.state.reader()?.head()?.is_none() {
-            genesis.store_state(&storage)?;
+        let base = stored_base(&storage, genesis.block.hash())?;
+        let base = base.ok_or(ChainError::UnknownBlock { number: 0, head: 0 })?;
+        if let Some(founding) = founding {
+            founding.check(&base)?;
         }
+        genesis.check(&base, &storage)?;
         let head = storage.blocks.reader()?.head()?;
         let head = head.ok_or(ChainError::UnknownBlock { number: 0, head: 0 })?;
-        let chain = Self::assemble(storage, spec, settings, genesis.block.header)?;
+        let chain = Self::assemble(storage, spec, settings, base)?;
         let executed = chain.recover(&head)?;
         Ok((Arc::new(chain), Opened { created, executed }))
     }
@@ -67,13 +79,18 @@ impl Chain {
         storage: Storage,
         spec: Arc<ChainSpec>,
         settings: ChainSettings,
-        genesis: Arc<SealedHeader>,
+        base: Base,
     ) -> Result<Self, ChainError> {
         let evm = settings.evm.clone().on(spec.mode);
         let settings = ChainSettings { evm, ..settings };
+        let header = storage.blocks.reader()?.header(base.number)?;
+        let unknown = ChainError::UnknownBlock { number: base.number, head: base.number };
+        let header = header.ok_or(unknown)?;
+        let signers = Signers::of(&spec, &header)?;
         let visible = Visible {
-            flushed: BlockNumHash::new(genesis.number, genesis.seal()),
-            header: genesis,
+            flushed: BlockNumHash::new(base.number, base.hash),
+            base: Arc::new(base),
+            header,
             recent: Default::default(),
             overlay: Overlay::default(),
             recent_bytes: 0,
@@ -86,8 +103,11 @@ impl Chain {
         };
         Ok(Self {
             seals: SealPolicy::of(&spec, settings.verify_seals),
+            signers,
             clock: Clock::new(settings.allow_equal_timestamps),
             spec,
+            remote: ArcSwapOption::new(settings.remote.clone()),
+            ancestors: Default::default(),
             settings,
             storage,
             development: Default::default(),
@@ -99,6 +119,7 @@ impl Chain {
             changed: Default::default(),
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
             bad_blocks: Default::default(),
+            spoken: Default::default(),
         })
     }
 
@@ -129,7 +150,9 @@ impl Chain {
         if limits.as_ref() != Some(&self.settings.evm) {
             self.change_limits()?;
         }
-        let edits = self.storage.blocks.reader()?.edits(head.number + 1)?;
+        let reader = self.storage.blocks.reader()?;
+        self.writer.lock().named = NamedBranches::load(&reader)?;
+        let edits = reader.edits(head.number + 1)?;
         let next = self.with_edits(self.visible.load().as_ref().clone(), edits)?;
         self.visible.store(Arc::new(next));
         self.clock.resume(development.clock, head.timestamp);
@@ -177,6 +200,9 @@ impl Chain {
         else {
             return Err(ChainError::UnknownBlock { number, head: number });
         };
+        if let Some(kept) = reader.kept_block(block.num_hash())? {
+            return self.append_kept(kept);
+        }
         let edits = reader.edits(number)?;
         let context = self.build_context()?;
         let edits = edits_to_changes(&context.view, &edits)?;
@@ -201,6 +227,28 @@ impl Chain {
         let (recent, _) = recent.into_recent();
         self.visible.store(Arc::new(self.visible.load().with_block(Arc::new(recent))));
         Ok(())
+    }
+}
+
+/// Makes a chain where there is none.
+fn make(
+    storage: &Storage,
+    genesis: &Genesis,
+    founding: Option<&Founding>,
+) -> Result<(), ChainError> {
+    let state = storage.state.reader()?;
+    // The state of a chain whose making was cut short. One that went on is of blocks that somebody
+    // removed: it stays, and is refused.
+    if state.block_rows()? == 1 {
+        drop(state);
+        storage.state.clear()?;
+    } else if let (Some(founding), Some(stored)) = (founding, state.head()?) {
+        let (stored, given) = (stored.hash, founding.block.hash());
+        return Err(ChainError::OtherGenesis { stored, given });
+    }
+    match founding {
+        Some(founding) => founding.store(storage, &genesis.json, genesis.block.hash()),
+        None => genesis.store_block(storage),
     }
 }
 
@@ -231,6 +279,26 @@ impl Genesis {
         })
     }
 
+    /// Is this the genesis that the stored chain was made with? Stores what is missing of it.
+    fn check(&self, base: &Base, storage: &Storage) -> Result<(), ChainError> {
+        let given = self.block.hash();
+        let is_base = base.kind == BaseKind::Genesis;
+        let stored = if is_base { base.hash } else { base.genesis };
+        if stored != given {
+            return Err(ChainError::OtherGenesis { stored, given });
+        }
+        let has_state = storage.state.reader()?.head()?.is_some();
+        if !is_base {
+            let number = base.number;
+            return if has_state { Ok(()) } else { Err(ChainError::BaseState { number }) };
+        }
+        // Made before total difficulties were stored.
+        if self.lacks_total_difficulty(&self.block.header, storage)? {
+            self.store_block(storage)?;
+        }
+        if has_state { Ok(()) } else { self.store_state(storage) }
+    }
+
     fn lacks_total_difficulty(
         &self,
         stored: &SealedHeader,
@@ -242,8 +310,17 @@ impl Genesis {
 
     fn store_block(&self, storage: &Storage) -> Result<(), ChainError> {
         let stored = StoredBlock { block: self.block.clone(), receipts: Arc::default() };
+        let base = Base {
+            kind: BaseKind::Genesis,
+            number: self.block.number(),
+            hash: self.block.hash(),
+            earliest: self.block.number(),
+            genesis: self.block.hash(),
+            trie_root: self.block.header.state_root,
+        };
         Ok(storage.blocks.commit(&BlocksBatch {
             genesis: Some(&self.json),
+            base: Some(&row(&base)),
             blocks: &[stored],
             ..Default::default()
         })?)

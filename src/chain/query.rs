@@ -1,12 +1,13 @@
 //! Questions to the chain: blocks, receipts, places of transactions, states, proofs.
 
-use super::{Chain, ChainError, ChainEvent, Clock, visible::Visible};
+use super::{BaseKind, Chain, ChainError, ChainEvent, Clock, visible::Visible};
 use crate::{
+    consensus::depths,
     evm::{Applied, BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
-    primitives::{Block, Receipt, SealedHeader, Transaction},
-    spec::ChainSpec,
+    primitives::{Block, BlockNumHash, Receipt, SealedHeader, Transaction},
+    spec::{ChainSpec, Mode},
     state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
-    storage::{BlocksReader, StateReader, StoredBlock, TxLocation},
+    storage::{BlocksReader, StateReader, Storage, StoredBlock, TxLocation},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -101,13 +102,21 @@ impl Chain {
         self.events.subscribe()
     }
 
-    /// The heights of `safe` and `finalized`: one and two epochs behind the head.
+    /// The heights of `safe` and `finalized`, by the rule of the chain's mode. Where it cannot be told
+    /// who signs, nothing but the first block is final.
     pub fn finality(&self) -> Finality {
-        let (head, slots) = (self.head().number, self.settings.slots_in_an_epoch);
-        Finality {
-            safe: head.saturating_sub(slots),
-            finalized: head.saturating_sub(slots.saturating_mul(2)),
+        let (head, first) = (self.head(), self.first());
+        let signers = match self.spec.mode {
+            Mode::Poa => self.signers_after(BlockNumHash::new(head.number, head.seal())).ok(),
+            _ => None,
+        };
+        if self.spec.mode == Mode::Poa && signers.is_none() {
+            return Finality { safe: first, finalized: first };
         }
+        let signers = signers.map_or(0, |signers| signers.count());
+        let depths = depths(self.spec.mode, signers, self.settings.slots_in_an_epoch);
+        let behind = |depth| head.number.saturating_sub(depth).max(first);
+        Finality { safe: behind(depths.safe), finalized: behind(depths.finalized) }
     }
 
     /// The canonical header at `number`.
@@ -119,12 +128,15 @@ impl Chain {
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.block.header.clone()));
         }
+        if let Some(remote) = self.remote_below(number) {
+            return Ok(remote.header_at(number)?);
+        }
         Ok(self.storage.blocks.reader()?.header(number)?)
     }
 
     /// The canonical header with this hash.
     pub fn header_by_hash(&self, hash: B256) -> Result<Option<Arc<SealedHeader>>, ChainError> {
-        let Some(number) = self.number_of(hash)? else { return Ok(None) };
+        let Some(number) = self.number_here(hash)? else { return self.remote_header(hash) };
         Ok(self.header(number)?.filter(|header| header.seal() == hash))
     }
 
@@ -137,6 +149,9 @@ impl Chain {
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.block.clone()));
         }
+        if let Some(remote) = self.remote_below(number) {
+            return self.remote_block(&remote, number);
+        }
         Ok(self.storage.blocks.reader()?.block(number)?)
     }
 
@@ -147,6 +162,13 @@ impl Chain {
     }
 
     fn number_of(&self, hash: B256) -> Result<Option<u64>, ChainError> {
+        match self.number_here(hash)? {
+            Some(number) => Ok(Some(number)),
+            None => Ok(self.remote_header(hash)?.map(|header| header.number)),
+        }
+    }
+
+    fn number_here(&self, hash: B256) -> Result<Option<u64>, ChainError> {
         let visible = self.visible.load();
         if visible.header.seal() == hash {
             return Ok(Some(visible.number()));
@@ -162,6 +184,9 @@ impl Chain {
         }
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.receipts.clone()));
+        }
+        if let Some(remote) = self.remote_below(number) {
+            return self.remote_receipts(&remote, number);
         }
         Ok(self.storage.blocks.reader()?.receipts(number)?.map(Arc::new))
     }
@@ -179,12 +204,13 @@ impl Chain {
         if let Some(found) = self.visible.load().locate(&hash) {
             return Ok(Some(found));
         }
-        let Some(found) = self.storage.state.reader()?.transaction(hash)? else {
-            return Ok(None);
-        };
-        // The index is not unwound: a row counts only if the block says the same.
-        let stands_there = self.transaction(found)?.is_some_and(|tx| tx.hash() == hash);
-        Ok(stands_there.then_some(found))
+        if let Some(found) = self.storage.state.reader()?.transaction(hash)? {
+            // The index is not unwound: a row counts only if the block says the same.
+            if self.transaction(found)?.is_some_and(|tx| tx.hash() == hash) {
+                return Ok(Some(found));
+            }
+        }
+        self.remote_place(hash)
     }
 
     /// The transaction at a place of a canonical block.
@@ -195,6 +221,11 @@ impl Chain {
         }
         if let Some(recent) = visible.recent(at.block) {
             return Ok(recent.stored.block.body.transactions.get(at.index as usize).cloned());
+        }
+        if let Some(remote) = self.remote_below(at.block) {
+            let block = self.remote_block(&remote, at.block)?;
+            let found = block.and_then(|it| it.body.transactions.get(at.index as usize).cloned());
+            return Ok(found);
         }
         Ok(self.storage.blocks.reader()?.transaction(at)?)
     }
@@ -211,14 +242,6 @@ impl Chain {
         let (visible, [below]) = self.visible_readers()?;
         let overlay = visible.overlay.clone().with(visible.edit_changes.clone());
         Ok((visible.header.clone(), self.view(visible.number(), overlay, below)))
-    }
-
-    /// Executes a block again up to a transaction of it, and answers what that returned or
-    /// reverted with; `None` if it is not in the block.
-    pub fn output_of(&self, block: &Block, hash: B256) -> Result<Option<Bytes>, ChainError> {
-        let place = block.body.transactions.iter().position(|tx| tx.hash() == hash);
-        let Some(place) = place else { return Ok(None) };
-        Ok(self.first_applied(block, place + 1)?.pop().map(|applied| applied.output))
     }
 
     /// Executes a block again, and answers what each transaction returned or reverted with.
@@ -240,7 +263,8 @@ impl Chain {
 
     /// What the first `count` transactions of a block did.
     fn first_applied(&self, block: &Block, count: usize) -> Result<Vec<Applied>, ChainError> {
-        if block.number() <= self.first() {
+        self.check_executed(block.number())?;
+        if block.number() <= self.lowest() {
             return Ok(Vec::new());
         }
         let view = self.state_at(block.number() - 1)?;
@@ -258,7 +282,8 @@ impl Chain {
     /// not canonical.
     pub fn replay_of(&self, block: Block) -> Result<Option<Replay>, ChainError> {
         let number = block.number();
-        if number <= self.first() || number > self.head().number + 1 {
+        self.check_executed(number)?;
+        if number <= self.lowest() || number > self.head().number + 1 {
             return Ok(None);
         }
         let view = self.state_at(number - 1)?;
@@ -313,33 +338,17 @@ impl Chain {
 
     /// A view of block `number` whose newest changes are in `overlay`.
     pub(super) fn view(&self, number: u64, overlay: Overlay, below: StateReader) -> StateView {
-        StateView::new(number, overlay, below, self.storage.clone())
-    }
-
-    /// Height of genesis.
-    pub(super) fn first(&self) -> u64 {
-        self.spec.genesis.number.unwrap_or(0)
-    }
-
-    /// Is there a canonical block at this height, with its state?
-    pub(super) fn check_known(
-        &self,
-        number: u64,
-        visible: &Visible,
-        below: &StateReader,
-    ) -> Result<(), ChainError> {
-        if !(self.first()..=visible.number()).contains(&number) {
-            return Err(ChainError::UnknownBlock { number, head: visible.number() });
-        }
-        check_kept(number, below)
+        StateView::new(number, overlay, below, self.storage.clone()).over(self.remote())
     }
 
     /// The first block whose state can be read.
     pub fn first_state(&self) -> Result<u64, ChainError> {
-        Ok(self.storage.state.reader()?.first_state()?.unwrap_or_else(|| self.first()))
+        let first = self.first();
+        Ok(self.storage.state.reader()?.first_state()?.unwrap_or(first).max(first))
     }
 
-    /// Proves an account and slots against the state root of block `number` (EIP-1186).
+    /// Proves an account and slots against the state root of block `number` (EIP-1186). Up to the block
+    /// with which a fork begins, its upstream does.
     pub fn prove(
         &self,
         number: u64,
@@ -349,6 +358,14 @@ impl Chain {
         loop {
             let (visible, [below]) = self.visible_readers()?;
             self.check_known(number, &visible, &below)?;
+            if let Some(remote) = self.remote() {
+                let fork = remote.fork().number;
+                if number > fork {
+                    return Err(ChainError::LocalRoot { number, fork });
+                }
+                return self.remote_proof(&remote, number, address, slots);
+            }
+            check_provable(number, &visible, &self.storage)?;
             let in_memory = match visible.recent(number) {
                 _ if number == visible.number() => Some(&visible.trie),
                 recent => recent.map(|recent| &recent.trie),
@@ -379,7 +396,25 @@ impl Chain {
         let hash = below.block_hash(number)?;
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.filter(|header| Some(header.seal()) == hash);
-        Ok(header.map(|header| header.state_root))
+        Ok(header.map(|header| visible.base.trie_root_of(&header)))
+    }
+}
+
+/// Refuses proofs at a base whose header says another root than that of what is stored.
+fn check_provable(number: u64, visible: &Visible, storage: &Storage) -> Result<(), ChainError> {
+    let base = &visible.base;
+    if number != base.number || base.kind == BaseKind::Genesis {
+        return Ok(());
+    }
+    let stated = storage.blocks.reader()?.header(number)?.map(|header| header.state_root);
+    match stated.filter(|stated| *stated != base.trie_root) {
+        None => Ok(()),
+        Some(stated) => Err(ChainError::NoProof {
+            number,
+            stated,
+            stored: base.trie_root,
+            base: Box::new(**base),
+        }),
     }
 }
 

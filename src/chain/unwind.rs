@@ -1,10 +1,10 @@
 //! Going back to an older block: what is removed, and in which order.
 
-use super::{Chain, ChainError, ChainEvent, query::check_kept, visible::Visible};
+use super::{Chain, ChainError, ChainEvent, Development, query::check_kept, visible::Visible};
 use crate::{
     primitives::BlockNumHash,
     state::{Overlay, rewind},
-    storage::{BlocksBatch, StoredBlock},
+    storage::{BlocksBatch, BranchChanges, StoredBlock},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
 use std::sync::Arc;
@@ -22,6 +22,16 @@ impl Chain {
     /// `blocks` is cut first, then `state` follows: after a crash between the two, opening sees
     /// that the state is ahead and unwinds it.
     pub fn unwind(&self, to: u64, edits: usize) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
+        self.unwind_with(to, edits, None)
+    }
+
+    /// Like [`Self::unwind`]; what a developer set is as given from then on, in the same commit.
+    pub fn unwind_with(
+        &self,
+        to: u64,
+        edits: usize,
+        development: Option<Development>,
+    ) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
         let _state_writer = self.state_writer.lock();
         let mut writer = self.writer.lock();
         writer.check()?;
@@ -30,12 +40,18 @@ impl Chain {
             return Err(ChainError::UnknownBlock { number: to, head: visible.number() });
         }
         check_kept(to, &self.storage.state.reader()?)?;
+        let kept = self.to_keep(&writer.named, &visible, to)?;
         let removed = self.removed_above(to, visible.number())?;
+        let row = development.as_ref().map(Development::to_row);
         self.storage.blocks.commit(&BlocksBatch {
+            development: row.as_deref(),
             truncate_above: Some(to),
             keep_edits: Some((to + 1, edits)),
+            branches: BranchChanges { kept: &kept, ..Default::default() },
             ..Default::default()
         })?;
+        writer.named.keep(&kept);
+        writer.named.went_back(to);
         let removed = Arc::new(removed);
         match self.head_after_unwind(&visible, to) {
             Ok(next) => {
@@ -43,6 +59,9 @@ impl Chain {
                     true => visible.unwinds.clone(),
                     false => Arc::new(visible.unwinds.and(to, visible.number(), &removed, false)),
                 };
+                if let Some(development) = development {
+                    self.settle(development);
+                }
                 self.visible.store(Arc::new(Visible { unwinds, ..next }));
             }
             Err(error) => {
@@ -56,7 +75,7 @@ impl Chain {
     }
 
     /// The blocks above `to`, in ascending order: as many of the newest as may be held in memory.
-    fn removed_above(&self, to: u64, head: u64) -> Result<Vec<StoredBlock>, ChainError> {
+    pub(super) fn removed_above(&self, to: u64, head: u64) -> Result<Vec<StoredBlock>, ChainError> {
         let (mut removed, mut bytes) = (Vec::new(), 0);
         for number in (to + 1..=head).rev() {
             let Some(stored) = self.stored(number)? else { continue };
@@ -107,18 +126,20 @@ impl Chain {
     pub(super) fn head_in_state(&self, number: u64) -> Result<Visible, ChainError> {
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.ok_or(ChainError::UnknownBlock { number, head: number })?;
+        let base = self.base();
         Ok(Visible {
             flushed: BlockNumHash::new(number, header.seal()),
             recent: Default::default(),
             overlay: Overlay::default(),
             recent_bytes: 0,
             recent_gas: 0,
-            trie: crate::state::StateTrie::at(header.state_root),
+            trie: crate::state::StateTrie::at(base.trie_root_of(&header)),
             edits: Arc::default(),
             edit_changes: Arc::default(),
             next_storage_id: self.storage.state.reader()?.next_storage_id()?,
             unwinds: Arc::default(),
             header,
+            base,
         })
     }
 }

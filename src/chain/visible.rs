@@ -1,6 +1,6 @@
 //! What every reader sees: one immutable value, swapped whole.
 
-use super::follow::Unwinds;
+use super::{Base, follow::Unwinds};
 use crate::{
     primitives::{BlockNumHash, Edit, Participants, SealedHeader, StateChanges},
     state::{Overlay, StateTrie},
@@ -12,6 +12,8 @@ use std::{collections::VecDeque, sync::Arc};
 /// The visible chain at one head.
 #[derive(Clone, Debug)]
 pub(super) struct Visible {
+    /// What the chain stands on.
+    pub(super) base: Arc<Base>,
     pub(super) header: Arc<SealedHeader>,
     /// The block up to which `state` is written.
     pub(super) flushed: BlockNumHash,

@@ -1,10 +1,10 @@
 //! Why a command did not do what it was asked for.
 
 use crate::{
-    chain::{ByHand, ChainError},
+    chain::ChainError,
     config::ConfigError,
     evm::trace::GuestError,
-    node::{ImportFailure, NodeError, database::CopyError},
+    node::{ExportFailure, ImportFailure, NodeError, database::CopyError},
 };
 use std::{io, path::PathBuf};
 
@@ -62,24 +62,20 @@ pub(super) enum CliError {
         #[source]
         source: Box<ImportFailure>,
     },
-    /// Blocks that the chain does not have.
-    #[error("cannot export blocks {from} to {to}: the chain has blocks {first} to {head}")]
-    Range {
-        /// First block wanted.
-        from: u64,
-        /// Last block wanted.
-        to: u64,
-        /// First block there is.
-        first: u64,
-        /// Last block there is.
-        head: u64,
+    /// The report has a no in it.
+    #[error("{failed} of {all} checks failed")]
+    Incompatible {
+        /// Checks that failed.
+        failed: usize,
+        /// All checks.
+        all: usize,
     },
-    /// A block that should be there.
-    #[error("block {number} is missing; restore a backup")]
-    Missing {
-        /// Its height.
-        number: u64,
-    },
+    /// A check ended before it was done.
+    #[error("a check failed in a way that nobody thought of; the lines above say where")]
+    CheckPanicked,
+    /// Blocks were not written into a file.
+    #[error(transparent)]
+    Export(#[from] ExportFailure),
     /// A chain was not copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
@@ -93,19 +89,6 @@ pub(super) enum CliError {
         count: u64,
         /// Of the database.
         dir: PathBuf,
-    },
-    /// A block that nobody else could execute.
-    #[error(
-        "stopped before block {number}: {reason}, so no other node can execute it; blocks {from} \
-         to {} were written", number.saturating_sub(1)
-    )]
-    ByHand {
-        /// Its height.
-        number: u64,
-        /// What a developer did.
-        reason: ByHand,
-        /// First block that was written.
-        from: u64,
     },
 }
 

@@ -21,7 +21,7 @@ pub(super) struct ImportArgs {
     /// Verify proof of work also on a chain that has merged
     #[arg(long)]
     verify_seal: bool,
-    /// Files of concatenated block RLPs; - is standard input
+    /// Files of concatenated block RLPs, compressed if the name ends with .gz; - is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 }
@@ -93,7 +93,8 @@ fn import_file(stored: &StoredChain, path: &Path, tally: &mut Tally) -> Result<(
     } else {
         let file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        (Box::new(file), Some(length))
+        // How far a compressed one is, nobody knows.
+        (node::blocks_in(path, file), Some(length).filter(|_| !node::is_compressed(path)))
     };
     let mut progress = Progress::bytes("import", length);
     let done = node::import(stored.chain(), input, |step| {

@@ -1,6 +1,6 @@
 //! Why are the settings no configuration?
 
-use crate::{dev::accounts::AccountsError, spec::UnknownFork};
+use crate::{dev::accounts::AccountsError, spec::UnknownFork, upstream::UpstreamError};
 use std::path::PathBuf;
 
 /// Why the settings were refused.
@@ -76,6 +76,28 @@ pub enum ConfigError {
         /// As given.
         value: String,
     },
+    /// Two places name different blocks.
+    #[error(
+        "--fork-url and --fork-block-number name different blocks ({one} and {other}); leave one of \
+         them out"
+    )]
+    ForkBlocks {
+        /// A block.
+        one: u64,
+        /// Another.
+        other: i64,
+    },
+    /// Two URLs name different blocks.
+    #[error("two of --fork-url name different blocks ({one} and {other}); one block is enough")]
+    ForkUrls {
+        /// A block.
+        one: u64,
+        /// Another.
+        other: u64,
+    },
+    /// A URL or a header of a fork.
+    #[error("--fork-url: {0}")]
+    Fork(#[from] UpstreamError),
     /// The phrase gives no accounts.
     #[error(transparent)]
     Accounts(#[from] AccountsError),

@@ -49,6 +49,10 @@ pub struct RpcLimits {
     pub script_time: Duration,
     /// Snapshots that may be kept.
     pub snapshots: usize,
+    /// Named branches that may be kept, the current one counted.
+    pub branches: usize,
+    /// Bytes that they may take: blocks off the canonical chain with what they changed.
+    pub branch_bytes: usize,
     /// Open connections.
     pub max_connections: u32,
     /// Subscriptions of one connection.
@@ -80,6 +84,8 @@ impl Default for RpcLimits {
             script_memory: 256 << 20,
             script_time: Duration::from_secs(60),
             snapshots: 100_000,
+            branches: 1_000,
+            branch_bytes: 256 << 20,
             max_connections: 500,
             max_subscriptions: 128,
         }

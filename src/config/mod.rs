@@ -5,15 +5,19 @@
 //! switch is on if any of them turns it on.
 
 mod accounts;
+mod debugging;
 mod error;
+mod fork;
 mod limits;
 mod resolve;
 mod settings;
 
 pub use accounts::{AccountsConfig, parse_ether};
+pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
+pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
-pub use settings::{DialectName, OrderName, Settings};
+pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
 use crate::spec::Fork;
 use alloy_primitives::{Address, U256};
@@ -28,10 +32,16 @@ use std::{
 pub struct Config {
     /// Who the node is on its chain.
     pub role: Role,
+    /// Who signs blocks of a chain of proof of authority.
+    pub signer: Option<SignerConfig>,
     /// Where the chain lives.
     pub data: DataConfig,
     /// What block zero says.
     pub genesis: GenesisConfig,
+    /// The chain that this one begins with a block of, if it is a fork.
+    pub fork: Option<ForkConfig>,
+    /// Where answers of an upstream are kept.
+    pub cache: CacheConfig,
     /// Accounts with known keys.
     pub accounts: AccountsConfig,
     /// When blocks are made, and of what.
@@ -46,6 +56,8 @@ pub struct Config {
     pub pool: PoolConfig,
     /// When blocks are written from memory into the state.
     pub writer: WriterConfig,
+    /// What the node tells of transactions.
+    pub debugging: DebuggingConfig,
     /// What is printed.
     pub output: OutputConfig,
 }
@@ -63,6 +75,15 @@ pub enum Role {
         /// Verify proof of work also where the mode does not ask for it.
         verify_seals: bool,
     },
+}
+
+/// The key that signs blocks: where it lies, and where its passphrase does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignerConfig {
+    /// Key file of web3 secret storage, version 3.
+    pub key: PathBuf,
+    /// File whose first line is its passphrase.
+    pub password: PathBuf,
 }
 
 /// Where the chain lives.
@@ -147,6 +168,8 @@ pub struct SealingConfig {
     pub slots_in_an_epoch: Option<u64>,
     /// Gas price in wei that `eth_gasPrice` suggests at least; `None` leaves it to the fees.
     pub gas_price: Option<u128>,
+    /// Is no tip advised?
+    pub no_tip: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
 }
@@ -162,6 +185,7 @@ impl Default for SealingConfig {
             max_transactions: 100_000,
             slots_in_an_epoch: None,
             gas_price: None,
+            no_tip: false,
             allow_equal_timestamps: false,
         }
     }
@@ -201,6 +225,8 @@ pub struct ServerConfig {
     pub hosts: Vec<IpAddr>,
     /// HTTP and WebSocket; 0 takes a free one.
     pub port: u16,
+    /// Whether and where a Unix socket is.
+    pub ipc: IpcConfig,
     /// Value of the CORS header `access-control-allow-origin`; `None` sends no CORS headers.
     pub allow_origin: Option<String>,
     /// Namespaces of methods to serve; `None` is all but `testing`.
@@ -209,11 +235,24 @@ pub struct ServerConfig {
     pub dialect: DialectName,
 }
 
+/// Whether and where the node answers on a Unix socket. A bare name lies in the data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IpcConfig {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// At [`DEFAULT_IPC`], if it can be.
+    Default,
+    /// There, or the node does not start.
+    At(PathBuf),
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 8545,
+            ipc: IpcConfig::Off,
             allow_origin: Some("*".to_owned()),
             namespaces: None,
             dialect: DialectName::Geth,
@@ -226,6 +265,8 @@ impl Default for ServerConfig {
 pub struct OutputConfig {
     /// Print nothing but errors.
     pub quiet: bool,
+    /// What the log says, in geth's levels, 0 to 5.
+    pub verbosity: Option<u64>,
     /// Print logs as JSON, a line each.
     pub json_logs: bool,
     /// Write what the banner says as JSON into this file.

@@ -1,9 +1,11 @@
 //! From settings as given to a configuration: defaults filled in, contradictions refused.
 
 use super::{
-    AccountsConfig, Config, ConfigError, DataConfig, EvmConfig, GenesisConfig, OutputConfig,
-    PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
+    AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
+    IpcConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings,
+    WriterConfig,
     accounts::parse_funding,
+    fork::{cache, fork},
 };
 use crate::spec::Fork;
 use alloy_primitives::U256;
@@ -21,7 +23,10 @@ impl Config {
         let accounts = AccountsConfig::from_settings(&settings)?;
         Ok(Self {
             role: Role::default(),
+            signer: None,
             genesis: genesis(&settings, accounts.balance)?,
+            fork: fork(&settings)?,
+            cache: cache(&settings),
             accounts,
             data: data(&settings)?,
             sealing: sealing(&settings)?,
@@ -30,7 +35,8 @@ impl Config {
             rpc: rpc(&settings)?,
             pool: pool(&settings)?,
             writer: writer(&settings)?,
-            output: output(settings),
+            debugging: DebuggingConfig::from_settings(&settings)?,
+            output: output(settings)?,
         })
     }
 }
@@ -53,6 +59,7 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
 }
 
 fn genesis(settings: &Settings, balance: U256) -> Result<GenesisConfig, ConfigError> {
+    check_init(settings)?;
     let hardfork = settings.hardfork.as_deref().map(str::parse::<Fork>).transpose()?;
     let funded = settings.fund_accounts.iter().flatten();
     Ok(GenesisConfig {
@@ -89,6 +96,7 @@ fn sealing(settings: &Settings) -> Result<SealingConfig, ConfigError> {
         max_transactions: max_transactions.unwrap_or(default.max_transactions),
         slots_in_an_epoch: above_zero("slots-in-an-epoch", settings.slots_in_an_epoch)?,
         gas_price: settings.gas_price.map(u128::from),
+        no_tip: settings.disable_min_priority_fee,
         allow_equal_timestamps: settings.allow_equal_timestamps,
     })
 }
@@ -126,8 +134,9 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
     Ok(ServerConfig {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
+        ipc: settings.ipc.clone().map_or(IpcConfig::Off, IpcConfig::At),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
-        namespaces: None,
+        namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),
     })
 }
@@ -172,6 +181,8 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         script_time: script_time.unwrap_or(default.script_time),
         snapshots: above_zero("max-snapshots", settings.max_snapshots)?
             .unwrap_or(default.snapshots),
+        branches: above_zero("max-branches", settings.max_branches)?.unwrap_or(default.branches),
+        branch_bytes: settings.max_branch_bytes.unwrap_or(default.branch_bytes),
         max_connections: connections.unwrap_or(default.max_connections),
         max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
     })
@@ -206,15 +217,39 @@ fn writer(settings: &Settings) -> Result<WriterConfig, ConfigError> {
     })
 }
 
-fn output(settings: Settings) -> OutputConfig {
-    OutputConfig {
+fn output(settings: Settings) -> Result<OutputConfig, ConfigError> {
+    if settings.quiet && settings.verbosity.is_some() {
+        return Err(ConfigError::Conflict { one: "quiet", other: "verbosity" });
+    }
+    Ok(OutputConfig {
         quiet: settings.quiet,
+        verbosity: settings.verbosity,
         json_logs: settings.json_logs,
         config_out: settings.config_out,
+    })
+}
+
+/// A genesis file is used as it is: flags that would change it contradict it.
+fn check_init(settings: &Settings) -> Result<(), ConfigError> {
+    let shaping = [
+        ("chain-id", settings.chain_id.is_some()),
+        ("timestamp", settings.timestamp.is_some()),
+        ("number", settings.number.is_some()),
+        ("hardfork", settings.hardfork.is_some()),
+        ("gas-limit", settings.gas_limit.is_some()),
+        ("block-base-fee-per-gas", settings.block_base_fee_per_gas.is_some()),
+        ("fund-accounts", settings.fund_accounts.is_some()),
+        ("disable-default-create2-deployer", settings.disable_default_create2_deployer),
+    ];
+    match shaping.into_iter().find(|(_name, is_given)| *is_given) {
+        Some((other, _)) if settings.init.is_some() => {
+            Err(ConfigError::Conflict { one: "init", other })
+        }
+        _ => Ok(()),
     }
 }
 
-fn above_zero<T: Default + PartialEq>(
+pub(super) fn above_zero<T: Default + PartialEq>(
     name: &'static str,
     value: Option<T>,
 ) -> Result<Option<T>, ConfigError> {

@@ -1,6 +1,7 @@
 //! Settings as given: on the command line, in the environment, in `mainspring.toml`.
 
 use super::ConfigError;
+use alloy_primitives::B256;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -46,6 +47,10 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_HOST", aliases = ["http.addr", "ws.addr"])]
     #[arg(value_name = "IP", value_delimiter = ',', help_heading = SERVER)]
     pub host: Option<Vec<IpAddr>>,
+    /// Answer on a Unix socket too; a bare name lies in the data directory
+    #[arg(long, env = "MAINSPRING_IPC", visible_alias = "ipcpath", value_name = "PATH")]
+    #[arg(num_args = 0..=1, default_missing_value = DEFAULT_IPC, help_heading = SERVER)]
+    pub ipc: Option<PathBuf>,
     /// Origin of web pages that may call the node [default: *]
     #[arg(long, env = "MAINSPRING_ALLOW_ORIGIN", aliases = ["http.corsdomain"])]
     #[arg(value_name = "ORIGIN", help_heading = SERVER)]
@@ -56,6 +61,10 @@ pub struct Settings {
     /// Take requests of any size up to 4 GiB
     #[arg(long, env = "MAINSPRING_NO_REQUEST_SIZE_LIMIT", help_heading = SERVER)]
     pub no_request_size_limit: bool,
+    /// Namespaces to serve, as in eth,net,web3 [default: all but testing]
+    #[arg(long, env = "MAINSPRING_HTTP_API", visible_alias = "http.api", alias = "ws.api")]
+    #[arg(value_name = "NAMESPACE", value_delimiter = ',', help_heading = SERVER)]
+    pub http_api: Option<Vec<String>>,
     /// Words of errors: geth's, or those of `hardhat node` [default: geth]
     #[arg(long, env = "MAINSPRING_RPC_DIALECT", value_enum, help_heading = SERVER)]
     pub rpc_dialect: Option<DialectName>,
@@ -120,6 +129,51 @@ pub struct Settings {
     #[arg(value_delimiter = ',', num_args = 1.., help_heading = GENESIS)]
     pub fund_accounts: Option<Vec<String>>,
 
+    /// Begin with the newest block of the chain that this JSON-RPC URL serves, or with URL@BLOCK. Given
+    /// several times, the URLs are asked in turn
+    #[arg(short = 'f', long, env = "MAINSPRING_FORK_URL", visible_alias = "rpc-url")]
+    #[arg(value_name = "URL[@BLOCK]", hide_env_values = true, help_heading = FORK)]
+    pub fork_url: Option<Vec<String>>,
+    /// Begin with this block; a negative number counts back from the newest
+    #[arg(long, env = "MAINSPRING_FORK_BLOCK_NUMBER", value_name = "NUMBER")]
+    #[arg(allow_hyphen_values = true, help_heading = FORK)]
+    pub fork_block_number: Option<i64>,
+    /// Begin with the state after this transaction: its block's transactions up to it are executed again
+    #[arg(long, env = "MAINSPRING_FORK_TRANSACTION_HASH", value_name = "HASH", help_heading = FORK)]
+    pub fork_transaction_hash: Option<B256>,
+    /// Chain id of the fork's upstream; another one is refused. With --fork-block-number the node starts
+    /// without the network, if what it needs is cached
+    #[arg(long, env = "MAINSPRING_FORK_CHAIN_ID", value_name = "ID", help_heading = FORK)]
+    pub fork_chain_id: Option<u64>,
+    /// Header of each request to the upstream, as in "Authorization: Bearer …"
+    #[arg(long, env = "MAINSPRING_FORK_HEADER", value_name = "NAME: VALUE")]
+    #[arg(hide_env_values = true, help_heading = FORK)]
+    pub fork_header: Option<Vec<String>>,
+    /// Milliseconds to wait for an answer of the upstream [default: 45000]
+    #[arg(long, env = "MAINSPRING_TIMEOUT", value_name = "MS", help_heading = FORK)]
+    pub timeout: Option<u64>,
+    /// How often a request that the upstream turns away for now is sent again [default: 5]
+    #[arg(long, env = "MAINSPRING_RETRIES", value_name = "COUNT", help_heading = FORK)]
+    pub retries: Option<u32>,
+    /// Milliseconds before the first of those; it doubles each time [default: 1000]
+    #[arg(long, env = "MAINSPRING_FORK_RETRY_BACKOFF", value_name = "MS", help_heading = FORK)]
+    pub fork_retry_backoff: Option<u64>,
+    /// Compute units a second that an upstream allows which limits requests [default: 330]
+    #[arg(long, env = "MAINSPRING_COMPUTE_UNITS_PER_SECOND", visible_alias = "cups")]
+    #[arg(value_name = "UNITS", help_heading = FORK)]
+    pub compute_units_per_second: Option<u64>,
+    /// Never slow down for an upstream
+    #[arg(long, env = "MAINSPRING_NO_RATE_LIMIT", visible_alias = "no-rpc-rate-limit")]
+    #[arg(help_heading = FORK)]
+    pub no_rate_limit: bool,
+    /// Forget what the upstream answered when the node ends
+    #[arg(long, env = "MAINSPRING_NO_STORAGE_CACHING", help_heading = FORK)]
+    pub no_storage_caching: bool,
+    /// Folder that keeps what the upstream answered [default: in the data directory; for --ephemeral in
+    /// the user's cache folder]
+    #[arg(long, env = "MAINSPRING_CACHE_PATH", value_name = "DIR", help_heading = FORK)]
+    pub cache_path: Option<PathBuf>,
+
     /// How many accounts with known keys [default: 10]
     #[arg(short, long, env = "MAINSPRING_ACCOUNTS", value_name = "COUNT", help_heading = ACCOUNTS)]
     pub accounts: Option<usize>,
@@ -176,6 +230,10 @@ pub struct Settings {
     /// Gas price in wei that eth_gasPrice suggests at least
     #[arg(long, env = "MAINSPRING_GAS_PRICE", value_name = "WEI", help_heading = SEALING)]
     pub gas_price: Option<u64>,
+    /// Advise no tip: eth_maxPriorityFeePerGas answers 0
+    #[arg(long, env = "MAINSPRING_DISABLE_MIN_PRIORITY_FEE", visible_alias = "no-priority-fee")]
+    #[arg(help_heading = SEALING)]
+    pub disable_min_priority_fee: bool,
     /// Let a block have its parent's timestamp, as anvil does
     #[arg(long, env = "MAINSPRING_ALLOW_EQUAL_TIMESTAMPS", help_heading = SEALING)]
     pub allow_equal_timestamps: bool,
@@ -289,6 +347,13 @@ pub struct Settings {
     /// Snapshots (evm_snapshot) that may be kept [default: 100000]
     #[arg(long, env = "MAINSPRING_MAX_SNAPSHOTS", value_name = "COUNT", help_heading = LIMITS)]
     pub max_snapshots: Option<usize>,
+    /// Named branches (chain_branch) that may be kept, the current one counted [default: 1000]
+    #[arg(long, env = "MAINSPRING_MAX_BRANCHES", value_name = "COUNT", help_heading = LIMITS)]
+    pub max_branches: Option<usize>,
+    /// Bytes that they may take: blocks off the current branch with what they changed
+    /// [default: 268435456]
+    #[arg(long, env = "MAINSPRING_MAX_BRANCH_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub max_branch_bytes: Option<usize>,
     /// Open connections [default: 500]
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
@@ -313,9 +378,34 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_TRIE_NODES", value_name = "COUNT", help_heading = LIMITS)]
     pub trie_nodes: Option<usize>,
 
+    /// Do not print what contracts hand to console.log
+    #[arg(long, env = "MAINSPRING_DISABLE_CONSOLE_LOG", visible_alias = "no-console-log")]
+    #[arg(help_heading = DEBUGGING)]
+    pub disable_console_log: bool,
+    /// Folders of compiled contracts, Foundry's out or Hardhat's artifacts, read again when they change:
+    /// the node then names contracts, functions, errors and lines
+    #[arg(long, env = "MAINSPRING_ARTIFACTS", value_name = "DIR", value_delimiter = ',')]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts: Option<Vec<PathBuf>>,
+    /// Bytes of one file of them [default: 134217728]
+    #[arg(long, env = "MAINSPRING_ARTIFACTS_MAX_FILE_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts_max_file_bytes: Option<u64>,
+    /// Files of them [default: 20000]
+    #[arg(long, env = "MAINSPRING_ARTIFACTS_MAX_FILES", value_name = "COUNT")]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts_max_files: Option<usize>,
+    /// Bytes of all of them [default: 536870912]
+    #[arg(long, env = "MAINSPRING_ARTIFACTS_MAX_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = DEBUGGING)]
+    pub artifacts_max_bytes: Option<u64>,
+
     /// Print nothing but errors
     #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent", help_heading = OUTPUT)]
     pub quiet: bool,
+    /// What the log says: 0 nothing, 1 errors, 2 warnings, 3 news, 4 debugging, 5 everything [default: 3]
+    #[arg(long, env = "MAINSPRING_VERBOSITY", value_name = "LEVEL", help_heading = OUTPUT)]
+    pub verbosity: Option<u64>,
     /// Print logs as JSON, a line each
     #[arg(long, env = "MAINSPRING_JSON_LOGS", alias = "json", help_heading = OUTPUT)]
     pub json_logs: bool,
@@ -324,9 +414,14 @@ pub struct Settings {
     pub config_out: Option<PathBuf>,
 }
 
+const DEBUGGING: &str = "Debugging";
+/// Name of the socket in the data directory.
+pub const DEFAULT_IPC: &str = "mainspring.ipc";
+
 const SERVER: &str = "Server";
 const DATA: &str = "Data";
 const GENESIS: &str = "Genesis";
+const FORK: &str = "Fork";
 const ACCOUNTS: &str = "Accounts";
 const SEALING: &str = "Blocks";
 const EVM: &str = "Execution";

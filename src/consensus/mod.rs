@@ -1,10 +1,15 @@
 //! Who may seal, is a seal valid, which head wins, what does a block earn? Pure: no I/O, no clock.
 
+mod author;
+pub mod clique;
 pub mod ethash;
+mod finality;
 mod reward;
 mod seal;
 
+pub use author::author;
 pub use ethash::Ethash;
+pub use finality::{Depths, depths};
 pub use reward::rewards;
 pub use seal::{SealError, SealPolicy};
 

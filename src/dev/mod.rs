@@ -1,7 +1,10 @@
 //! What only a development chain may do: snapshots, impersonation, accounts with known keys.
 
 pub mod accounts;
+mod branches;
+pub mod forking;
 pub mod keyring;
+mod reorganise;
 mod snapshots;
 pub mod typed_data;
 

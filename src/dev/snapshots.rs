@@ -43,6 +43,36 @@ pub enum DevError {
         /// Blocks allowed.
         limit: u64,
     },
+    /// There are not so many blocks.
+    #[error("{depth} blocks cannot be replaced or taken back: there are {above} above the first")]
+    TooDeep {
+        /// Blocks asked for.
+        depth: u64,
+        /// Blocks there are.
+        above: u64,
+    },
+    /// Making so many blocks would take long.
+    #[error(
+        "{depth} blocks cannot be replaced or taken back at once ({limit} allowed); raise \
+         --rpc-mined-blocks, or use anvil_revert or anvil_reset"
+    )]
+    TooManyBlocks {
+        /// Blocks asked for.
+        depth: u64,
+        /// Blocks allowed.
+        limit: u64,
+    },
+    /// A transaction for a block that the branch does not have.
+    #[error(
+        "block offset {offset} is beyond the new branch of {depth} blocks; offsets count from 0, the \
+         lowest of its blocks"
+    )]
+    BeyondBranch {
+        /// As given.
+        offset: u64,
+        /// Blocks of the branch.
+        depth: u64,
+    },
     /// Addresses cost memory.
     #[error(
         "{0} addresses are impersonated, and no more fit; end some with \
@@ -74,6 +104,8 @@ pub(super) struct Snapshots {
 
 #[derive(Clone, Debug)]
 struct Snapshot {
+    /// The branch that it was taken on.
+    branch: u64,
     number: u64,
     hash: B256,
     edits: usize,
@@ -90,6 +122,18 @@ impl Snapshots {
             Some(newest) if newest.pool.holds_the_same(&waiting) => newest.pool.clone(),
             _ => waiting,
         }
+    }
+
+    /// Forgets what cannot be gone back to any more: this branch is at, or goes on from, block `to`
+    /// without the edits that lay over it.
+    pub(super) fn forget_above(&mut self, branch: u64, to: u64) {
+        let stands = |it: &Snapshot| it.number < to || (it.number == to && it.edits == 0);
+        self.kept.retain(|_, snapshot| snapshot.branch != branch || stands(snapshot));
+    }
+
+    /// Forgets all of a branch that is gone.
+    pub(super) fn forget_branch(&mut self, branch: u64) {
+        self.kept.retain(|_, snapshot| snapshot.branch != branch);
     }
 
     /// Is there room for one more? What neighbours share counts once.
@@ -123,6 +167,7 @@ impl Dev {
         let mut snapshots = self.snapshots.lock();
         let pool = snapshots.share(self.pool.save());
         let snapshot = Snapshot {
+            branch: self.chain.branch_id(),
             number: head.number,
             hash: head.seal(),
             edits: self.chain.edit_count(),
@@ -143,17 +188,26 @@ impl Dev {
     pub fn revert(&self, id: u64) -> Result<bool, DevError> {
         let pause = self.sealer.pause();
         let mut snapshots = self.snapshots.lock();
-        let Some(snapshot) = snapshots.kept.get(&id).cloned() else { return Ok(false) };
+        let branch = self.chain.branch_id();
+        let is_here = |snapshot: &&Snapshot| snapshot.branch == branch;
+        let Some(snapshot) = snapshots.kept.get(&id).filter(is_here).cloned() else {
+            return Ok(false);
+        };
         if !self.stands(&snapshot)? {
             snapshots.kept.remove(&id);
             return Ok(false);
         }
         let reached = self.reached(snapshot.number)?;
-        self.chain.unwind(snapshot.number, snapshot.edits)?;
+        // Blocks that fill numbers up are made by the clock as it is; else one commit does it all.
+        let fills = reached > snapshot.number;
+        let set = (!fills).then(|| snapshot.development.clone());
+        self.chain.unwind_with(snapshot.number, snapshot.edits, set)?;
         self.sealer.fill_to(&pause, reached)?;
-        snapshots.kept.retain(|other, _| *other < id);
+        snapshots.kept.retain(|other, it| *other < id || it.branch != branch);
         drop(snapshots);
-        self.chain.develop(|set| *set = snapshot.development)?;
+        if fills {
+            self.chain.develop(|set| *set = snapshot.development)?;
+        }
         *self.impersonation.lock() = snapshot.impersonation;
         self.restore_pool(snapshot.pool)?;
         self.sealer.set_mode(snapshot.mode);
@@ -165,7 +219,7 @@ impl Dev {
     pub fn reset(&self) -> Result<(), DevError> {
         let pause = self.sealer.pause();
         let mut snapshots = self.snapshots.lock();
-        let first = self.chain.spec().genesis.number.unwrap_or(0);
+        let first = self.chain.first();
         let reached = self.reached(first)?;
         self.chain.unwind(first, 0)?;
         *snapshots = Snapshots::default();
@@ -193,8 +247,11 @@ impl Dev {
     pub fn set_head(&self, number: u64) -> Result<(), DevError> {
         let _pause = self.sealer.pause();
         let waiting = self.pool.save();
+        let mut snapshots = self.snapshots.lock();
         self.warn_wallets(number);
         self.chain.unwind(number, 0)?;
+        snapshots.forget_above(self.chain.branch_id(), number);
+        drop(snapshots);
         let id = self.chain.spec().chain_id();
         self.chain.develop(|set| {
             if set.chain_ids.last().is_some_and(|(from, _)| *from > number + 1) {
@@ -233,7 +290,7 @@ impl Dev {
     }
 
     /// Says once what a wallet needs that has seen blocks which are gone now.
-    fn warn_wallets(&self, to: u64) {
+    pub(super) fn warn_wallets(&self, to: u64) {
         let head = self.chain.head().number;
         if to >= head || self.has_warned.swap(true, Ordering::Relaxed) {
             return;
@@ -247,7 +304,8 @@ impl Dev {
         Ok(header.is_some_and(|header| header.seal() == snapshot.hash))
     }
 
-    fn restore_pool(&self, waiting: SavedPool) -> Result<(), DevError> {
+    pub(super) fn restore_pool(&self, waiting: SavedPool) -> Result<(), DevError> {
+        let is_empty = waiting.is_empty();
         let (_, view) = self.chain.latest()?;
         let failure = Cell::new(None);
         self.pool.bring_back(waiting, |sender| match view.account(sender) {
@@ -257,7 +315,9 @@ impl Dev {
                 0
             }
         });
-        self.sealer.wake();
+        if !is_empty {
+            self.sealer.wake();
+        }
         failure.into_inner().map_or(Ok(()), |error| Err(error.into()))
     }
 }

@@ -159,6 +159,25 @@ impl BlockState {
         changes
     }
 
+    /// Takes slots of an account of a remote chain for changed, whatever they were: its code, if it is
+    /// `code`, is about to write them, and what stood there does not matter. So nobody is asked for it.
+    pub(super) fn overwrite(
+        &mut self,
+        address: Address,
+        code: &Bytes,
+        keys: impl IntoIterator<Item = u64>,
+    ) -> Result<(), ReadError> {
+        let entry = load(&self.source, &mut self.accounts, address)?;
+        let is_it = |account: Account| account.is_remote && account.code_hash == keccak256(code);
+        if entry.before.is_some_and(is_it) && !entry.wiped {
+            let unlike_any = Slot { before: U256::MAX, now: U256::MAX };
+            for key in keys {
+                entry.slots.entry(U256::from(key)).or_insert(unlike_any);
+            }
+        }
+        Ok(())
+    }
+
     /// Lays changes over the state as if the block had made them.
     pub(super) fn lay(&mut self, changes: StateChanges) -> Result<(), ReadError> {
         let rules = self.rules;
@@ -256,6 +275,11 @@ impl BlockState {
     /// Is there code at `address`?
     pub(super) fn has_code(&mut self, address: Address) -> Result<bool, ReadError> {
         Ok(self.account(address)?.is_some_and(|account| account.has_code()))
+    }
+
+    /// Has anything looked at this account? What never did has not called it either.
+    pub(super) fn has_seen(&self, address: Address) -> bool {
+        self.accounts.contains_key(&address)
     }
 
     /// Everything that is different from before the block. Code is there if an account got it. With

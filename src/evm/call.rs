@@ -11,7 +11,7 @@ use super::{
     overrides,
 };
 use crate::{
-    spec::{ChainSpec, Fork},
+    spec::{CONSOLE_ADDRESS, ChainSpec, Fork},
     state::StateView,
 };
 use alloy_consensus::Header;
@@ -60,6 +60,8 @@ pub struct CallOutcome {
     pub gas_used: u64,
     /// Its events, in order.
     pub logs: Vec<Log>,
+    /// May it have called `console.log`?
+    pub may_have_logged: bool,
 }
 
 /// Why a call was not made, or has no estimate. The texts are geth's.
@@ -252,6 +254,11 @@ impl Machine {
         self.evm.db_mut()
     }
 
+    /// May a transaction so far have called `console.log`?
+    pub(super) fn may_have_logged(&self) -> bool {
+        self.evm.db().has_seen(CONSOLE_ADDRESS)
+    }
+
     /// Runs a transaction.
     pub(super) fn transact(&mut self, tx: TxEnv) -> Result<ExecutionResult, CallError> {
         transact(&mut self.evm, tx).map(|outcome| outcome.result)
@@ -291,7 +298,7 @@ impl Machine {
                 (CallResult::Halt { reason }, Vec::new())
             }
         };
-        Ok(CallOutcome { result, gas_used, logs })
+        Ok(CallOutcome { result, gas_used, logs, may_have_logged: self.may_have_logged() })
     }
 }
 

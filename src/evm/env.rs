@@ -2,6 +2,7 @@
 
 use super::machine::net_metered;
 use crate::{
+    consensus::author,
     primitives::Block,
     spec::{ChainSpec, Fork, Mode},
 };
@@ -101,8 +102,8 @@ pub struct BlockTemplate {
 }
 
 impl BlockTemplate {
-    /// The template that a header was made from, without withdrawals. Where the beneficiary field
-    /// is not who gets the tips (PoA: it is a vote), set [`BlockTemplate::beneficiary`] afterwards.
+    /// The template that a header was made from, without withdrawals. The tips are its author's, also
+    /// where the beneficiary field is a vote.
     pub fn from_header(spec: &ChainSpec, header: &Header) -> Self {
         Self {
             parent_hash: header.parent_hash,
@@ -110,7 +111,7 @@ impl BlockTemplate {
             timestamp: header.timestamp,
             gas_limit: header.gas_limit,
             base_fee: header.base_fee_per_gas,
-            beneficiary: header.beneficiary,
+            beneficiary: author(spec, header),
             prev_randao: spec.prev_randao(header),
             difficulty: header.difficulty,
             excess_blob_gas: header.excess_blob_gas,

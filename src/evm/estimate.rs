@@ -22,6 +22,15 @@ const CALL_STIPEND: u64 = 2_300;
 /// The search ends when the answer is at most this share above the least that works, as in geth.
 const ERROR_RATIO: f64 = 0.015;
 
+/// What an estimate found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// A gas limit with which the transaction succeeds.
+    pub gas: u64,
+    /// May the transaction have called `console.log`?
+    pub may_have_logged: bool,
+}
+
 /// A gas limit with which the transaction succeeds in the block of `header`. It is exact where the
 /// transaction needs what it spends; where it needs more (calls keep a 64th back, refunds come
 /// late) it is at most 1.5 % too high.
@@ -32,7 +41,7 @@ pub fn estimate_gas(
     header: &Header,
     request: CallRequest,
     overrides: Overrides,
-) -> Result<u64, CallError> {
+) -> Result<Estimate, CallError> {
     let mut setting = Setting::new(spec, settings, view, header, overrides)?;
     let gas = request.gas.filter(|gas| *gas >= TRANSFER_GAS);
     let mut highest = gas.unwrap_or(setting.env.block_env.gas_limit).min(setting.gas_cap);
@@ -42,7 +51,8 @@ pub fn estimate_gas(
     let mut tx = setting.transaction(CallRequest { gas: None, ..request })?;
     let mut machine = Machine::new(setting);
     tx.gas_limit = affordable(&mut machine, &tx, highest)?;
-    search(&mut machine, tx)
+    let gas = search(&mut machine, tx)?;
+    Ok(Estimate { gas, may_have_logged: machine.may_have_logged() })
 }
 
 /// The gas limit that the sender can pay for, at most `highest`.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     consensus::rewards,
     primitives::{Block, Participants, Receipt, StateChanges, StorageId, Transaction},
-    spec::{ChainSpec, Fork},
+    spec::{CONSOLE_ADDRESS, ChainSpec, Fork},
     state::{StateTrie, StateView},
 };
 use alloy_consensus::{Eip658Value, Transaction as _};
@@ -117,6 +117,8 @@ pub struct Executed {
     /// Whom only execution shows to take part; empty unless it was
     /// [`BlockExecutor::with_participants`].
     pub participants: Participants,
+    /// May a transaction have called `console.log`?
+    pub may_have_logged: bool,
 }
 
 impl BlockExecutor {
@@ -289,7 +291,9 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
         self.credit_withdrawals()?;
         let requests = self.collect_requests()?;
         let participants = self.evm.db_mut().hand_over_notes().into_participants();
-        let (changes, source) = self.evm.into_db().into_parts();
+        let state = self.evm.into_db();
+        let may_have_logged = state.has_seen(CONSOLE_ADDRESS);
+        let (changes, source) = state.into_parts();
         let view = source.into_view()?;
         let executed = Executed {
             receipts: self.receipts,
@@ -298,6 +302,7 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
             blob_gas_used: self.blob_gas_used,
             requests,
             participants,
+            may_have_logged,
         };
         Ok((executed, view))
     }

@@ -53,7 +53,7 @@ pub use call_many::run_many;
 pub use ecrecover::impersonate_signature;
 pub use env::{BlockTemplate, EvmSettings};
 pub use error::{EvmError, ReadError};
-pub use estimate::estimate_gas;
+pub use estimate::{Estimate, estimate_gas};
 pub use executor::{Applied, ApplyError, BlockExecutor, Executed, execute};
 pub use header::{assemble, check};
 pub use invalid::InvalidTx;

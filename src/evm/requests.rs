@@ -10,12 +10,16 @@ use crate::spec::{
     },
 };
 use alloy_eips::{
-    eip6110::DEPOSIT_REQUEST_TYPE, eip7002::WITHDRAWAL_REQUEST_TYPE,
-    eip7251::CONSOLIDATION_REQUEST_TYPE, eip7685::Requests,
+    eip2935::HISTORY_STORAGE_CODE, eip4788::BEACON_ROOTS_CODE, eip6110::DEPOSIT_REQUEST_TYPE,
+    eip7002::WITHDRAWAL_REQUEST_TYPE, eip7251::CONSOLIDATION_REQUEST_TYPE, eip7685::Requests,
 };
 use alloy_evm::{Evm, eth::EthEvmContext};
 use alloy_primitives::{Address, B256, Bytes, b256};
 use revm::{context::result::ExecutionResult, inspector::Inspector};
+
+/// Entries in the rings of the beacon roots ([EIP-4788](https://eips.ethereum.org/EIPS/eip-4788)) and of
+/// the block hashes ([EIP-2935](https://eips.ethereum.org/EIPS/eip-2935)).
+const RING: u64 = 8_191;
 
 /// Topic of the deposit contract's event.
 const DEPOSIT_EVENT: B256 =
@@ -37,9 +41,13 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
             self.template.excess_blob_gas.ok_or_else(|| missing("excessBlobGas"))?;
             let root = self.template.parent_beacon_block_root;
             let root = root.ok_or_else(|| missing("parentBeaconBlockRoot"))?;
+            let place = self.template.timestamp % RING;
+            self.writes(BEACON_ROOTS_ADDRESS, &BEACON_ROOTS_CODE, &[place, place + RING])?;
             self.call_if_not_genesis(BEACON_ROOTS_ADDRESS, root)?;
         }
         if fork >= Fork::Prague {
+            let place = self.template.number.saturating_sub(1) % RING;
+            self.writes(HISTORY_STORAGE_ADDRESS, &HISTORY_STORAGE_CODE, &[place])?;
             self.call_if_not_genesis(HISTORY_STORAGE_ADDRESS, self.template.parent_hash)?;
         }
         Ok(())
@@ -70,6 +78,14 @@ impl<I: Inspector<EthEvmContext<BlockState>>> BlockExecutor<I> {
             }
         }
         Ok(Some(requests))
+    }
+
+    /// The slots that the next call writes without a look at them.
+    fn writes(&mut self, address: Address, code: &Bytes, slots: &[u64]) -> Result<(), EvmError> {
+        if self.template.number > 0 {
+            self.evm.db_mut().overwrite(address, code, slots.iter().copied())?;
+        }
+        Ok(())
     }
 
     /// A call whose failure, or whose missing contract, changes nothing.

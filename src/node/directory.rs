@@ -13,7 +13,7 @@ use crate::{
     storage::{Durability, Storage, StorageError},
 };
 use alloy_genesis::Genesis;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// What is known of a chain that was deleted.
@@ -31,6 +31,8 @@ pub(super) struct Before {
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) storage: Storage,
+    /// Where it is.
+    pub(super) path: PathBuf,
     /// The chain that `--fresh` deleted.
     pub(super) before: Option<Before>,
     /// Deletes the directory when the node is gone.
@@ -50,7 +52,8 @@ impl Directory {
             let temporary = tempfile::Builder::new().prefix("mainspring-").tempdir();
             let temporary = temporary.map_err(NodeError::Temporary)?;
             let storage = Storage::open(temporary.path(), Durability::Ephemeral)?;
-            return Ok(Self { storage, before: None, _temporary: Some(temporary) });
+            let path = temporary.path().to_owned();
+            return Ok(Self { storage, path, before: None, _temporary: Some(temporary) });
         }
         let path = config.data.dir.clone();
         if config.data.fresh {
@@ -76,14 +79,15 @@ impl Directory {
     pub(super) fn at(path: &Path) -> Result<Self, NodeError> {
         Ok(Self {
             storage: Storage::open(path, Durability::Synced)?,
+            path: std::path::absolute(path).unwrap_or_else(|_unknown| path.into()),
             before: None,
             _temporary: None,
         })
     }
 
     /// A directory that is open already.
-    pub(super) const fn of(storage: Storage) -> Self {
-        Self { storage, before: None, _temporary: None }
+    pub(super) fn of(storage: Storage, path: &Path) -> Self {
+        Self { storage, path: path.into(), before: None, _temporary: None }
     }
 
     /// The genesis that the directory was made with.
@@ -107,7 +111,7 @@ fn before_fresh(path: &Path) -> Result<Option<Before>, NodeError> {
         Err(_unreadable) => return Ok(None),
         Ok(storage) => storage,
     };
-    let directory = Directory { storage, before: None, _temporary: None };
+    let directory = Directory { storage, path: path.into(), before: None, _temporary: None };
     let Ok(Some(genesis)) = directory.genesis() else { return Ok(None) };
     let reader = directory.storage.blocks.reader()?;
     let head = reader.head()?.map_or(0, |head| head.number);

@@ -6,7 +6,9 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 /// Lets the pool follow the chain until the chain is closed.
 pub(super) async fn follow(sealer: SealerHandle, mut news: Receiver<ChainEvent>) {
     loop {
-        let event = match news.recv().await {
+        let news = news.recv().await;
+        sealer.head_moved();
+        let event = match news {
             Ok(event) if sealer.is_news(&event) => Some(event),
             Ok(_known) => continue,
             Err(RecvError::Lagged(_missed)) => None,

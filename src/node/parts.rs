@@ -1,10 +1,11 @@
 //! What does each part need of the settings?
 
 use crate::{
-    chain::{self, ChainSettings, FlushLimits},
+    chain::{self, BranchLimits, ChainSettings, FlushLimits},
     config::{Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName, Role},
     dev::DevSettings,
     evm::{EvmSettings, trace::ScriptHost},
+    explain::Told,
     pool::Order,
     rpc::{FeePolicy, RpcLimits},
     sealer::{Mode, SealerSettings},
@@ -50,6 +51,8 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         keep_states: config.data.keep_states,
         address_index: !config.data.no_address_index,
         takes_future_blocks: false,
+        remote: None,
+        branches: BranchLimits { count: config.rpc.branches, bytes: config.rpc.branch_bytes },
     }
 }
 
@@ -77,6 +80,7 @@ pub(super) fn sealer_settings(config: &Config) -> SealerSettings {
         max_tx_bytes: config.pool.max_tx_bytes,
         min_tip: 0,
         disable_balance_check: config.pool.disable_balance_checks,
+        authority: None,
     }
 }
 
@@ -110,7 +114,12 @@ pub(super) fn script_host(config: &Config) -> ScriptHost {
     ScriptHost { memory, time, ..ScriptHost::default() }
 }
 
+pub(super) fn told(config: &Config) -> Told {
+    Told { console: !config.debugging.no_console_log, ..Told::default() }
+}
+
 pub(super) fn fee_policy(config: &Config) -> FeePolicy {
     let min_gas_price = config.sealing.gas_price.unwrap_or(0);
-    FeePolicy { min_gas_price, ..FeePolicy::default() }
+    let default = FeePolicy::default();
+    FeePolicy { min_gas_price, tip: if config.sealing.no_tip { 0 } else { default.tip } }
 }

@@ -1,10 +1,11 @@
 //! A stored chain that nobody serves: what `init`, `import` and `export` work on.
 
-use super::{NodeError, directory::Directory, parts, read_genesis, thread};
+use super::{NodeError, directory::Directory, fork, parts, read_genesis, thread};
 use crate::{
     chain::{Chain, Opened},
     config::Config,
     spec::ChainSpec,
+    state::Remote,
 };
 use std::{path::Path, sync::Arc, thread::JoinHandle};
 
@@ -32,7 +33,7 @@ impl StoredChain {
                 return Err(NodeError::OtherRules { dir: dir.into() });
             }
         }
-        Self::start(directory, spec, false)
+        Self::start(directory, spec, false, None)
     }
 
     /// Opens the chain in a directory.
@@ -42,7 +43,8 @@ impl StoredChain {
     pub fn open(dir: &Path, verify_seals: bool) -> Result<Self, NodeError> {
         let directory = Directory::existing(dir)?;
         let stored = directory.genesis()?.ok_or(NodeError::NoGenesis)?;
-        Self::start(directory, ChainSpec::from_genesis(stored)?, verify_seals)
+        let remote = fork::offline(dir, &directory)?;
+        Self::start(directory, ChainSpec::from_genesis(stored)?, verify_seals, remote)
     }
 
     /// Opens the chain of a directory without a background writer: for work on the state itself.
@@ -54,14 +56,21 @@ impl StoredChain {
     pub(super) fn quietly(directory: Directory) -> Result<Self, NodeError> {
         let stored = directory.genesis()?.ok_or(NodeError::NoGenesis)?;
         let spec = ChainSpec::from_genesis(stored)?;
-        let settings = parts::chain_settings(&Config::default(), &spec);
+        let mut settings = parts::chain_settings(&Config::default(), &spec);
+        settings.remote = fork::offline(&directory.path, &directory)?;
         let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
         Ok(Self { chain, opened, writer: None, _directory: directory })
     }
 
-    fn start(directory: Directory, spec: ChainSpec, verify_seals: bool) -> Result<Self, NodeError> {
+    fn start(
+        directory: Directory,
+        spec: ChainSpec,
+        verify_seals: bool,
+        remote: Option<Arc<Remote>>,
+    ) -> Result<Self, NodeError> {
         let mut settings = parts::chain_settings(&Config::default(), &spec);
         settings.verify_seals = verify_seals;
+        settings.remote = remote;
         let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
         let writing = chain.clone();
         let writer = thread("state writer", move || writing.run_state_writer())?;

@@ -95,6 +95,12 @@ struct Row {
     conditions: Option<Bytes>,
 }
 
+/// The stored form of what waits.
+pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
+    let (arrival, tx, conditions) = (entry.arrival, entry.tx.clone(), entry.conditions.clone());
+    encode(&Fresh { arrival, tx, conditions })
+}
+
 fn encode(fresh: &Fresh) -> Vec<u8> {
     let raw = fresh.tx.envelope().encoded_2718().into();
     let conditions = fresh.conditions.as_deref().map(|conditions| {

@@ -105,6 +105,18 @@ impl SavedPool {
         hashes(self) == hashes(other)
     }
 
+    /// As the journal has it: hashes and rows.
+    pub fn rows(&self) -> Vec<(B256, Vec<u8>)> {
+        let row = |entry: &Entry| (entry.tx.hash(), journal::encode_entry(entry));
+        self.0.iter().map(row).collect()
+    }
+
+    /// Reads what [`Self::rows`] gave; rows that are damaged are left out.
+    pub fn from_rows(rows: &[(B256, Vec<u8>)]) -> Self {
+        let entry = |(hash, row): &(B256, Vec<u8>)| journal::decode(*hash, row);
+        Self(Arc::new(rows.iter().filter_map(entry).collect()))
+    }
+
     /// Are both one and the same in memory?
     pub fn is_shared_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

@@ -25,6 +25,10 @@ pub struct Account {
     pub storage_root: B256,
     /// Where the account's slots are stored.
     pub storage_id: StorageId,
+    /// It comes from the upstream of a fork: slots that are not stored here are those it has there. Ends
+    /// with the account's storage.
+    #[serde(default)]
+    pub is_remote: bool,
 }
 
 impl Default for Account {
@@ -35,6 +39,7 @@ impl Default for Account {
             code_hash: KECCAK_EMPTY,
             storage_root: EMPTY_ROOT_HASH,
             storage_id: 0,
+            is_remote: false,
         }
     }
 }

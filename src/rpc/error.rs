@@ -1,6 +1,7 @@
 //! What does a caller read when something goes wrong? The one place that gives codes and data.
 
 use super::{
+    admin::AdminError,
     build::PayloadError,
     dev::DevelopmentError,
     dialect,
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     chain::{ChainError, ImportError},
-    dev::{DevError, keyring::KeyringError, typed_data::TypedDataError},
+    dev::{DevError, forking::ForkError, keyring::KeyringError, typed_data::TypedDataError},
     evm::{
         ApplyError, CallError, EvmError, InvalidTx, revert_message,
         simulate::SimulationError,
@@ -41,6 +42,9 @@ pub const PRUNED: i32 = 4444;
 pub const CONDITION_NOT_MET: i32 = -32003;
 /// Code of a transaction with too many conditions (EIP-7796).
 pub const TOO_MANY_CONDITIONS: i32 = -32005;
+
+/// Code of a block whose state, or which itself, is not kept here (EIP-4444 made it common).
+pub const NOT_KEPT: i32 = 4444;
 
 /// Why a request is not answered with a result. Texts are geth's where geth has one.
 #[derive(Debug, thiserror::Error)]
@@ -299,6 +303,9 @@ pub enum RpcError {
     /// Conditions that take too long to check.
     #[error(transparent)]
     TooManyConditions(#[from] TooManyConditions),
+    /// Blocks did not go into a file or come from one.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// A transaction to drop that is mined.
     #[error(transparent)]
     AlreadyMined(#[from] AlreadyMined),
@@ -333,6 +340,9 @@ pub enum RpcError {
     /// The trie could not answer.
     #[error(transparent)]
     Trie(#[from] TrieError),
+    /// A fork cannot be made, or read.
+    #[error(transparent)]
+    Fork(#[from] ForkError),
     /// Execution itself failed.
     #[error(transparent)]
     Evm(#[from] EvmError),
@@ -380,9 +390,21 @@ impl RpcError {
             | Self::NoAddress
             | Self::TypedData(_)
             | Self::Development(_)
+            | Self::Dev(
+                DevError::Chain(ChainError::Branch(_))
+                | DevError::TooDeep { .. }
+                | DevError::TooManyBlocks { .. }
+                | DevError::BeyondBranch { .. },
+            )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
+            Self::Chain(
+                ChainError::BelowBase { .. }
+                | ChainError::NotExecuted { .. }
+                | ChainError::NoProof { .. }
+                | ChainError::LocalRoot { .. },
+            ) => NOT_KEPT,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::Watch(error) => error.code(),
             Self::Seal(SealError::Condition(_)) => CONDITION_NOT_MET,
@@ -461,6 +483,21 @@ pub(super) fn development_method(method: &str) -> ErrorObjectOwned {
         "the method {method} does not exist/is not available: only a development chain (mainspring \
          dev) may be changed by hand"
     );
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a method whose namespace is not served.
+pub(super) fn unnamed_method(method: &str) -> ErrorObjectOwned {
+    let space = method.split('_').next().unwrap_or_default();
+    let text = format!(
+        "the method {method} does not exist/is not available: --http.api has to name {space} for it"
+    );
+    ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
+}
+
+/// The answer to a web page that asks for files of the machine.
+pub(super) fn not_for_pages(method: &str) -> ErrorObjectOwned {
+    let text = format!("the method {method} is not available to web pages");
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 

@@ -1,9 +1,9 @@
 //! Is the node alive, and can it take work? `GET /health` and `GET /ready`, beside the methods.
 
-use super::middleware::Http;
+use super::middleware::{Http, Page};
 use http::{
     HeaderValue, Method, StatusCode,
-    header::{CONTENT_TYPE, UPGRADE},
+    header::{CONTENT_TYPE, ORIGIN, UPGRADE},
 };
 use jsonrpsee::server::{HttpBody, HttpRequest, HttpResponse};
 use serde_json::json;
@@ -93,6 +93,9 @@ where
                 }
                 if !request.headers().contains_key(UPGRADE) {
                     request.extensions_mut().insert(Http);
+                }
+                if request.headers().contains_key(ORIGIN) {
+                    request.extensions_mut().insert(Page);
                 }
                 return Box::pin(self.inner.call(request));
             }

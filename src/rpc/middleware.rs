@@ -2,9 +2,9 @@
 
 use super::{
     Dialect,
-    error::{development_method, no_notifications, unknown_method},
+    error::{development_method, no_notifications, not_for_pages, unknown_method, unnamed_method},
 };
-use crate::primitives::echo;
+use crate::{chain::Chain, primitives::echo};
 use jsonrpsee::{
     BatchResponseBuilder, MethodResponse, Methods,
     core::middleware::{
@@ -20,7 +20,11 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
+};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::Semaphore,
 };
 
 /// Methods whose answer waits for a block. Neighbours of this kind in a batch are handed in
@@ -30,6 +34,9 @@ const SENDS: [&str; 2] = ["eth_sendRawTransaction", "eth_sendTransaction"];
 /// Methods that need a connection on which news can be sent.
 const SUBSCRIPTIONS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
 
+/// Methods that work with files of the machine: no page that a browser shows may call them.
+const FILES: &str = "admin_";
+
 /// Longest part of a method's name that is logged and sent back, in characters.
 const LEGIBLE: usize = 80;
 
@@ -37,18 +44,28 @@ const LEGIBLE: usize = 80;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Http;
 
+/// Marks a request that a browser sent for a web page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page;
+
 /// What the layer needs to know; shared by all connections.
 pub(super) struct Rules {
     /// Every method that is served.
     pub(super) methods: Methods,
     /// Methods that a development chain would serve.
     pub(super) elsewhere: HashSet<&'static str>,
+    /// Methods of namespaces that are not served here.
+    pub(super) unnamed: HashSet<&'static str>,
     /// The words of errors.
     pub(super) dialect: Dialect,
     /// Most requests in one batch.
     pub(super) batch_requests: usize,
     /// Longest answer to a batch, in bytes.
     pub(super) response_bytes: usize,
+    /// What the methods read: of a fork, any read may wait for the network.
+    pub(super) chain: Arc<Chain>,
+    /// Threads that may wait at once for light methods of a fork.
+    pub(super) waits: Arc<Semaphore>,
 }
 
 impl Rules {
@@ -56,6 +73,8 @@ impl Rules {
     fn refuse_unknown(&self, method: &str) -> ErrorObjectOwned {
         if self.elsewhere.contains(method) {
             development_method(method)
+        } else if self.unnamed.contains(method) {
+            unnamed_method(method)
         } else {
             unknown_method(&legible(method))
         }
@@ -72,6 +91,26 @@ pub(super) struct Front<S> {
 impl<S> Front<S> {
     fn is_known(&self, method: &str) -> bool {
         self.rules.methods.method(method).is_some()
+    }
+}
+
+/// Runs something that may wait for the network where others do not wait for it: the runtime goes on
+/// with another thread meanwhile.
+fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+/// A future that may wait for the network whenever it is polled.
+struct InPlace<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for InPlace<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        in_place(|| self.0.as_mut().poll(context))
     }
 }
 
@@ -96,13 +135,29 @@ where
             self.rules.refuse_unknown(method)
         } else if SUBSCRIPTIONS.contains(&method) && request.extensions().get::<Http>().is_some() {
             no_notifications()
+        } else if method.starts_with(FILES) && request.extensions().get::<Page>().is_some() {
+            not_for_pages(method)
         } else {
             tracing::info!(target: "rpc", "{method}");
             let (id, dialect) = (request.id.clone(), self.rules.dialect);
             // Light methods answer in the call, others in the future.
-            let answer = dialect.speak(|| self.inner.call(request));
-            let answer = dialect.speak_in(answer);
-            return ResponseFuture::future(async move { in_words(id, answer.await) });
+            let waits = self.rules.chain.remote().is_some();
+            let begun = match waits {
+                false => Ok(dialect.speak(|| self.inner.call(request))),
+                true => Err((self.clone(), request)),
+            };
+            return ResponseFuture::future(async move {
+                let answer = match begun {
+                    Ok(begun) => dialect.speak_in(begun).await,
+                    Err((front, request)) => {
+                        let turn = front.rules.waits.acquire().await;
+                        let begun = in_place(|| dialect.speak(|| front.inner.call(request)));
+                        drop(turn);
+                        InPlace(Box::pin(dialect.speak_in(begun))).await
+                    }
+                };
+                in_words(id, answer)
+            });
         };
         tracing::info!(target: "rpc", "refused: {}", error.message());
         ResponseFuture::ready(MethodResponse::error(request.id, error))

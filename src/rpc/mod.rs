@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which namespaces are served? |
+//! | `admin` | where is the chain, and how does it go into a file and back? |
 //! | `health` | is the node alive, can it take work? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
@@ -13,27 +15,36 @@
 //! | `drop` | what leaves the pool on demand? |
 //! | `blobs` | what was in a blob? |
 //! | `build` | `testing_*`: which block would be made of this? |
+//! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
+//! | `chain` | `chain_*`: which branches have names? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
+//! | `tell` | what does the log say of calls that nobody mines? |
+//! | `decoded` | what did a transaction do, in words its author knows? |
 //! | `verbosity` | how much does the log say? |
 //! | `anvil`, `dev` | what a developer does by hand, under all the names that tools use |
 //! | `ots`, `erigon` | what do explorers ask? |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
+pub mod admin;
 pub mod anvil;
 pub mod blobs;
 pub mod build;
+pub mod chain;
 mod convert;
 pub mod debug;
+pub mod decoded;
 pub mod dev;
 mod dialect;
+pub mod discover;
 pub mod drop;
 pub mod erigon;
 pub mod error;
 pub mod eth;
 mod health;
 mod ids;
+pub mod ipc;
 pub mod limits;
 mod middleware;
 mod namespaces;
@@ -43,6 +54,7 @@ pub mod params;
 pub mod personal;
 mod resolve;
 mod server;
+mod tell;
 #[cfg(test)]
 mod testing;
 pub mod trace;
@@ -50,9 +62,11 @@ pub mod txpool;
 mod verbosity;
 pub mod web3;
 
+pub use admin::ChainFiles;
 pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
+pub use ipc::{IpcServer, SocketError};
 pub use limits::{FeePolicy, RpcLimits};
 pub use namespaces::{Namespaces, UnknownNamespace};
 pub use server::{ServeError, ServerSettings, serve};
@@ -62,6 +76,7 @@ use crate::{
     chain::Chain,
     dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
+    explain::Told,
     pool::Pool,
     sealer::SealerHandle,
 };
@@ -97,8 +112,12 @@ pub struct RpcContext {
     pub ready: Readiness,
     /// The level of the log.
     pub verbosity: Verbosity,
+    /// Where the chain is, and how it goes into a file and back.
+    pub files: ChainFiles,
     /// Where tracers in JavaScript run.
     pub scripts: ScriptHost,
+    /// What the log says of transactions and calls by itself.
+    pub told: Told,
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -113,6 +132,12 @@ struct Shared {
     filters: Filters,
     /// Room for addresses and topics that filters and subscriptions watch for.
     watched: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Api")
+    }
 }
 
 impl Deref for Api {
@@ -184,16 +209,19 @@ impl Api {
 
     /// Every method that is served, under every name.
     pub fn methods(&self) -> Methods {
-        let mut methods = self.namespaces.select(&self.all_methods());
-        let modules = modules(&methods);
-        methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
-        methods
+        described(self.namespaces.select(&self.all_methods()))
+    }
+
+    /// Every method that is served to programs on the same machine.
+    fn local_methods(&self) -> Methods {
+        described(self.namespaces.select_local(&self.all_methods()))
     }
 
     /// Every method that there is, served or not.
     fn all_methods(&self) -> Methods {
         let mut methods = eth::methods(self);
         for more in [
+            admin::methods(self),
             net::methods(self),
             web3::methods(self),
             txpool::methods(self),
@@ -202,16 +230,26 @@ impl Api {
             blobs::methods(self),
             drop::methods(self),
             build::methods(self),
+            chain::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),
             ots::methods(self),
             erigon::methods(self),
+            decoded::methods(self),
         ] {
             methods.merge(more).expect("namespaces differ, and no two traits share an alias");
         }
         methods
     }
+}
+
+/// The methods and those that tell of them.
+fn described(mut methods: Methods) -> Methods {
+    let modules = modules(&methods);
+    methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
+    methods.merge(discover::method(&methods)).expect("no other method has this name");
+    methods
 }
 
 /// The namespaces that have methods, each with version `1.0`, as `rpc_modules` answers them.

@@ -16,7 +16,7 @@ pub(super) fn number(chain: &Chain, tag: BlockNumberOrTag) -> u64 {
         BlockNumberOrTag::Latest | BlockNumberOrTag::Pending => chain.head().number,
         BlockNumberOrTag::Safe => chain.finality().safe,
         BlockNumberOrTag::Finalized => chain.finality().finalized,
-        BlockNumberOrTag::Earliest => chain.spec().genesis.number.unwrap_or(0),
+        BlockNumberOrTag::Earliest => chain.earliest(),
         BlockNumberOrTag::Number(number) => number,
     }
 }

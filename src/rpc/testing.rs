@@ -2,15 +2,19 @@
 
 mod batches;
 mod blocks;
+mod branches;
 mod calls;
 mod clock;
 mod debug;
+mod decoded;
 mod development;
+mod discover;
 mod filters;
 mod methods;
 mod numbers;
 mod ots;
 mod personal;
+mod reorganisations;
 mod sends;
 mod server;
 mod shapes;
@@ -22,7 +26,7 @@ mod trace;
 mod traces;
 mod waiting;
 
-use super::{Api, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
+use super::{Api, ChainFiles, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings, FlushLimits},
     dev::{
@@ -102,7 +106,9 @@ impl TestNode {
             namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),
             verbosity: Verbosity::default(),
+            files: no_files(),
             scripts: ScriptHost::default(),
+            told: Default::default(),
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }
@@ -167,6 +173,15 @@ impl Drop for TestNode {
     }
 }
 
+fn no_files() -> ChainFiles {
+    let none = || Err("this node keeps no files".to_owned());
+    ChainFiles {
+        dir: "data".into(),
+        export: Box::new(move |_, _, _| none()),
+        import: Box::new(move |_| none()),
+    }
+}
+
 fn accounts() -> DevAccounts {
     DevAccounts::from_mnemonic(DEFAULT_MNEMONIC, 2, DEFAULT_DERIVATION_PATH).unwrap()
 }
@@ -196,6 +211,8 @@ fn chain_settings() -> ChainSettings {
         keep_states: None,
         address_index: true,
         takes_future_blocks: false,
+        remote: None,
+        branches: Default::default(),
     }
 }
 
@@ -209,5 +226,6 @@ fn sealer_settings(mode: Mode) -> SealerSettings {
         max_tx_bytes: 1 << 20,
         min_tip: 0,
         disable_balance_check: false,
+        authority: None,
     }
 }

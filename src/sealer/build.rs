@@ -8,7 +8,8 @@ use crate::{
     primitives::{Block, Body, SealedHeader, Transaction},
     spec::{ChainSpec, Fork},
 };
-use alloy_primitives::{B256, Bytes, U256, keccak256};
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use std::sync::Arc;
 
 /// What a developer fixed for one block.
@@ -30,10 +31,26 @@ pub fn build(
 ) -> Result<ExecutedBlock, SealError> {
     let context = chain.build_context()?;
     let template = template(chain, settings, &context.parent, options);
-    execute(chain, context, template, |executor, template| match options.empty {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| match options.empty {
         true => Ok(Vec::new()),
         false => fill(executor, pool, settings, chain.spec(), template),
-    })
+    };
+    execute(chain, context, template, fill, Ok)
+}
+
+/// Builds a block of what waits in the pool from a template, and lets `seal` finish its header.
+pub(super) fn build_sealed(
+    chain: &Chain,
+    pool: &Pool,
+    settings: &SealerSettings,
+    context: BuildContext,
+    template: BlockTemplate,
+    seal: impl FnOnce(Header) -> Result<Header, SealError>,
+) -> Result<ExecutedBlock, SealError> {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
+        fill(executor, pool, settings, chain.spec(), template)
+    };
+    execute(chain, context, template, fill, seal)
 }
 
 /// Builds a block without transactions on any parent, as [`super::burst`] makes them by the hundred.
@@ -42,15 +59,66 @@ pub(super) fn build_empty(
     context: BuildContext,
     template: BlockTemplate,
 ) -> Result<ExecutedBlock, SealError> {
-    execute(chain, context, template, |_executor, _template| Ok(Vec::new()))
+    execute(chain, context, template, |_executor, _template| Ok(Vec::new()), Ok)
 }
 
-/// Executes a block of what `fill` puts into it.
+/// Builds a block on the head of transactions that were mined elsewhere, in a block with this header.
+///
+/// # Errors
+/// When one of them cannot be executed here.
+pub fn build_like(
+    chain: &Chain,
+    header: &Header,
+    transactions: &[Transaction],
+) -> Result<ExecutedBlock, SealError> {
+    let context = chain.build_context()?;
+    let fixed = NextBlock {
+        gas_limit: Some(header.gas_limit),
+        base_fee: header.base_fee_per_gas,
+        prev_randao: Some(header.mix_hash),
+        beneficiary: Some(header.beneficiary),
+    };
+    let (coinbase, timestamp) = (header.beneficiary, header.timestamp);
+    let template = template_with(chain, coinbase, &context.parent, timestamp, fixed);
+    let template = BlockTemplate {
+        parent_beacon_block_root: template
+            .parent_beacon_block_root
+            .map(|zero| header.parent_beacon_block_root.unwrap_or(zero)),
+        ..template
+    };
+    build_of(chain, context, template, transactions)
+}
+
+/// Builds a block of exactly these transactions, in this order, on any parent. One that does not fit
+/// or is not valid there fails the block: its place and the reason.
+pub(super) fn build_of(
+    chain: &Chain,
+    context: BuildContext,
+    template: BlockTemplate,
+    transactions: &[Transaction],
+) -> Result<ExecutedBlock, SealError> {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
+        let mut included = Vec::with_capacity(transactions.len());
+        for transaction in transactions {
+            executor.apply(transaction).map_err(|reason| SealError::NotPlaced {
+                hash: transaction.hash(),
+                block: template.number,
+                reason: Box::new(reason),
+            })?;
+            included.push(transaction.without_sidecar());
+        }
+        Ok(included)
+    };
+    execute(chain, context, template, fill, Ok)
+}
+
+/// Executes a block of what `fill` puts into it; `seal` finishes its header.
 fn execute(
     chain: &Chain,
     context: BuildContext,
     template: BlockTemplate,
     fill: impl FnOnce(&mut BlockExecutor, &BlockTemplate) -> Result<Vec<Transaction>, SealError>,
+    seal: impl FnOnce(Header) -> Result<Header, SealError>,
 ) -> Result<ExecutedBlock, SealError> {
     let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
     let (spec, evm) = (chain.spec(), chain.evm_settings());
@@ -64,9 +132,13 @@ fn execute(
     let mut executed = executor.finish()?;
     let (root, step) = trie.root(&mut executed.changes)?;
     let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
-    let header = assemble(&template, &body, &executed, root);
+    let header = seal(assemble(&template, &body, &executed, root))?;
+    let block = Block::new(header, body);
+    if executed.may_have_logged {
+        chain.note_console(block.hash());
+    }
     Ok(ExecutedBlock {
-        block: Block::new(header, body),
+        block,
         receipts: Arc::new(executed.receipts),
         changes: executed.changes,
         step,
@@ -145,13 +217,13 @@ pub(super) fn template(
 ) -> BlockTemplate {
     let next = chain.clock().next_timestamp(parent.timestamp);
     let timestamp = options.timestamp.unwrap_or(next);
-    template_with(chain, settings, parent, timestamp, chain.next_block())
+    template_with(chain, settings.coinbase, parent, timestamp, chain.next_block())
 }
 
 /// What the block after `parent` says, at a time and with what is fixed about it.
 pub(super) fn template_with(
     chain: &Chain,
-    settings: &SealerSettings,
+    coinbase: Address,
     parent: &SealedHeader,
     timestamp: u64,
     fixed: NextBlock,
@@ -165,7 +237,7 @@ pub(super) fn template_with(
         timestamp,
         gas_limit: fixed.gas_limit.unwrap_or(parent.gas_limit),
         base_fee: spec.next_base_fee(parent).map(|by_rule| fixed.base_fee.unwrap_or(by_rule)),
-        beneficiary: fixed.beneficiary.unwrap_or(settings.coinbase),
+        beneficiary: fixed.beneficiary.unwrap_or(coinbase),
         prev_randao: if fork >= Fork::Paris {
             fixed.prev_randao.unwrap_or_else(|| keccak256(parent.seal()))
         } else {

@@ -95,6 +95,6 @@ impl Shared {
             base_fee: parent.base_fee_per_gas.filter(|_| matches!(spacing, Spacing::Filler)),
             ..NextBlock::default()
         };
-        template_with(&self.chain, &self.settings, parent, timestamp, fixed)
+        template_with(&self.chain, self.settings.coinbase, parent, timestamp, fixed)
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::{
     chain::ChainError,
-    evm::EvmError,
+    evm::{ApplyError, EvmError},
     pool::{PoolError, UnmetCondition},
     state::{StateError, TrieError},
 };
+use alloy_primitives::B256;
 
 /// Why no block was made, or a transaction was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +41,33 @@ pub enum SealError {
     /// A condition that the transaction's sender set does not hold.
     #[error("transaction condition not met: {0}")]
     Condition(Box<UnmetCondition>),
+    /// A transaction that was to be in a block is not valid there.
+    #[error("transaction {hash} cannot be in block {block} of the new branch: {reason}")]
+    NotPlaced {
+        /// The transaction.
+        hash: B256,
+        /// Height of the block.
+        block: u64,
+        /// Why.
+        reason: Box<ApplyError>,
+    },
+    /// Blocks are made together that do not fit into memory.
+    #[error(
+        "{depth} blocks are too many to replace at once: what they change does not fit into memory"
+    )]
+    TooManyBlocks {
+        /// Blocks asked for.
+        depth: u64,
+    },
     /// The block that a transaction waited for could not be made.
     #[error(transparent)]
     NotMade(std::sync::Arc<Self>),
+    /// Signers take turns.
+    #[error("blocks of this chain are made by its signers in turn, not by asking")]
+    InTurnOnly,
+    /// The key could not sign a block.
+    #[error("the block could not be signed: {0}")]
+    Sign(alloy_signer::Error),
     /// The node is shutting down.
     #[error("the node is shutting down")]
     Stopped,

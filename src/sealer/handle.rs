@@ -1,8 +1,8 @@
 //! How others talk to the sealer: hand in a transaction, ask for blocks, hold sealing for a moment.
 
-use super::{BlockOptions, Mode, SealError, SealerSettings, build::template};
+use super::{Authority, BlockOptions, Mode, SealError, SealerSettings, build::template};
 use crate::{
-    chain::Chain,
+    chain::{Chain, ChainError, Development},
     evm::{BlockTemplate, EvmSettings},
     pool::{self, Added, Conditions, Order, Pool, Rules, SenderState},
     primitives::{SealedHeader, Transaction},
@@ -175,6 +175,9 @@ impl SealerHandle {
     /// Changes when blocks are made.
     pub fn set_mode(&self, mode: Mode) {
         let mut state = self.shared.state.lock();
+        if state.mode == mode {
+            return;
+        }
         state.mode = mode;
         state.arrived = true;
         if !mode.on_arrival() {
@@ -191,10 +194,29 @@ impl SealerHandle {
         self.shared.wake.notify_all();
     }
 
+    /// The head is another one: whoever takes turns looks whose it is.
+    pub fn head_moved(&self) {
+        if self.shared.settings.authority.is_some() {
+            self.wake();
+        }
+    }
+
+    /// Who signs here, on a chain of proof of authority.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.shared.settings.authority.as_deref()
+    }
+
     /// Holds sealing and admission until the answer is dropped.
     pub fn pause(&self) -> SealingPause<'_> {
         let sealing = self.shared.sealing.lock();
         SealingPause { _sealing: sealing, _admission: self.shared.admission.write() }
+    }
+
+    /// Changes what a developer set about the blocks to come. No block that was begun before is visible
+    /// after this returns, so that whatever is sent now is in a block with the new values.
+    pub fn develop<T>(&self, change: impl FnOnce(&mut Development) -> T) -> Result<T, ChainError> {
+        let _pause = self.pause();
+        self.shared.chain.develop(change)
     }
 
     /// Ends the sealer after the block that it makes now.
@@ -219,6 +241,13 @@ impl Shared {
             drop(state);
             self.pool.remove(hash);
             return Err(SealError::Stopped);
+        }
+        if self.settings.authority.is_some() {
+            // With a period of zero it waits for something to put into a block.
+            state.arrived = true;
+            drop(state);
+            self.wake.notify_all();
+            return Ok(None);
         }
         if !added.pending || !added.pays || !state.mode.on_arrival() {
             return Ok(None);

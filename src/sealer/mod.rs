@@ -1,18 +1,22 @@
 //! The sealer makes our own blocks: [`trigger`] says when, [`build`] says of what, [`burst`] makes
-//! hundreds of empty ones.
+//! hundreds of empty ones, [`reorganise`] others instead of the newest, [`authority`] takes turns with
+//! other signers.
 //!
 //! One thread runs [`Sealer::run`]; everyone else holds a [`SealerHandle`]. While one block is made
 //! durable the next transactions gather in the pool, so a flood of sends becomes few large blocks.
 
+mod authority;
 mod build;
 mod burst;
 mod error;
 mod follow;
 mod handle;
+mod reorganise;
 mod run;
 mod trigger;
 
-pub use build::{BlockOptions, build};
+pub use authority::{Authority, Turn};
+pub use build::{BlockOptions, build, build_like};
 pub use burst::Spacing;
 pub use error::SealError;
 pub use handle::{Admitted, SealerHandle, SealingPause};
@@ -21,6 +25,7 @@ pub use trigger::Mode;
 
 use crate::pool::Order;
 use alloy_primitives::Address;
+use std::sync::Arc;
 
 /// What shapes the blocks of a development chain.
 #[derive(Clone, Debug)]
@@ -41,4 +46,6 @@ pub struct SealerSettings {
     pub min_tip: u128,
     /// Admission of the pool: senders that cannot pay are admitted.
     pub disable_balance_check: bool,
+    /// Who signs blocks of a chain of proof of authority; the mode counts for nothing then.
+    pub authority: Option<Arc<Authority>>,
 }

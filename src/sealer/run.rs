@@ -17,7 +17,7 @@ use std::{
 };
 
 /// After a block could not be made (a full disk), the next attempt comes this much later.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 
 /// Makes blocks. One a chain.
 #[derive(Debug)]
@@ -66,6 +66,9 @@ impl Sealer {
 
     /// The body of the sealer's thread. Ends after [`SealerHandle::stop`].
     pub fn run(self) {
+        if let Some(authority) = &self.shared.settings.authority {
+            return self.shared.run_authority(authority);
+        }
         let mut last_tick = Instant::now();
         loop {
             match self.shared.next_reason(&mut last_tick) {
@@ -176,6 +179,9 @@ impl Shared {
         even_empty: bool,
     ) -> Result<Option<B256>, SealError> {
         check_timestamp(&self.chain, options)?;
+        if !even_empty && self.pool.pending_len() == 0 {
+            return Ok(None);
+        }
         let executed = build(&self.chain, &self.pool, &self.settings, options)?;
         let block = executed.block.clone();
         if block.body.transactions.is_empty() && !even_empty {
@@ -210,7 +216,7 @@ impl Shared {
     }
 
     /// Nobody is left waiting; what was sent stays in the pool, which is journaled.
-    fn abandon(&self) {
+    pub(super) fn abandon(&self) {
         let mut state = self.state.lock();
         let stopped = Arc::new(SealError::Stopped);
         for (_, (_, waiter)) in state.waiting.drain() {

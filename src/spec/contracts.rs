@@ -24,6 +24,9 @@ pub const CREATE2_DEPLOYER_CODE: Bytes = bytes!(
      3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
 );
 
+/// Where calls to print something go: Hardhat's and forge-std's `console.log`. There is no code there.
+pub const CONSOLE_ADDRESS: Address = address!("0x000000000000000000636F6e736F6c652e6c6f67");
+
 /// Multicall3 at the address where it is on public chains.
 pub const MULTICALL3_ADDRESS: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
 

@@ -6,6 +6,7 @@
 //! | `chain_ids` | which chain id holds in which block? |
 //! | `fork_id` | what names a chain's rules at a time? |
 //! | `genesis`, `dev` | what is block zero, and what is it on a development chain? |
+//! | `networks` | which rules does a public network have, and a fork of a chain? |
 //! | `contracts`, `main_contract`, `precompiles` | which contracts does everyone know? |
 //! | `fees`, `difficulty`, `gas` | what must be paid, proven, and brought along? |
 //! | `header`, `body`, `ommers`, `transaction` | is a part of a block valid? |
@@ -26,6 +27,7 @@ mod genesis;
 mod header;
 mod invalid;
 pub mod main_contract;
+pub mod networks;
 mod ommers;
 pub mod precompiles;
 mod transaction;
@@ -33,6 +35,7 @@ mod transaction;
 pub use body::check_body;
 pub use chain_ids::ChainIds;
 pub use chain_spec::{ChainSpec, Mode};
+pub use contracts::CONSOLE_ADDRESS;
 pub use difficulty::{MINIMUM_DIFFICULTY, next_difficulty};
 pub use error::SpecError;
 pub use fees::FeeMarket;

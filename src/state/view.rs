@@ -1,12 +1,15 @@
 //! What were an account, a slot, code or a block hash as of one block?
 
-use super::{Overlay, StateError};
+use super::{Overlay, Remote, StateError};
 use crate::{
     primitives::{Account, StateChanges, StorageId},
     storage::{BlocksReader, StateReader, Storage},
 };
 use alloy_consensus::constants::KECCAK_EMPTY;
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256, map::AddressMap};
+use alloy_primitives::{
+    Address, B256, Bytes, U256, keccak256,
+    map::{AddressMap, B256Map},
+};
 use std::{
     cell::{OnceCell, RefCell},
     collections::BTreeMap,
@@ -22,8 +25,19 @@ pub struct StateView {
     pub(super) reader: StateReader,
     storage: Storage,
     blocks: OnceCell<BlocksReader>,
-    pub(super) storage_ids: RefCell<AddressMap<StorageId>>,
+    pub(super) storage_ids: RefCell<AddressMap<Slots>>,
     hashes: Arc<BTreeMap<u64, B256>>,
+    /// Of a fork: where the rest of the state is.
+    remote: Option<Arc<Remote>>,
+    /// Who has the code that was not brought here: code hash -> account.
+    owners: RefCell<B256Map<Address>>,
+}
+
+/// Where the slots of an account are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Slots {
+    id: StorageId,
+    is_remote: bool,
 }
 
 impl StateView {
@@ -37,7 +51,15 @@ impl StateView {
             blocks: OnceCell::new(),
             storage_ids: RefCell::default(),
             hashes: Arc::default(),
+            remote: None,
+            owners: RefCell::default(),
         }
+    }
+
+    /// With a chain that answers what is not stored here.
+    pub fn over(mut self, remote: Option<Arc<Remote>>) -> Self {
+        self.remote = remote;
+        self
     }
 
     /// With these block hashes, of a branch or of blocks that are not stored yet, over the canonical
@@ -67,9 +89,21 @@ impl StateView {
 
     /// The account; `None` if it does not exist.
     pub fn account(&self, address: Address) -> Result<Option<Account>, StateError> {
-        match self.overlay.account(address) {
-            Some(account) => Ok(account),
-            None => Ok(self.reader.account(keccak256(address), self.number)?),
+        let account = match self.overlay.account(address) {
+            Some(account) => account,
+            None => self.account_below(address)?,
+        };
+        if let Some(account) = account.filter(|it| it.is_remote && it.has_code()) {
+            self.owners.borrow_mut().insert(account.code_hash, address);
+        }
+        Ok(account)
+    }
+
+    fn account_below(&self, address: Address) -> Result<Option<Account>, StateError> {
+        match (self.reader.known_account(keccak256(address), self.number)?, &self.remote) {
+            (Some(account), _) => Ok(account),
+            (None, None) => Ok(None),
+            (None, Some(remote)) => remote.account(address, self.number),
         }
     }
 
@@ -78,20 +112,29 @@ impl StateView {
         if let Some(value) = self.overlay.slot(address, slot) {
             return Ok(value);
         }
-        let id = self.storage_id(address)?;
-        if id == 0 {
-            return Ok(U256::ZERO);
+        let Slots { id, is_remote } = self.slots_of(address)?;
+        if id != 0 {
+            let key = keccak256(B256::from(slot));
+            if let Some(value) = self.reader.known_slot(id, key, self.number)? {
+                return Ok(value);
+            }
         }
-        Ok(self.reader.slot(id, keccak256(B256::from(slot)), self.number)?)
+        match self.remote.as_ref().filter(|_| is_remote) {
+            Some(remote) => remote.slot(address, slot, self.number),
+            None => Ok(U256::ZERO),
+        }
     }
 
-    fn storage_id(&self, address: Address) -> Result<StorageId, StateError> {
-        if let Some(id) = self.storage_ids.borrow().get(&address) {
-            return Ok(*id);
+    fn slots_of(&self, address: Address) -> Result<Slots, StateError> {
+        if let Some(slots) = self.storage_ids.borrow().get(&address) {
+            return Ok(*slots);
         }
-        let id = self.account(address)?.map_or(0, |account| account.storage_id);
-        self.storage_ids.borrow_mut().insert(address, id);
-        Ok(id)
+        let slots = self.account(address)?.map_or_else(Slots::default, |account| Slots {
+            id: account.storage_id,
+            is_remote: account.is_remote,
+        });
+        self.storage_ids.borrow_mut().insert(address, slots);
+        Ok(slots)
     }
 
     /// Code by its hash.
@@ -99,10 +142,16 @@ impl StateView {
         if hash == KECCAK_EMPTY || hash.is_zero() {
             return Ok(Bytes::new());
         }
-        match self.overlay.code(hash) {
-            Some(code) => Ok(code),
-            None => self.reader.code(hash)?.ok_or(StateError::MissingCode(hash)),
+        if let Some(code) = self.overlay.code(hash) {
+            return Ok(code);
         }
+        if let Some(code) = self.reader.code(hash)? {
+            return Ok(code);
+        }
+        let owner = self.owners.borrow().get(&hash).copied();
+        let remote = self.remote.as_ref();
+        let code = remote.map(|remote| remote.code(hash, owner, self.number)).transpose()?;
+        code.flatten().ok_or(StateError::MissingCode(hash))
     }
 
     /// The hash of the block at this height on the branch of this view; zero if there is none.
@@ -117,6 +166,10 @@ impl StateView {
                 self.blocks.get_or_init(|| opened)
             }
         };
-        Ok(blocks.hash(number)?.unwrap_or_default())
+        match (blocks.hash(number)?, &self.remote) {
+            (Some(hash), _) => Ok(hash),
+            (None, Some(remote)) => Ok(remote.hash_at(number)?.unwrap_or_default()),
+            (None, None) => Ok(B256::ZERO),
+        }
     }
 }

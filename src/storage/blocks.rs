@@ -4,8 +4,8 @@ use super::{
     StorageError, codec,
     environment::{Environment, ReadTx, be_u64},
     tables::{
-        BODIES, EDITS, HEADERS, META, META_DEVELOPMENT, META_GENESIS, META_LIMITS, NUMBERS, POOL,
-        RECEIPTS,
+        BODIES, EDITS, HEADERS, META, META_BASE, META_DEVELOPMENT, META_GENESIS, META_LIMITS,
+        NUMBERS, POOL, RECEIPTS,
     },
 };
 use crate::primitives::{Block, Body, Edit, Receipt, SealedHeader, Transaction};
@@ -146,6 +146,11 @@ impl BlocksReader {
     /// What a developer set that is no block and no edit (JSON).
     pub fn development(&self) -> Result<Option<Vec<u8>>, StorageError> {
         Ok(self.tx.get(META, META_DEVELOPMENT)?.map(|row| row.into_owned()))
+    }
+
+    /// The block that the chain stands on (JSON); `None` before it was stored.
+    pub fn base(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(self.tx.get(META, META_BASE)?.map(|row| row.into_owned()))
     }
 
     /// The genesis (JSON) that this directory was made with.

@@ -1,23 +1,26 @@
 //! What one durable commit to `blocks` contains.
 
 use super::{
-    BlocksDb, SideBlock, StorageError, StoredBlock, codec,
+    BlocksDb, BranchChanges, SideBlock, StorageError, StoredBlock,
+    branches::{edit_key, put_edits, write_branches},
+    codec,
     environment::WriteTx,
     side::{delete_side_block, prune_side_blocks, put_side_block, put_total_difficulty},
     tables::{
-        BODIES, EDITS, HEADERS, META, META_DEVELOPMENT, META_GENESIS, META_LIMITS, NUMBERS, POOL,
-        RECEIPTS, TOTAL_DIFFICULTIES,
+        BODIES, EDITS, HEADERS, META, META_BASE, META_DEVELOPMENT, META_GENESIS, META_LIMITS,
+        NUMBERS, POOL, RECEIPTS, TOTAL_DIFFICULTIES,
     },
 };
 use crate::primitives::{BlockNumHash, Edit};
-use alloy_primitives::B256;
-use alloy_rlp::Encodable;
+use alloy_primitives::{B256, U256};
 
 /// Everything that becomes durable together. The parts are applied in the order of the fields.
 #[derive(Debug, Default)]
 pub struct BlocksBatch<'a> {
     /// Stores the genesis (JSON) of a new directory.
     pub genesis: Option<&'a [u8]>,
+    /// Stores the block that the chain stands on (JSON).
+    pub base: Option<&'a [u8]>,
     /// Stores the limits of execution (JSON) that hold from now on.
     pub limits: Option<&'a [u8]>,
     /// Stores what a developer set that is no block and no edit (JSON).
@@ -28,6 +31,8 @@ pub struct BlocksBatch<'a> {
     pub keep_edits: Option<(u64, usize)>,
     /// New canonical blocks, in order.
     pub blocks: &'a [StoredBlock],
+    /// Total difficulty of a block in `blocks` that has no stored parent: height, difficulty.
+    pub total_difficulty: Option<(u64, U256)>,
     /// New edits: the block they will be part of, the place of the first, the edits.
     pub edits: Option<(u64, usize, &'a [Edit])>,
     /// Blocks that leave the side branches, because they are canonical now.
@@ -38,6 +43,8 @@ pub struct BlocksBatch<'a> {
     pub pool_removed: &'a [B256],
     /// Rows that enter it.
     pub pool_added: &'a [(B256, Vec<u8>)],
+    /// Named branches that come, go, or become the chain.
+    pub branches: BranchChanges<'a>,
 }
 
 impl BlocksDb {
@@ -49,6 +56,9 @@ impl BlocksDb {
         let tx = self.environment.write()?;
         if let Some(genesis) = batch.genesis {
             tx.put(META, META_GENESIS, genesis)?;
+        }
+        if let Some(base) = batch.base {
+            tx.put(META, META_BASE, base)?;
         }
         if let Some(limits) = batch.limits {
             tx.put(META, META_LIMITS, limits)?;
@@ -66,12 +76,11 @@ impl BlocksDb {
         for stored in batch.blocks {
             put_block(&tx, stored)?;
         }
+        if let Some((number, total)) = batch.total_difficulty {
+            tx.put(TOTAL_DIFFICULTIES, &number.to_be_bytes(), &total.to_be_bytes::<32>())?;
+        }
         if let Some((number, first, edits)) = batch.edits {
-            for (place, edit) in edits.iter().enumerate() {
-                let mut row = Vec::with_capacity(edit.length());
-                edit.encode(&mut row);
-                tx.put(EDITS, &edit_key(number, first + place), &row)?;
-            }
+            put_edits(&tx, number, first, edits)?;
         }
         for block in batch.side_removed {
             delete_side_block(&tx, *block)?;
@@ -88,6 +97,7 @@ impl BlocksDb {
         for (hash, row) in batch.pool_added {
             tx.put(POOL, hash.as_slice(), row)?;
         }
+        write_branches(&tx, &batch.branches)?;
         fail::fail_point!("blocks-commit-middle", |_| Err(StorageError::Failpoint(
             "blocks-commit-middle"
         )));
@@ -123,11 +133,4 @@ fn truncate(tx: &WriteTx, number: u64) -> Result<(), StorageError> {
         tx.delete_range(table, &from, None)?;
     }
     tx.delete_range(EDITS, &(number + 2).to_be_bytes(), None)
-}
-
-fn edit_key(number: u64, place: usize) -> [u8; 12] {
-    let mut key = [0; 12];
-    key[..8].copy_from_slice(&number.to_be_bytes());
-    key[8..].copy_from_slice(&(place as u32).to_be_bytes());
-    key
 }

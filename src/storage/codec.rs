@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 const HAS_CODE: u8 = 1 << 4;
 const HAS_STORAGE_ID: u8 = 1 << 5;
+const IS_REMOTE: u8 = 1 << 6;
 
 /// Flags and nonce length, balance length, nonce, balance, then code hash and storage (id and
 /// root) where the account has them. A plain account takes 3 to 20 bytes.
@@ -23,6 +24,9 @@ pub(super) fn encode_account(account: &Account) -> Vec<u8> {
     }
     if account.storage_id != 0 {
         flags |= HAS_STORAGE_ID;
+    }
+    if account.is_remote {
+        flags |= IS_REMOTE;
     }
     let mut row = Vec::with_capacity(2 + nonce.len() + balance.len() + 72);
     row.extend([flags, balance.len() as u8]);
@@ -43,7 +47,7 @@ pub(super) fn decode_account(row: &[u8]) -> Result<Account, StorageError> {
     let mut rest = Rest { table: "accounts", bytes: row };
     let flags = rest.byte()?;
     let balance_length = rest.byte()? as usize;
-    let mut account = Account::default();
+    let mut account = Account { is_remote: flags & IS_REMOTE != 0, ..Account::default() };
     let nonce = rest.take((flags & 0x0f) as usize)?;
     account.nonce = nonce
         .iter()
@@ -309,6 +313,7 @@ mod tests {
             code_hash: B256::repeat_byte(1),
             storage_root: B256::repeat_byte(2),
             storage_id: 7,
+            is_remote: true,
         };
         for account in [Account::default(), plain, contract] {
             assert_eq!(decode_account(&encode_account(&account)).unwrap(), account);

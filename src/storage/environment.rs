@@ -68,12 +68,18 @@ impl DirectoryLock {
 pub(super) type Bytes<'tx> = Cow<'tx, [u8]>;
 
 impl Environment {
-    /// Opens or creates the environment in `dir`, which no other process writes to then.
+    /// Opens or creates the environment in `dir`, which no other process writes to then, unless it is a
+    /// cache.
     pub(super) fn open(
         dir: &Path,
         tables: &'static [Table],
         durability: Durability,
     ) -> Result<Self, StorageError> {
+        if durability == Durability::Shared {
+            std::fs::create_dir_all(dir)
+                .map_err(|source| StorageError::Directory { dir: dir.into(), source })?;
+            return Self::open_with(dir, tables, durability, None, false);
+        }
         let lock = Arc::new(DirectoryLock::take(dir)?);
         // What is left of a copy that did not take this environment's place.
         let _ = std::fs::remove_dir_all(dir.join(STAGED));
@@ -88,8 +94,18 @@ impl Environment {
         lock: Arc<DirectoryLock>,
         alone: bool,
     ) -> Result<Self, StorageError> {
+        Self::open_with(dir, tables, durability, Some(lock), alone)
+    }
+
+    fn open_with(
+        dir: &Path,
+        tables: &'static [Table],
+        durability: Durability,
+        lock: Option<Arc<DirectoryLock>>,
+        alone: bool,
+    ) -> Result<Self, StorageError> {
         let sync_mode = match durability {
-            Durability::Synced => SyncMode::Durable,
+            Durability::Synced | Durability::Shared => SyncMode::Durable,
             Durability::Ephemeral => SyncMode::UtterlyNoSync,
         };
         let mut builder = reth_libmdbx::Environment::builder();
@@ -110,13 +126,15 @@ impl Environment {
         let file = dir.join(PAGES);
         let length = std::fs::metadata(&file).map_or(0, |file| file.len());
         let env = builder.open(dir).map_err(|error| explain(error, dir))?;
-        check_length(&env, dir, &file, length)?;
+        // Another process may make a shared file longer at this moment.
+        if durability != Durability::Shared {
+            check_length(&env, dir, &file, length)?;
+        }
         let opened = open_tables(&env, tables).map_err(|error| match error {
             StorageError::Engine(error) => explain(error, dir),
             other => other,
         })?;
-        let opened =
-            Self { env, tables: opened, names: tables, dir: dir.into(), _lock: Some(lock) };
+        let opened = Self { env, tables: opened, names: tables, dir: dir.into(), _lock: lock };
         opened.check_schema(dir.into())?;
         Ok(opened)
     }

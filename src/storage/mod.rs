@@ -2,10 +2,13 @@
 //!
 //! `blocks` is the truth: one small durable commit a block. `state` is derived and may lag: one
 //! large sorted commit a batch of blocks. The word mdbx appears only on this floor.
+//!
+//! A third one, `upstream`, belongs to forks: what a remote chain answered. It is a cache.
 
 mod address_index;
 mod blocks;
 mod blocks_writer;
+mod branches;
 mod check;
 mod codec;
 mod copy;
@@ -19,10 +22,12 @@ mod state_reader;
 mod state_writer;
 mod stats;
 mod tables;
+mod upstream_cache;
 
 pub use address_index::BlockTransactions;
 pub use blocks::{BlocksDb, BlocksReader, StoredBlock, TxLocation};
 pub use blocks_writer::BlocksBatch;
+pub use branches::{BranchChanges, KeptAt, KeptBlock, KeptRow, StoredBranch};
 pub use check::{BlockRows, RowCount};
 pub use copy::{Copied, StorageLock};
 pub use error::StorageError;
@@ -32,6 +37,7 @@ pub use side::{SIDE_DEPTH, SideBlock};
 pub use state_reader::{ChangedKeys, StateReader};
 pub use state_writer::{FlushBlock, StateBatch, StateDb, TrieChanges, TrieRow};
 pub use stats::{EnvironmentStats, TableStats};
+pub use upstream_cache::{Point, UpstreamCache};
 
 use environment::Environment;
 use std::{path::Path, sync::Arc};
@@ -43,6 +49,8 @@ pub enum Durability {
     Synced,
     /// Nothing is synced: for data that is thrown away at exit.
     Ephemeral,
+    /// Synced too, but other processes may use the directory at the same time: for a cache.
+    Shared,
 }
 
 /// Both environments of one data directory. Cheap to clone.

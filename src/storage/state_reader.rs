@@ -73,18 +73,39 @@ impl StateReader {
 
     /// The account as of block `at`.
     pub fn account(&self, hashed: B256, at: u64) -> Result<Option<Account>, StorageError> {
-        let key = account_key(hashed, at);
-        let row = self.version(ACCOUNTS, &key)?;
-        row.filter(|row| !row.is_empty()).map(|row| codec::decode_account(&row)).transpose()
+        Ok(self.known_account(hashed, at)?.flatten())
+    }
+
+    /// The account as of block `at`; outer `None` if no row says whether there is one.
+    pub fn known_account(
+        &self,
+        hashed: B256,
+        at: u64,
+    ) -> Result<Option<Option<Account>>, StorageError> {
+        let Some(row) = self.version(ACCOUNTS, &account_key(hashed, at))? else { return Ok(None) };
+        if row.is_empty() {
+            return Ok(Some(None));
+        }
+        codec::decode_account(&row).map(|account| Some(Some(account)))
     }
 
     /// The slot's value as of block `at`; zero if it was never written.
     pub fn slot(&self, id: StorageId, hashed: B256, at: u64) -> Result<U256, StorageError> {
+        Ok(self.known_slot(id, hashed, at)?.unwrap_or_default())
+    }
+
+    /// The slot's value as of block `at`; `None` if it was never written, not even to zero.
+    pub fn known_slot(
+        &self,
+        id: StorageId,
+        hashed: B256,
+        at: u64,
+    ) -> Result<Option<U256>, StorageError> {
         if id == 0 {
-            return Ok(U256::ZERO);
+            return Ok(None);
         }
         let row = self.version(SLOTS, &slot_key(id, hashed, at))?;
-        Ok(row.map_or(U256::ZERO, |row| U256::try_from_be_slice(&row).unwrap_or_default()))
+        Ok(row.map(|row| U256::try_from_be_slice(&row).unwrap_or_default()))
     }
 
     /// The row at `key`, or the first after it that differs only in the version.
@@ -262,6 +283,11 @@ impl StateReader {
     pub fn block_hash(&self, number: u64) -> Result<Option<B256>, StorageError> {
         let row = self.tx.get(CHANGES, &number.to_be_bytes())?;
         Ok(row.and_then(|row| row.get(..32).map(B256::from_slice)))
+    }
+
+    /// Number of blocks whose changes are recorded.
+    pub fn block_rows(&self) -> Result<u64, StorageError> {
+        self.tx.count(CHANGES)
     }
 
     /// An upper bound of the number of accounts: rows of all versions.

@@ -8,8 +8,8 @@ use super::{
         ChangedKeys, StateReader, account_key, decode_changes, encode_changes, slot_key, trie_key,
     },
     tables::{
-        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_NEXT_STORAGE_ID, PREIMAGES, SLOTS,
-        TRANSACTIONS, TRIE, Table,
+        ACCOUNTS, CHANGES, CODES, META, META_ADDRESSES, META_HEAD, META_HORIZON, META_LOGS,
+        META_NEXT_STORAGE_ID, PREIMAGES, SLOTS, STATE, TRANSACTIONS, TRIE, Table,
     },
 };
 use crate::primitives::{BlockNumHash, Participant, Receipt, StateChanges, StorageId, Transaction};
@@ -108,6 +108,18 @@ impl StateDb {
         tx.commit()?;
         fail::fail_point!("state-flush-after");
         Ok(())
+    }
+
+    /// Empties it: what is there belongs to no chain. One commit.
+    pub fn clear(&self) -> Result<(), StorageError> {
+        let tx = self.environment.write()?;
+        for table in STATE.iter().filter(|table| table.index != META.index) {
+            tx.clear(*table)?;
+        }
+        for key in [META_HEAD, META_LOGS, META_ADDRESSES, META_HORIZON, META_NEXT_STORAGE_ID] {
+            tx.delete(META, key)?;
+        }
+        tx.commit()
     }
 
     /// Writes the places of the transactions of blocks again. One commit.

@@ -36,6 +36,12 @@ pub(super) const TOTAL_DIFFICULTIES: Table = table(7, "total difficulties");
 /// `blocks`: number, hash -> total difficulty, header and body of an executed block off the canonical
 /// chain. Removed when it becomes canonical, or too old, or when there are too many.
 pub(super) const SIDE_BLOCKS: Table = table(8, "side blocks");
+/// `blocks`: name of a branch that is not current -> its newest block, edits over it, what was set there.
+/// Removed when the branch becomes the chain, or is deleted.
+pub(super) const BRANCHES: Table = table(9, "branches");
+/// `blocks`: number, hash -> parent's hash, header, body, receipts, edits and changes of a block that a
+/// branch goes through. Removed when no branch does any more; a row may also belong to a canonical block.
+pub(super) const KEPT_BLOCKS: Table = table(10, "kept blocks");
 
 /// `state`: keccak(address), inverted block -> account as of that block; empty = no account.
 /// Removed by unwinding.
@@ -61,6 +67,18 @@ pub(super) const LOG_INDEX: Table = table(8, "log index");
 /// `state`: number -> the log keys of the block, only where it has events. Removed by unwinding.
 pub(super) const LOG_KEYS: Table = table(9, "log keys");
 
+/// `upstream`: point, address -> account as of the point; empty = no account. Never removed: a point
+/// does not change.
+pub(super) const FETCHED_ACCOUNTS: Table = table(1, "accounts");
+/// `upstream`: point, address, slot -> value as of the point; empty = zero. Never removed.
+pub(super) const FETCHED_SLOTS: Table = table(2, "slots");
+/// `upstream`: code hash -> code. Never removed.
+pub(super) const FETCHED_CODES: Table = table(3, "codes");
+/// `upstream`: point, what was asked -> hash of a block of the chain that ends in the point. Never
+/// removed.
+pub(super) const FETCHED_HASHES: Table = table(4, "hashes");
+/// `upstream`: hash of a question -> the answer as it came. Never removed.
+pub(super) const FETCHED_ANSWERS: Table = table(5, "answers");
 /// `state`: address, number, index -> what the address was in that transaction. Removed by unwinding.
 pub(super) const ADDRESS_INDEX: Table = table(10, "address index");
 /// `state`: number -> the addresses in the block's transactions, only where it has some. Removed by
@@ -72,8 +90,19 @@ pub(super) const ADDRESS_CREATIONS: Table = table(12, "address creations");
 pub(super) const ADDRESS_NONCES: Table = table(13, "address nonces");
 
 /// Tables of the `blocks` environment, in index order.
-pub(super) const BLOCKS: &[Table] =
-    &[META, HEADERS, BODIES, RECEIPTS, NUMBERS, EDITS, POOL, TOTAL_DIFFICULTIES, SIDE_BLOCKS];
+pub(super) const BLOCKS: &[Table] = &[
+    META,
+    HEADERS,
+    BODIES,
+    RECEIPTS,
+    NUMBERS,
+    EDITS,
+    POOL,
+    TOTAL_DIFFICULTIES,
+    SIDE_BLOCKS,
+    BRANCHES,
+    KEPT_BLOCKS,
+];
 /// Tables of the `state` environment, in index order.
 pub(super) const STATE: &[Table] = &[
     META,
@@ -92,6 +121,10 @@ pub(super) const STATE: &[Table] = &[
     ADDRESS_NONCES,
 ];
 
+/// Tables of the `upstream` environment, in index order.
+pub(super) const UPSTREAM: &[Table] =
+    &[META, FETCHED_ACCOUNTS, FETCHED_SLOTS, FETCHED_CODES, FETCHED_HASHES, FETCHED_ANSWERS];
+
 /// Version of the layout of both environments. A change of any row's form raises it.
 pub(super) const SCHEMA_VERSION: u64 = 1;
 
@@ -99,10 +132,16 @@ pub(super) const SCHEMA_VERSION: u64 = 1;
 pub(super) const META_SCHEMA: &[u8] = b"schema";
 /// Key of the stored genesis (JSON) in [`META`] of `blocks`.
 pub(super) const META_GENESIS: &[u8] = b"genesis";
+/// Key of the block that the chain stands on (JSON) in [`META`] of `blocks`. A directory without it
+/// begins with its genesis.
+pub(super) const META_BASE: &[u8] = b"base";
 /// Key of the limits of execution (JSON) that hold for the newest blocks in [`META`] of `blocks`.
 pub(super) const META_LIMITS: &[u8] = b"limits";
 /// Key of what a developer set that is no block and no edit (JSON) in [`META`] of `blocks`.
 pub(super) const META_DEVELOPMENT: &[u8] = b"development";
+/// Key of the name of the canonical chain, once it was given another than the first, in [`META`] of
+/// `blocks`.
+pub(super) const META_BRANCH: &[u8] = b"branch";
 /// Key of the flushed head (number, hash, state root) in [`META`] of `state`.
 pub(super) const META_HEAD: &[u8] = b"head";
 /// Key of the block (number, hash) up to which the log index is complete in [`META`] of `state`. A

@@ -229,6 +229,8 @@ fn from_scratch(dir: &Path) -> ((u64, B256), B256, u64) {
         keep_states: None,
         address_index: true,
         takes_future_blocks: false,
+        remote: None,
+        branches: Default::default(),
     };
     let (chain, opened) = Chain::open(storage.clone(), Arc::new(spec), settings).unwrap();
     chain.flush_state().unwrap();

@@ -5,25 +5,33 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+mod admin;
+mod authority;
 mod automine;
 mod bad_input;
 mod bad_transactions;
 mod blockchain_tests;
+mod branch_crash;
 mod cli;
 mod clients;
+mod compat;
 mod concurrent_sends;
 mod crash;
 mod crash_witness;
 mod data_directory;
 mod db;
 mod dev_methods;
+mod forks;
+mod flags;
 mod foundry;
 mod foundry_reads;
 mod full_disk;
 mod hardhat;
 mod harness;
 mod import;
+mod ipc;
 mod main_order;
+mod methods;
 mod pool_restart;
 mod readme;
 mod reverts;

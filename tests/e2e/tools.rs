@@ -44,6 +44,11 @@ fn programs() -> &'static Path {
     })
 }
 
+/// Where one of the programs is.
+pub(crate) fn program(name: &str) -> PathBuf {
+    programs().join(name)
+}
+
 /// A folder that is thrown away, with npm packages beside what is written there: a user's project.
 #[derive(Debug)]
 pub(crate) struct Workshop {

@@ -6,7 +6,10 @@
 //! | `code` | no claim: the few contracts that the tests deploy, in bytes |
 //! | `wallet` | no claim: keys and signed transactions |
 //! | `world` | no claim: what a state is, as simple as it can be said, and what a transaction does to it |
+//! | `authority` | under proof of authority only who may sign does, and all agree on the head |
+//! | `bases` | a chain goes on from a block that it did not execute, and its state begins there |
 //! | `addresses` | the index of addresses says what traces of every block say |
+//! | `branches` | a named branch brings back everything that a developer left there |
 //! | `clock` | whatever is done to the clock, the next block gets the time that a model says |
 //! | `genesis_files` | genesis files of other clients give the chain that they give there |
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
@@ -23,6 +26,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod addresses;
+mod authority;
+mod bases;
+mod branches;
 mod clock;
 mod code;
 mod genesis_files;

@@ -1,15 +1,18 @@
 //! A chain in a temporary directory with its threads: start, stop, kill, reopen.
 
 use crate::wallet::{CHAIN_ID, key};
-use alloy_genesis::EthashConfig;
+use alloy_genesis::{CliqueConfig, EthashConfig};
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
-    chain::{Chain, ChainError, ChainSettings, FlushLimits, Opened, verify},
+    chain::{
+        BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened, verify,
+    },
+    consensus::clique::Extra,
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
     primitives::Transaction,
-    sealer::{BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
+    sealer::{Authority, BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
     spec::{ChainSpec, Fork, MINIMUM_DIFFICULTY, dev::DevGenesis},
     state::full_root,
     storage::{Durability, Storage},
@@ -46,10 +49,17 @@ pub(crate) struct Setup {
     pub(crate) work: bool,
     /// Is their work proven? It is little.
     pub(crate) proof: bool,
+    /// So many of the test keys sign blocks in turn; none: no proof of authority.
+    pub(crate) signers: u64,
+    /// The test key that signs here.
+    pub(crate) signs: Option<u64>,
+    /// What it begins with instead of its genesis.
+    pub(crate) founding: Option<Founding>,
     /// How many states are kept below the newest.
     pub(crate) keep_states: Option<u64>,
     /// Is there an index of addresses?
     pub(crate) address_index: bool,
+    pub(crate) branches: BranchLimits,
 }
 
 impl Default for Setup {
@@ -67,8 +77,12 @@ impl Default for Setup {
             durability: Durability::Synced,
             work: false,
             proof: false,
+            signers: 0,
+            signs: None,
+            founding: None,
             keep_states: None,
             address_index: true,
+            branches: BranchLimits::default(),
         }
     }
 }
@@ -113,6 +127,14 @@ impl Setup {
             let rules = serde_json::json!({"minimumDifficulty": "0x2"});
             genesis.config.extra_fields.insert("mainspring".to_owned(), rules);
         }
+        if self.signers > 0 {
+            let mut signers: Vec<_> = (0..self.signers).map(|one| key(one).address()).collect();
+            signers.sort();
+            genesis.extra_data = Extra { signers, ..Default::default() }.to_bytes();
+            genesis.difficulty = U256::from(1);
+            genesis.config.clique = Some(CliqueConfig { period: Some(1), epoch: Some(20) });
+            genesis.config.extra_fields.remove("mainspring");
+        }
         Arc::new(ChainSpec::from_genesis(genesis).unwrap())
     }
 
@@ -127,6 +149,8 @@ impl Setup {
             keep_states: self.keep_states,
             address_index: self.address_index,
             takes_future_blocks: false,
+            remote: None,
+            branches: self.branches,
         }
     }
 
@@ -140,6 +164,7 @@ impl Setup {
             max_tx_bytes: 1 << 17,
             min_tip: 0,
             disable_balance_check: false,
+            authority: self.signs.map(|index| Arc::new(Authority::new(key(index)))),
         }
     }
 }
@@ -257,9 +282,14 @@ impl Drop for TestChain {
 }
 
 impl Running {
-    fn open(dir: &std::path::Path, setup: &Setup) -> Result<Self, ChainError> {
+    pub(crate) fn open(dir: &std::path::Path, setup: &Setup) -> Result<Self, ChainError> {
         let storage = Storage::open(dir, setup.durability)?;
-        let (chain, opened) = Chain::open(storage.clone(), setup.spec(), setup.chain_settings())?;
+        let (chain, opened) = Chain::open_on(
+            storage.clone(),
+            setup.spec(),
+            setup.chain_settings(),
+            setup.founding.as_ref(),
+        )?;
         let pool = Arc::new(Pool::new(Limits::default()));
         pool.restore(chain.pool_journal()?, |sender| nonce(&chain, sender));
         let sealer = Sealer::new(chain.clone(), pool.clone(), setup.sealer_settings());
@@ -274,7 +304,7 @@ impl Running {
         Ok(Self { storage, chain, pool, dev, sealer: handle, opened, threads })
     }
 
-    fn join(&mut self) {
+    pub(crate) fn join(&mut self) {
         self.sealer.stop();
         self.chain.stop();
         for thread in self.threads.drain(..) {

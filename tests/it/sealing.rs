@@ -190,6 +190,29 @@ fn who_waits_for_a_transaction_that_was_dropped_is_answered_by_the_next_block() 
     assert_eq!(node.account(BOB).1, U256::from(7));
 }
 
+/// A block that was begun before, because the sealer was woken for nothing, must not take the send.
+#[test]
+fn a_time_that_was_set_is_that_of_the_next_send_whatever_the_sealer_was_doing() {
+    let node = start(Mode::Instant);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                node.sealer.wake();
+            }
+        });
+        let wrong = (0..200).find_map(|nonce| {
+            let wanted = node.chain.head().timestamp + 1_000_000;
+            node.sealer.develop(|set| set.clock.set_next(wanted)).unwrap();
+            node.send(transfer(&key(0), nonce, BOB, 1)).unwrap();
+            let made = node.chain.head().timestamp;
+            (made != wanted).then_some((nonce, wanted, made))
+        });
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(wrong, None, "nonce, wanted, made");
+    });
+}
+
 #[test]
 fn a_timestamp_that_does_not_grow_is_refused_with_both() {
     let node = start(Mode::Manual);

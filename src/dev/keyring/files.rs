@@ -2,9 +2,10 @@
 
 use super::{KeyringError, Keystore};
 use alloy_primitives::{Address, hex};
+use alloy_signer_local::PrivateKeySigner;
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, BufRead, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -81,6 +82,20 @@ impl Folder {
     fn failed(&self, source: io::Error) -> KeyringError {
         KeyringError::File { path: self.0.clone(), source }
     }
+}
+
+/// The key in a file, opened with the first line of another.
+pub(super) fn open(key: &Path, password: &Path) -> Result<PrivateKeySigner, KeyringError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |source| KeyringError::File { path, source }
+    };
+    fs::metadata(key).map_err(failed(key))?;
+    let keystore = read(key).ok_or_else(|| KeyringError::NotAKey { path: key.to_owned() })?;
+    let mut line = String::new();
+    let file = File::open(password).map_err(failed(password))?.take(MAX_BYTES);
+    io::BufReader::new(file).read_line(&mut line).map_err(failed(password))?;
+    keystore.open(line.trim_end_matches(['\r', '\n']))
 }
 
 fn read(path: &Path) -> Option<Keystore> {

@@ -74,6 +74,12 @@ pub enum KeyringError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file that was named as a key and is none.
+    #[error("{path} is no key file of web3 secret storage, version 3")]
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// The signature itself failed.
     #[error("{address} could not sign")]
     Signing {
@@ -83,6 +89,11 @@ pub enum KeyringError {
         #[source]
         source: alloy_signer::Error,
     },
+}
+
+/// The key in a file of web3 secret storage; the first line of `password` is its passphrase.
+pub fn key_from_files(key: &Path, password: &Path) -> Result<PrivateKeySigner, KeyringError> {
+    files::open(key, password)
 }
 
 /// The node's accounts.

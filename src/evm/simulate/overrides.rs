@@ -56,6 +56,7 @@ fn wipe(change: &mut AccountChange) {
     if let Some(account) = &mut change.account {
         let bare = Account::default();
         (account.storage_root, account.storage_id) = (bare.storage_root, bare.storage_id);
+        account.is_remote = false;
     }
 }
 

@@ -6,7 +6,9 @@ use alloy_primitives::hex;
 
 fn estimate(scene: &Scene, request: CallRequest) -> Result<u64, CallError> {
     let overrides = Overrides::default();
-    estimate_gas(&scene.spec, &scene.settings, scene.view(), &scene.head, request, overrides)
+    let (spec, settings) = (&scene.spec, &scene.settings);
+    let found = estimate_gas(spec, settings, scene.view(), &scene.head, request, overrides);
+    found.map(|estimate| estimate.gas)
 }
 
 fn to(address: Address) -> CallRequest {

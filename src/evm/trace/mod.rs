@@ -15,6 +15,7 @@
 //! | `explorer` | the calls and the movements of wei, as Otterscan shows them |
 //! | `prestate` | what must be known of the state, and what changed |
 //! | `selectors` | which functions were called? |
+//! | `record`, `record_run` | what did a transaction do, as data for those who explain it? |
 //! | `script` | tracers in JavaScript, each in a process of its own |
 //! | `error` | why was something not traced? |
 
@@ -29,6 +30,8 @@ mod options;
 mod parity;
 mod parity_calls;
 mod prestate;
+mod record;
+mod record_run;
 pub(in crate::evm) mod replay;
 mod run;
 mod script;
@@ -41,9 +44,12 @@ pub use explorer::ExplorerView;
 pub use options::{CallTraceOptions, TraceOptions};
 pub use parity::{ParityError, TraceKinds, flat_traces, full_traces, opcode_gas, reward_traces};
 pub use parity_calls::{full_calls, full_raw};
+pub use record::{Inside, RecordedCall, Step};
+pub use record_run::{Watch, record_call, record_transactions};
 pub use replay::Replay;
 pub use run::{
     CallBase, CallBundle, TraceLimits, TracedTransaction, trace_block, trace_call, trace_calls,
     trace_for_explorer, trace_transaction,
 };
 pub use script::{GuestError, ScriptHost, Served, serve as serve_script};
+pub use tracer::{Failure, Kind};

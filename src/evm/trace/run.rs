@@ -257,7 +257,7 @@ impl Job {
                 Ok(())
             },
         );
-        ran.map_err(|error| self.blame(error))?;
+        ran.map_err(|error| self.limit.blame(error))?;
         Ok(traced)
     }
 
@@ -329,7 +329,7 @@ impl Job {
         let mut evm = machine(state, own, fork, Some(precompiles), tracer, is_watching);
         let outcome =
             transact(&mut evm, tx.clone()).map_err(|error| match error {
-                CallError::Evm(error) => self.blame(error.into()),
+                CallError::Evm(error) => self.limit.blame(error.into()),
                 // Not the call's fault: those before it left it too little.
                 CallError::Invalid(
                     InvalidTx::IntrinsicGas { .. } | InvalidTx::FloorDataGas { .. },
@@ -347,14 +347,6 @@ impl Job {
         let gas_cap = gas_cap.saturating_sub(outcome.result.tx_gas_used());
         state.absorb(outcome.state).map_err(EvmError::from)?;
         Ok((Setting { state, env, fork, precompiles, gas_cap }, trace))
-    }
-
-    /// A machine that stopped because of a limit says which.
-    fn blame(&self, error: TraceError) -> TraceError {
-        match error {
-            TraceError::Evm(EvmError::Machine(_)) => self.limit.excess().unwrap_or(error),
-            error => error,
-        }
     }
 }
 

@@ -10,11 +10,12 @@ use super::{
     limit::Limit,
     options::Wanted,
     prestate::Prestate,
+    record::{RecordedCall, Recorder},
     script::Script,
     selectors::Selectors,
     struct_logs::StructLogs,
 };
-use crate::evm::BlockState;
+use crate::{artifacts::Library, evm::BlockState};
 use alloy_evm::eth::EthEvmContext;
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use revm::{
@@ -38,25 +39,33 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 /// What revm hands to its inspectors here.
 pub(super) type Context = EthEvmContext<BlockState>;
 
-/// How a frame came to be.
+/// How a frame came to be: the instruction, which the outermost frame of a transaction has none of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// CALL.
     Call,
+    /// CALLCODE.
     CallCode,
+    /// DELEGATECALL.
     DelegateCall,
+    /// STATICCALL.
     StaticCall,
+    /// CREATE.
     Create,
+    /// CREATE2.
     Create2,
+    /// SELFDESTRUCT.
     SelfDestruct,
 }
 
 impl Kind {
-    pub(super) const fn is_create(self) -> bool {
+    /// Does it make a contract?
+    pub const fn is_create(self) -> bool {
         matches!(self, Self::Create | Self::Create2)
     }
 
     /// The name of its instruction.
-    pub(super) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Call => "CALL",
             Self::CallCode => "CALLCODE",
@@ -92,7 +101,7 @@ pub(super) struct Exit {
 
 /// Why a frame failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub enum Failure {
     /// It reverted, with its output.
     Reverted,
     /// In geth's words.
@@ -159,6 +168,8 @@ enum Record {
     Prestate(Prestate),
     Selectors(Selectors),
     Script(Box<Script>),
+    /// Not asked for by a caller: what the node tells of a transaction by itself.
+    Recorded(Recorder),
     Mux(Vec<(String, Self)>),
 }
 
@@ -203,6 +214,7 @@ impl Record {
             Self::Prestate(prestate) => json(&prestate.finish(finish)?),
             Self::Selectors(selectors) => json(&selectors.finish()),
             Self::Script(script) => script.finish(finish),
+            Self::Recorded(_) => Err(TraceError::NoTrace),
             Self::Mux(parts) => {
                 let mut traces = BTreeMap::new();
                 for (name, part) in parts {
@@ -252,6 +264,20 @@ impl Tracer {
         Ok(Self { record, limit: limit.clone(), logs_before, ..Default::default() })
     }
 
+    /// One that records for [`Tracer::recorded`].
+    pub(super) fn recorder(limit: &Arc<Limit>, library: &Arc<Library>) -> Self {
+        let record = Record::Recorded(Recorder::new(library.clone()));
+        Self { record, limit: limit.clone(), ..Default::default() }
+    }
+
+    /// What a [`Tracer::recorder`] saw.
+    pub(super) fn recorded(self, finish: &Finish<'_>) -> Option<RecordedCall> {
+        match self.record {
+            Record::Recorded(recorder) => recorder.finish(finish),
+            _ => None,
+        }
+    }
+
     /// The trace, as it is answered.
     pub(super) fn finish(self, mut finish: Finish<'_>) -> Result<Box<RawValue>, TraceError> {
         let trace = self.record.finish(&mut finish)?;
@@ -267,6 +293,7 @@ impl Tracer {
             Record::Explorer(calls) => calls.enter(enter),
             Record::Selectors(selectors) => selectors.enter(enter),
             Record::StructLogs(logs) => logs.enter(),
+            Record::Recorded(recorder) => self.limit.add(recorder.enter(enter)),
             _ => {}
         });
     }
@@ -278,6 +305,7 @@ impl Tracer {
             Record::FlatCalls(calls) => calls.exit(exit),
             Record::Explorer(calls) => calls.exit(exit),
             Record::StructLogs(logs) => logs.exit(exit),
+            Record::Recorded(recorder) => recorder.exit(exit),
             _ => {}
         });
     }
@@ -292,7 +320,13 @@ pub(super) fn created(context: &mut Context, inputs: &CreateInputs) -> Address {
 
 impl Inspector<Context> for Tracer {
     fn initialize_interp(&mut self, interpreter: &mut Interpreter, context: &mut Context) {
-        self.limit.check(interpreter, context);
+        if self.limit.check(interpreter, context) {
+            return;
+        }
+        if let Record::Recorded(recorder) = &mut self.record {
+            let code = interpreter.bytecode.original_bytes();
+            recorder.begin(|| interpreter.bytecode.get_or_calculate_hash(), &code);
+        }
     }
 
     fn step(&mut self, interpreter: &mut Interpreter, context: &mut Context) {
@@ -313,6 +347,9 @@ impl Inspector<Context> for Tracer {
             Record::StructLogs(logs) => logs.step(interpreter, context),
             Record::Prestate(prestate) => prestate.step(interpreter, context),
             Record::Script(script) => script.inspector().step(interpreter, context),
+            Record::Recorded(recorder) => {
+                recorder.step(interpreter.bytecode.pc(), interpreter.bytecode.opcode());
+            }
             _ => {}
         });
     }
@@ -345,10 +382,10 @@ impl Inspector<Context> for Tracer {
     fn log(&mut self, context: &mut Context, log: Log) {
         self.limit.add(log.data.data.len());
         let index = self.logs_before + context.journaled_state.logs().len().saturating_sub(1);
-        self.record.each(&mut |record| {
-            if let Record::Calls(calls) = record {
-                calls.log(&log, index);
-            }
+        self.record.each(&mut |record| match record {
+            Record::Calls(calls) => calls.log(&log, index),
+            Record::Recorded(recorder) => recorder.log(&log),
+            _ => {}
         });
     }
 

@@ -75,7 +75,7 @@ pub fn rebuild_state(dir: &Path, mut each: impl FnMut(Rebuilding)) -> Result<(),
         std::thread::scope(|scope| {
             let renewed = storage.clone();
             let work = scope.spawn(move || {
-                let done = StoredChain::quietly(Directory::of(renewed))?.close();
+                let done = StoredChain::quietly(Directory::of(renewed, dir))?.close();
                 // Whoever waits may have stopped waiting.
                 let _ = finished.send(());
                 done

@@ -203,12 +203,8 @@ impl Api {
     }
 }
 
-fn transaction(
-    node: &RpcContext,
-    hash: B256,
-    options: &TraceOptions,
-    limits: &TraceLimits,
-) -> Answer<Box<RawValue>> {
+/// A mined transaction's block, and its place there.
+pub(in crate::rpc) fn mined(node: &RpcContext, hash: B256) -> Answer<(Block, usize)> {
     let place = node.chain.locate(hash)?.ok_or(RpcError::TransactionNotFound)?;
     let block = node.chain.block(place.block)?.ok_or(RpcError::TransactionNotFound)?;
     let index = place.index as usize;
@@ -216,6 +212,16 @@ fn transaction(
     if block.body.transactions.get(index).is_none_or(|tx| tx.hash() != hash) {
         return Err(RpcError::TransactionNotFound);
     }
+    Ok((block, index))
+}
+
+fn transaction(
+    node: &RpcContext,
+    hash: B256,
+    options: &TraceOptions,
+    limits: &TraceLimits,
+) -> Answer<Box<RawValue>> {
+    let (block, index) = mined(node, hash)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
     let block = replay_of(node, block)?;
     let trace = trace::trace_transaction(spec, settings, block, index, options, limits)?;

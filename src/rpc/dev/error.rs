@@ -57,6 +57,12 @@ pub enum DevelopmentError {
         /// The fork in force.
         fork: Fork,
     },
+    /// There is no upstream to replace.
+    #[error(
+        "this chain is no fork, so it has no upstream; start the node with --fork-url, or call \
+         anvil_reset with forking.jsonRpcUrl"
+    )]
+    NoUpstream,
     /// The node does not fork other chains.
     #[error(
         "the node does not fork other chains: call {method} without jsonRpcUrl and blockNumber to go \

@@ -3,10 +3,12 @@
 use crate::{
     pool::Order,
     rpc::{Answer, Api, RpcContext, RpcError, web3::client_version},
+    state::Remote,
 };
 use alloy_primitives::U256;
-use alloy_rpc_types::anvil::{Metadata, NodeEnvironment, NodeForkConfig, NodeInfo};
+use alloy_rpc_types::anvil::{ForkedNetwork, Metadata, NodeEnvironment, NodeForkConfig, NodeInfo};
 use jsonrpsee::{core::async_trait, proc_macros::rpc};
+use serde::Serialize;
 
 /// geth's levels of a log that is switched off and on.
 const ERRORS: u64 = 1;
@@ -18,7 +20,7 @@ const EVERYTHING: u64 = 3;
 pub trait Info {
     /// The newest block, and what the next one will be like.
     #[method(name = "nodeInfo")]
-    fn node_info(&self) -> Answer<NodeInfo>;
+    fn node_info(&self) -> Answer<ForkedNodeInfo>;
 
     /// Name and version, chain id, newest block, snapshots, and a name of this run of the chain that
     /// changes with every start and reset.
@@ -38,12 +40,38 @@ pub trait Info {
     fn set_logging_enabled(&self, is_on: bool) -> Answer<()>;
 }
 
+/// What `anvil_nodeInfo` says, with a word on what is not obvious about a fork.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForkedNodeInfo {
+    #[serde(flatten)]
+    info: NodeInfo,
+    /// What the state roots of blocks after the fork cover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_root_covers: Option<&'static str>,
+}
+
+/// Of a fork.
+const LOCAL_ROOT: &str =
+    "only the accounts and slots that were changed here since the fork, not the upstream's state";
+
+/// Only hosts: the rest of a URL often is a key.
+fn fork_config(remote: &Remote) -> NodeForkConfig {
+    let upstream = remote.upstream();
+    NodeForkConfig {
+        fork_url: upstream.endpoints().first().map(|endpoint| endpoint.to_string()),
+        fork_block_number: Some(remote.fork().number),
+        fork_retry_backoff: Some(upstream.settings().backoff.as_millis()),
+    }
+}
+
 #[async_trait]
 impl InfoServer for Api {
-    fn node_info(&self) -> Answer<NodeInfo> {
+    fn node_info(&self) -> Answer<ForkedNodeInfo> {
         let head = self.chain.head();
         let (spec, next) = (self.chain.spec(), self.sealer.next_block(&head));
-        Ok(NodeInfo {
+        let remote = self.chain.remote();
+        let info = NodeInfo {
             current_block_number: head.number,
             current_block_timestamp: head.timestamp,
             current_block_hash: head.seal(),
@@ -59,9 +87,10 @@ impl InfoServer for Api {
                 gas_limit: next.gas_limit,
                 gas_price: self.suggested_gas_price(),
             },
-            fork_config: NodeForkConfig::default(),
+            fork_config: remote.as_deref().map(fork_config).unwrap_or_default(),
             network: None,
-        })
+        };
+        Ok(ForkedNodeInfo { info, state_root_covers: remote.map(|_| LOCAL_ROOT) })
     }
 
     async fn metadata(&self) -> Answer<Metadata> {
@@ -71,7 +100,7 @@ impl InfoServer for Api {
 
     async fn genesis_time(&self) -> Answer<u64> {
         self.blocking(|node| {
-            let first = node.chain.spec().genesis.number.unwrap_or(0);
+            let first = node.chain.earliest();
             let genesis = node.chain.header(first)?.ok_or(RpcError::HeaderNotFound)?;
             Ok(genesis.timestamp)
         })
@@ -99,7 +128,11 @@ fn metadata(node: &RpcContext) -> Metadata {
         instance_id: node.dev.instance(),
         latest_block_number: head.number,
         latest_block_hash: head.seal(),
-        forked_network: None,
+        forked_network: node.chain.remote().map(|remote| ForkedNetwork {
+            chain_id: remote.chain_id(),
+            fork_block_number: remote.fork().number,
+            fork_block_hash: remote.fork().hash,
+        }),
         snapshots: kept.map(|(id, number, hash)| (U256::from(id), (number, hash))).collect(),
     }
 }

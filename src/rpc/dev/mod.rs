@@ -7,21 +7,27 @@
 //! | `next_block` | what else does the next block say? |
 //! | `tokens` | where does a token keep a balance? |
 //! | `snapshots` | how does the chain go back? |
+//! | `forks` | who answers for the chain that this one is a fork of? |
+//! | `reorganise` | how are the newest blocks replaced by others? |
 //! | `info` | what does the node say of itself? |
 //! | `error` | what is wrong with what a developer asked for? |
 
 mod error;
+mod forks;
 mod info;
 mod mining;
 mod next_block;
+mod reorganise;
 mod snapshots;
 mod time;
 mod tokens;
 
 pub use error::DevelopmentError;
+pub use forks::ForksServer;
 pub use info::InfoServer;
 pub use mining::{EvmMiningServer, MiningServer};
 pub use next_block::NextBlockServer;
+pub use reorganise::ReorganisationsServer;
 pub use snapshots::SnapshotsServer;
 pub use time::TimeServer;
 pub use tokens::TokensServer;
@@ -36,8 +42,10 @@ pub(super) fn methods(api: &Api) -> Methods {
         EvmMiningServer::into_rpc(api.clone()).into(),
         NextBlockServer::into_rpc(api.clone()).into(),
         SnapshotsServer::into_rpc(api.clone()).into(),
+        ReorganisationsServer::into_rpc(api.clone()).into(),
         TokensServer::into_rpc(api.clone()).into(),
         InfoServer::into_rpc(api.clone()).into(),
+        ForksServer::into_rpc(api.clone()).into(),
     ] {
         methods.merge(more).expect("no two traits share a name");
     }

@@ -96,7 +96,7 @@ impl NextBlockServer for Api {
             if fork >= Fork::London {
                 return Err(DevelopmentError::NoMinGasPrice { fork }.into());
             }
-            Ok(node.chain.develop(|set| set.min_gas_price = Some(price))?)
+            Ok(node.sealer.develop(|set| set.min_gas_price = Some(price))?)
         })
         .await
     }
@@ -116,7 +116,7 @@ impl Api {
                 Some((since, what)) if fork < since => {
                     Err(DevelopmentError::NotYet { what, since, fork }.into())
                 }
-                _ => Ok(node.chain.develop(|set| change(&mut set.next))?),
+                _ => Ok(node.sealer.develop(|set| change(&mut set.next))?),
             }
         })
         .await?;

@@ -45,7 +45,7 @@ pub trait Time {
 impl TimeServer for Api {
     async fn increase_time(&self, seconds: Number) -> Answer<i64> {
         let seconds = checked(seconds, "the step")?;
-        self.blocking(move |node| Ok(node.chain.develop(|set| set.clock.increase(seconds))?)).await
+        self.blocking(move |node| Ok(node.sealer.develop(|set| set.clock.increase(seconds))?)).await
     }
 
     async fn set_time(&self, time: Number) -> Answer<u64> {
@@ -53,7 +53,7 @@ impl TimeServer for Api {
         let seconds = if time >= MILLISECONDS { time / 1_000 } else { time };
         let seconds = checked(Number::from(seconds), "the time")?;
         let ahead = self.blocking(move |node| {
-            Ok(node.chain.develop(|set| {
+            Ok(node.sealer.develop(|set| {
                 set.clock.go_on_from(seconds);
                 set.clock.increase(0)
             })?)
@@ -69,7 +69,7 @@ impl TimeServer for Api {
             if given < earliest {
                 return Err(DevelopmentError::TimestampTooEarly { given, parent, earliest }.into());
             }
-            Ok(node.chain.develop(|set| set.clock.set_next(given))?)
+            Ok(node.sealer.develop(|set| set.clock.set_next(given))?)
         })
         .await
     }
@@ -77,13 +77,13 @@ impl TimeServer for Api {
     async fn set_block_timestamp_interval(&self, seconds: Number) -> Answer<()> {
         let seconds = checked(seconds, "the interval")?;
         self.blocking(move |node| {
-            Ok(node.chain.develop(|set| set.clock.set_interval(Some(seconds)))?)
+            Ok(node.sealer.develop(|set| set.clock.set_interval(Some(seconds)))?)
         })
         .await
     }
 
     async fn remove_block_timestamp_interval(&self) -> Answer<bool> {
-        self.blocking(|node| Ok(node.chain.develop(|set| set.clock.remove_interval())?)).await
+        self.blocking(|node| Ok(node.sealer.develop(|set| set.clock.remove_interval())?)).await
     }
 }
 

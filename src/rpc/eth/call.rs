@@ -3,7 +3,7 @@
 use crate::{
     evm::{self, CallError, CallRequest, CallResult, Overrides},
     primitives::SealedHeader,
-    rpc::{Answer, Api, RpcContext, RpcError, params::At, resolve},
+    rpc::{Answer, Api, RpcContext, RpcError, params::At, resolve, tell::TellableCall},
     state::{StateError, StateView},
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
@@ -58,7 +58,9 @@ impl CallServer for Api {
     ) -> Answer<Bytes> {
         let overrides = Overrides { state: state_overrides, block: block_overrides };
         let block = At::or_latest(block);
-        if evm::may_be_leaf(&request, &overrides)
+        // On a fork every read may wait for the network, which only threads for heavy work may.
+        if self.chain.remote().is_none()
+            && evm::may_be_leaf(&request, &overrides)
             && let Some(done) = leaf(self, &request, block)?
         {
             return answer(self, block, plain_transfer(&request), done);
@@ -75,7 +77,8 @@ impl CallServer for Api {
     ) -> Answer<U64> {
         let overrides = Overrides { state: state_overrides, block: block_overrides };
         let block = block.map_or(PENDING, |at| at.0);
-        let gas = self.blocking(move |node| estimate(node, request, block, overrides)).await?;
+        let work = move |node: &RpcContext| estimate(node, request, block, overrides, true);
+        let gas = self.blocking(work).await?;
         Ok(U64::from(gas))
     }
 
@@ -95,7 +98,13 @@ const PENDING: BlockId = BlockId::Number(BlockNumberOrTag::Pending);
 
 /// What the node itself would need as a gas limit for a transaction that it sends now.
 pub(super) fn estimate_for(node: &RpcContext, request: CallRequest) -> Answer<u64> {
-    estimate(node, request, PENDING, Overrides::default())
+    // What it prints is printed when it is mined.
+    estimate(node, request, PENDING, Overrides::default(), false)
+}
+
+/// Gas that a request needs on top of a block.
+pub(super) fn estimate_at(node: &RpcContext, request: CallRequest, block: BlockId) -> Answer<u64> {
+    estimate(node, request, block, Overrides::default(), false)
 }
 
 fn call(
@@ -107,8 +116,12 @@ fn call(
     let (header, view, overrides) = setting(node, block, overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
     let transfer = plain_transfer(&request);
-    let result = evm::run(spec, settings, view, &header, request, overrides)?.result;
-    answer(node, block, transfer, result)
+    let told = TellableCall::new(node, &header, &request, &overrides);
+    let outcome = evm::run(spec, settings, view, &header, request, overrides)?;
+    if let Some(call) = told.filter(|_call| outcome.may_have_logged) {
+        call.tell(node);
+    }
+    answer(node, block, transfer, outcome.result)
 }
 
 /// What a call returns, if it is so small that it may run right here.
@@ -139,16 +152,21 @@ fn estimate(
     request: CallRequest,
     block: BlockId,
     overrides: Overrides,
+    is_told: bool,
 ) -> Answer<u64> {
     let (header, view, overrides) = setting(node, block, overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
     let transfer = plain_transfer(&request);
-    evm::estimate_gas(spec, settings, view, &header, request, overrides).map_err(
-        |error| match error {
-            CallError::Reverted { output } => reverted(node, block, transfer, output),
-            error => error.into(),
-        },
-    )
+    let told = TellableCall::new(node, &header, &request, &overrides).filter(|_call| is_told);
+    let found = evm::estimate_gas(spec, settings, view, &header, request, overrides);
+    let may_have_logged = found.as_ref().map_or(true, |estimate| estimate.may_have_logged);
+    if let Some(call) = told.filter(|_call| may_have_logged) {
+        call.tell(node);
+    }
+    found.map(|estimate| estimate.gas).map_err(|error| match error {
+        CallError::Reverted { output } => reverted(node, block, transfer, output),
+        error => error.into(),
+    })
 }
 
 /// Who receives wei without any data.

@@ -89,7 +89,7 @@ pub struct Reach {
 impl ConfigServer for Api {
     fn config(&self) -> Answer<ForkConfigs> {
         let (spec, now) = (self.chain.spec(), self.chain.head().timestamp);
-        let first = self.chain.header(spec.genesis.number.unwrap_or(0))?;
+        let first = self.chain.header(self.chain.earliest())?;
         let genesis = first.map_or(B256::ZERO, |header| header.seal());
         let times = spec.fork_times();
         let at = |time: &u64| of_fork(&self.chain, genesis, *time);
@@ -103,10 +103,8 @@ impl ConfigServer for Api {
 
     fn capabilities(&self) -> Answer<Capabilities> {
         let head = self.chain.head();
-        let oldest = self.chain.spec().genesis.number.unwrap_or(0);
-        let all = Reach { disabled: false, oldest_block: U64::from(oldest) };
-        let kept = U64::from(self.chain.first_state()?);
-        let kept = Reach { disabled: false, oldest_block: kept };
+        let from = |oldest| Reach { disabled: false, oldest_block: U64::from(oldest) };
+        let (all, kept) = (from(self.chain.earliest()), from(self.chain.first_state()?));
         Ok(Capabilities {
             head: Head { number: U64::from(head.number), hash: head.seal() },
             state: kept,

@@ -24,7 +24,7 @@ pub(super) fn read(
         return Ok(FeeHistory::default());
     }
     let newest = newest_number(node, newest)?;
-    let first = node.chain.spec().genesis.number.unwrap_or(0);
+    let first = node.chain.earliest();
     let count = count.min(node.limits.fee_history_blocks).min(newest.saturating_sub(first) + 1);
     let mut history = FeeHistory { oldest_block: newest + 1 - count, ..Default::default() };
     let mut rewards = Vec::new();

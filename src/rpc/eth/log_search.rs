@@ -75,12 +75,18 @@ fn in_block(node: &RpcContext, filter: &Filter, hash: B256) -> Answer<Vec<Log>> 
 
 fn in_range(node: &RpcContext, filter: &Filter, range: Range) -> Answer<Vec<Log>> {
     let limit = node.limits.log_range;
+    // Of a fork, what came before is the upstream's to find.
+    let most = node.limits.logs;
+    let mut found = node.chain.remote_logs(filter, range.from, range.to, most)?;
+    if found.len() > most {
+        let last = found.last().and_then(|log| log.block_number).unwrap_or(range.from);
+        return Err(too_many(most, range.from, last).into());
+    }
     let mut search = node.chain.search_logs(filter, range.from, range.to)?;
     let asked = search.unindexed();
     if asked > limit {
         return Err(RpcError::LogRange { asked, limit });
     }
-    let mut found = Vec::new();
     while let Some(block) = search.next(limit)? {
         let number = block.header.number;
         found.extend(convert::found(block));

@@ -12,6 +12,7 @@
 //! | `call`, `call_many` | what would happen if? |
 //! | `simulate` | what would whole blocks do? |
 //! | `send`, `conditional`, `fill`, `nonces` | how does a transaction get in? |
+//! | `placed` | which transaction is a request, right after an older block? |
 //! | `waiting` | what waits, and how is it sent again? |
 //! | `sign` | what does a key of the node sign? |
 //! | `subscribe`, `filters`, `watch`, `news` | what is new? |
@@ -31,6 +32,7 @@ mod log_search;
 pub mod logs;
 mod news;
 pub(super) mod nonces;
+pub(super) mod placed;
 pub mod send;
 pub mod sign;
 pub mod simulate;

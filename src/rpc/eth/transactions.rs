@@ -108,7 +108,7 @@ pub(in crate::rpc) fn of_sender(
         let account = node.chain.state_at(number)?.account(sender)?;
         Ok(account.is_some_and(|account| account.nonce > nonce))
     };
-    let mut unused = node.chain.spec().genesis.number.unwrap_or(0);
+    let mut unused = node.chain.first();
     let mut used = node.chain.head().number;
     if is_used(unused)? || !is_used(used)? {
         return Ok(None);

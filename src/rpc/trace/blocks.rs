@@ -168,7 +168,7 @@ fn named(node: &RpcContext, at: At) -> Answer<Block> {
 
 /// What it takes to execute a block again; none for genesis.
 fn replay(node: &RpcContext, block: Block) -> Answer<Option<Replay>> {
-    let is_first = block.number() <= node.chain.spec().genesis.number.unwrap_or(0);
+    let is_first = block.number() <= node.chain.lowest();
     match node.chain.replay_of(block)? {
         None if !is_first => Err(RpcError::NotCanonical),
         found => Ok(found),

@@ -188,9 +188,10 @@ impl Batch {
     }
 }
 
-/// Is this the account's first slot?
+/// Is this the account's first slot? A zero counts where it hides what an upstream has.
 fn needs_id(account: &Account, slots: &U256Map<U256>) -> bool {
-    account.storage_id == ACCOUNTS && slots.values().any(|value| !value.is_zero())
+    let counts = |value: &U256| account.is_remote || !value.is_zero();
+    account.storage_id == ACCOUNTS && slots.values().any(counts)
 }
 
 /// The edits of one storage trie.

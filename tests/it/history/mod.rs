@@ -1,6 +1,7 @@
 //! Whatever happens, every block since genesis answers as the simple model does.
 
 mod branches;
+mod named;
 mod steps;
 
 use crate::{

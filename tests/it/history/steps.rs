@@ -56,7 +56,7 @@ impl Run {
     }
 
     /// Lets the model run what is in a new block.
-    fn follow_block(&mut self, number: u64, sent: &B256Map<Sent>) {
+    pub(super) fn follow_block(&mut self, number: u64, sent: &B256Map<Sent>) {
         let chain = &self.node.chain;
         let block = chain.block(number).unwrap().unwrap();
         let receipts = chain.receipts(number).unwrap().unwrap();

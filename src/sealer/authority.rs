@@ -1,0 +1,305 @@
+//! How does a signer of a chain of proof of authority make its blocks? In its turn at once, else a
+//! little later, so that whose turn it is comes first ([EIP-225](https://eips.ethereum.org/EIPS/eip-225)).
+
+use super::{
+    BlockOptions, SealError, SealerSettings,
+    build::{build_sealed, template},
+    handle::{Shared, State},
+    run::RETRY,
+};
+use crate::{
+    chain::{Chain, ChainError},
+    consensus::clique::{
+        CliqueRules, Extra, NONCE_ADD, NONCE_DROP, Snapshot, seal_hash, sealed, turn_limit,
+    },
+    evm::BlockTemplate,
+    primitives::{BlockNumHash, SealedHeader},
+    spec::ChainSpec,
+};
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256};
+use alloy_signer::SignerSync;
+use alloy_signer_local::PrivateKeySigner;
+use parking_lot::Mutex;
+use rand::Rng;
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// A block out of turn comes up to so much later, for each signer that may not have to wait.
+const WIGGLE: Duration = Duration::from_millis(500);
+/// And at least so much later, so that the block in turn has crossed the network.
+const LEAST_DELAY: Duration = Duration::from_millis(150);
+
+/// The key that signs blocks, and what its owner votes for.
+#[derive(Debug)]
+pub struct Authority {
+    key: PrivateKeySigner,
+    proposals: Mutex<BTreeMap<Address, bool>>,
+}
+
+/// Why no block is being made, or when the next one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The key belongs to no signer: this node follows.
+    NoSigner,
+    /// It signed one of the newest blocks; others have to sign before it may again.
+    Recently {
+        /// The first block that it may sign.
+        next: u64,
+    },
+    /// Without a period a block comes when there is something to put into it.
+    Idle,
+    /// The next block may be signed.
+    Ready {
+        /// Is it its turn?
+        in_turn: bool,
+    },
+}
+
+impl Authority {
+    /// An authority that votes for nothing.
+    pub fn new(key: PrivateKeySigner) -> Self {
+        Self { key, proposals: Mutex::default() }
+    }
+
+    /// Who signs.
+    pub const fn address(&self) -> Address {
+        self.key.address()
+    }
+
+    /// Votes from now on, in every block it signs, for an address to become a signer, or not to be
+    /// one, until that is so.
+    pub fn propose(&self, address: Address, authorize: bool) {
+        self.proposals.lock().insert(address, authorize);
+    }
+
+    /// Ends [`Authority::propose`]; was there such a proposal?
+    pub fn discard(&self, address: Address) -> bool {
+        self.proposals.lock().remove(&address).is_some()
+    }
+
+    /// What it votes for.
+    pub fn proposals(&self) -> BTreeMap<Address, bool> {
+        self.proposals.lock().clone()
+    }
+
+    /// May it sign the block after a snapshot, and is it its turn?
+    pub fn turn(&self, snapshot: &Snapshot, period: u64, waits: bool) -> Turn {
+        let number = snapshot.number.saturating_add(1);
+        match snapshot.next_turn(self.address()) {
+            None => Turn::NoSigner,
+            Some(next) if next > number => Turn::Recently { next },
+            Some(_) if period == 0 && !waits => Turn::Idle,
+            Some(_) => Turn::Ready { in_turn: snapshot.in_turn(number) == Some(self.address()) },
+        }
+    }
+
+    /// The vote of the next block: one of the open proposals, another one each time.
+    fn vote(&self, snapshot: &Snapshot) -> Option<(Address, bool)> {
+        let proposals = self.proposals.lock();
+        let open = |it: &(&Address, &bool)| snapshot.is_open_question(*it.0, *it.1);
+        let open: Vec<_> = proposals.iter().filter(open).collect();
+        let turn = snapshot.number.checked_rem(open.len() as u64)?;
+        open.get(turn as usize).map(|(address, authorize)| (**address, **authorize))
+    }
+
+    /// What the header of the next block says before it is executed.
+    fn template(
+        &self,
+        chain: &Chain,
+        settings: &SealerSettings,
+        parent: &SealedHeader,
+        snapshot: &Snapshot,
+    ) -> BlockTemplate {
+        let earliest = earliest(CliqueRules::of(&chain.spec().genesis), parent);
+        let timestamp = Some(chain.clock().now().max(earliest));
+        let options = BlockOptions { timestamp, ..Default::default() };
+        BlockTemplate {
+            beneficiary: self.address(),
+            prev_randao: B256::ZERO,
+            difficulty: snapshot.difficulty(parent.number + 1, self.address()),
+            ..template(chain, settings, parent, options)
+        }
+    }
+
+    /// The header that it signs, of a block that was executed.
+    fn seal(
+        &self,
+        spec: &ChainSpec,
+        snapshot: &Snapshot,
+        header: Header,
+    ) -> Result<Header, SealError> {
+        let is_checkpoint = CliqueRules::of(&spec.genesis).is_checkpoint(header.number);
+        let vote = if is_checkpoint { None } else { self.vote(snapshot) };
+        let signers = match is_checkpoint {
+            true => snapshot.signers.iter().copied().collect(),
+            false => Vec::new(),
+        };
+        let header = Header {
+            beneficiary: vote.map_or(Address::ZERO, |(address, _)| address),
+            nonce: if vote.is_some_and(|(_, add)| add) { NONCE_ADD } else { NONCE_DROP },
+            mix_hash: B256::ZERO,
+            extra_data: Extra { vanity: vanity(), signers, seal: None }.to_bytes(),
+            ..header
+        };
+        let hash = seal_hash(&header).map_err(ChainError::from)?;
+        let signature = self.key.sign_hash_sync(&hash).map_err(SealError::Sign)?;
+        Ok(sealed(header, &signature).map_err(ChainError::from)?)
+    }
+}
+
+/// The free bytes of a header: who made it.
+fn vanity() -> [u8; 32] {
+    let mut vanity = [0; 32];
+    let name = concat!("mainspring/", env!("CARGO_PKG_VERSION"));
+    vanity.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from);
+    vanity
+}
+
+/// A block that this node means to sign.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    parent: B256,
+    turn: Turn,
+    at: Option<Instant>,
+}
+
+impl Shared {
+    /// The sealer's thread on a chain of proof of authority.
+    pub(super) fn run_authority(&self, authority: &Authority) {
+        let mut plan: Option<Plan> = None;
+        loop {
+            // What is heard from here on may be news to the plan.
+            self.state.lock().arrived = false;
+            let next = match self.plan(authority, plan) {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!(target: "sealer", %error, "no block can be planned");
+                    Plan { parent: B256::ZERO, turn: Turn::Idle, at: None }
+                }
+            };
+            if plan.is_none_or(|before| before.turn != next.turn) {
+                say(authority, next.turn);
+            }
+            plan = Some(next);
+            let mut state = self.state.lock();
+            if state.stop {
+                drop(state);
+                return self.abandon();
+            }
+            refuse_requests(&mut state);
+            if state.arrived {
+                continue;
+            }
+            let is_due = match next.at {
+                None => {
+                    self.wake.wait(&mut state);
+                    false
+                }
+                Some(at) => self.wake.wait_until(&mut state, at).timed_out(),
+            };
+            drop(state);
+            if is_due {
+                self.sign_or_log(authority, next.parent);
+            }
+        }
+    }
+}
+
+/// Says once what changed.
+fn say(authority: &Authority, turn: Turn) {
+    let address = authority.address();
+    if turn == Turn::NoSigner {
+        tracing::warn!(
+            target: "sealer",
+            "{address} is none of the signers: this node follows the chain and seals nothing; \
+             signers may vote it in with clique_propose(\"{address}\", true)"
+        );
+    }
+}
+
+/// Nobody makes blocks by asking where signers take turns.
+fn refuse_requests(state: &mut State) {
+    for request in state.requests.drain(..) {
+        // Whoever asked may have gone.
+        let _ = request.answer.send(Err(SealError::InTurnOnly));
+    }
+}
+
+impl Shared {
+    /// When the next block is signed, if it is; the same as before while the head is.
+    fn plan(&self, authority: &Authority, before: Option<Plan>) -> Result<Plan, SealError> {
+        let head = self.chain.head();
+        let snapshot = self.chain.signers_after(num_hash(&head))?;
+        let rules = CliqueRules::of(&self.chain.spec().genesis);
+        let waits = self.pool.pending_len() > 0;
+        let turn = authority.turn(&snapshot, rules.period, waits);
+        if let Some(before) = before.filter(|it| it.parent == head.seal() && it.turn == turn) {
+            return Ok(before);
+        }
+        let at = match turn {
+            Turn::Ready { in_turn } => {
+                let delay = self.chain.clock().until(earliest(rules, &head));
+                let late = if in_turn { Duration::ZERO } else { late(&snapshot) };
+                Some(Instant::now() + delay + late)
+            }
+            _ => None,
+        };
+        Ok(Plan { parent: head.seal(), turn, at })
+    }
+
+    fn sign_or_log(&self, authority: &Authority, parent: B256) {
+        match self.sign(authority, parent) {
+            // Another signer was quicker: the next plan follows it.
+            Ok(_) | Err(SealError::Chain(ChainError::StaleParent { .. })) => {}
+            Err(error) => {
+                tracing::error!(target: "sealer", %error, "no block was made");
+                let mut state = self.state.lock();
+                state.failure = Some(Arc::new(error));
+                if !state.stop {
+                    self.wake.wait_for(&mut state, RETRY);
+                }
+            }
+        }
+    }
+
+    /// Makes a block on `parent`, if that is still the head.
+    fn sign(&self, authority: &Authority, parent: B256) -> Result<(), SealError> {
+        let _sealing = self.sealing.lock();
+        let context = self.chain.build_context()?;
+        if context.parent.seal() != parent {
+            return Ok(());
+        }
+        let snapshot = self.chain.signers_after(num_hash(&context.parent))?;
+        let template = authority.template(&self.chain, &self.settings, &context.parent, &snapshot);
+        let seal = |header| authority.seal(self.chain.spec(), &snapshot, header);
+        let (chain, pool) = (&self.chain, &self.pool);
+        let executed = build_sealed(chain, pool, &self.settings, context, template, seal)?;
+        let block = executed.block.clone();
+        self.chain.append(executed)?;
+        if let Err(error) = self.follow(&block.body.transactions) {
+            // The block stands. What it used up is dropped when the next one is built.
+            tracing::error!(target: "sealer", %error, "the pool could not follow a block");
+        }
+        self.state.lock().failure = None;
+        Ok(())
+    }
+}
+
+/// The earliest time of the block after `parent`, in seconds. Timestamps grow also without a period.
+fn earliest(rules: CliqueRules, parent: &Header) -> u64 {
+    parent.timestamp.saturating_add(rules.period.max(1))
+}
+
+fn num_hash(header: &SealedHeader) -> BlockNumHash {
+    BlockNumHash::new(header.number, header.seal())
+}
+
+/// How much later a block out of turn comes.
+fn late(snapshot: &Snapshot) -> Duration {
+    let most = WIGGLE * turn_limit(snapshot.count()) as u32;
+    LEAST_DELAY + rand::rng().random_range(Duration::ZERO..most)
+}
