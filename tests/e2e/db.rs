@@ -310,8 +310,17 @@ fn a_restore_that_ends_in_the_middle_leaves_the_old_chain() {
         is_killed("restore", &other.data_dir(), &force, place);
         assert_eq!(head(&other), old, "{place}");
     }
+    std::fs::write(other.data_dir().join("notes"), "mine").unwrap();
     works("restore", &other.data_dir(), &force);
     assert_eq!(head(&other), new);
+    assert_eq!(std::fs::read(other.data_dir().join("notes")).unwrap(), b"mine");
+    let inside = other.data_dir().join("inside");
+    fails("backup", &other.data_dir(), &[in_words(&inside)], &["is inside of"]);
+    fails("restore", &inside, &[in_words(&other.data_dir())], &["is inside of"]);
+    std::fs::create_dir(&inside).unwrap();
+    fails("restore", &other.data_dir(), &["--force", in_words(&inside)], &["is inside of"]);
+    assert_eq!(head(&other), new);
+    std::fs::remove_dir(&inside).unwrap();
     let left = other.home().read_dir().unwrap().map(|entry| entry.unwrap().file_name());
     let mut left: Vec<_> = left.collect();
     left.sort();
@@ -324,8 +333,32 @@ fn what_is_no_chain_is_named() {
     for what in ["stats", "verify", "compact"] {
         fails(what, dir.path(), &[], &["no chain in", in_words(dir.path())]);
     }
-    let to = dir.path().join("to");
+    let beside = tempfile::tempdir().unwrap();
+    let to = beside.path().join("to");
     fails("backup", dir.path(), &[in_words(&to)], &["no chain in"]);
     fails("restore", &to, &[in_words(dir.path())], &["no chain in"]);
     assert!(!to.exists());
+}
+
+#[test]
+fn without_an_address_index_explorers_are_told_and_it_is_made_at_the_next_start() {
+    let node = Node::start(&["--no-address-index"]);
+    let mut wallet = Wallet::dev(0);
+    let mut client = node.client();
+    for number in 0..5 {
+        client.mined(&wallet.transfer(fresh(number), 1));
+    }
+    let search = json!([fresh(3), 0, 25]);
+    let refused = client.refused("ots_searchTransactionsBefore", search.clone());
+    assert!(refused.message.contains("--no-address-index"), "{refused:?}");
+    let by_nonce = json!([wallet.address(), "0x3"]);
+    let sent = client.get("eth_getTransactionBySenderAndNonce", by_nonce.clone());
+    assert_eq!(sent["nonce"], "0x3");
+    drop(client);
+    let node = node.stop("TERM").with_flags(&[]).start();
+    let mut client = node.client();
+    let found =
+        client.wait(|client| client.rpc("ots_searchTransactionsBefore", search.clone()).ok());
+    assert_eq!(found["txs"][0]["hash"], sent["hash"]);
+    assert_eq!(client.get("eth_getTransactionBySenderAndNonce", by_nonce), sent);
 }

@@ -15,6 +15,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What a chain has in its directory.
+const CHAIN: [&str; 3] = ["blocks", "state", "keystore"];
 /// What a data directory has besides files that are copied as they are.
 const ENVIRONMENTS: [&str; 2] = ["blocks", "state"];
 
@@ -28,6 +30,14 @@ pub enum CopyError {
         dir: PathBuf,
         /// What else would do.
         hint: &'static str,
+    },
+    /// A copy inside of what is copied, or the other way round.
+    #[error("{inner} is inside of {outer}; name a directory beside it")]
+    Inside {
+        /// The inner directory.
+        inner: PathBuf,
+        /// The outer one.
+        outer: PathBuf,
     },
     /// A path that names no directory of its own.
     #[error("{0} is not the name of a directory that can be made")]
@@ -56,6 +66,7 @@ pub fn backup(dir: &Path, to: &Path, each: impl FnMut(Copied)) -> Result<(), Cop
     if !is_free(to) {
         return Err(CopyError::Exists { dir: to.into(), hint: "" });
     }
+    check_beside(to, dir)?;
     let (storage, _in_use) = open(dir)?;
     let partial = fresh(to, ".partial")?;
     storage.copy(&partial, each)?;
@@ -64,7 +75,7 @@ pub fn backup(dir: &Path, to: &Path, each: impl FnMut(Copied)) -> Result<(), Cop
 }
 
 /// Makes a copy of the backup in `from` the chain in `dir`. What lies there is replaced only with
-/// `force`, and only when the copy is whole and opens.
+/// `force`, and only when the copy is whole and opens; files that are none of the chain's stay.
 pub fn restore(
     from: &Path,
     dir: &Path,
@@ -75,6 +86,8 @@ pub fn restore(
         let hint = ", or replace what is there with --force";
         return Err(CopyError::Exists { dir: dir.into(), hint });
     }
+    check_beside(from, dir)?;
+    check_beside(dir, from)?;
     let lock = Storage::lock(dir)?;
     let (storage, _in_use) = open(from)?;
     let partial = fresh(dir, ".restoring")?;
@@ -92,7 +105,39 @@ pub fn restore(
     }
     put(&partial, dir)?;
     drop(lock);
+    bring_back(&replaced, dir)?;
     remove(&replaced)
+}
+
+/// Moves what belongs to no chain, and has no namesake, from a directory that was replaced.
+fn bring_back(replaced: &Path, dir: &Path) -> Result<(), CopyError> {
+    if is_free(replaced) {
+        return Ok(());
+    }
+    let failed = |source| CopyError::File { path: replaced.into(), source };
+    for entry in fs::read_dir(replaced).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let to = dir.join(entry.file_name());
+        let is_chain = CHAIN.iter().any(|part| entry.file_name() == *part);
+        if !is_chain && !to.exists() {
+            rename(&entry.path(), &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a directory that lies in another, which is copied into it or thrown away.
+fn check_beside(inner: &Path, outer: &Path) -> Result<(), CopyError> {
+    // What does not exist lies where its nearest ancestor does.
+    let real = |path: &Path| {
+        let path = std::path::absolute(path).unwrap_or_else(|_unnamed| path.to_owned());
+        path.ancestors().find_map(|known| known.canonicalize().ok()).unwrap_or(path)
+    };
+    let outer_is_there = outer.is_dir();
+    if outer_is_there && real(inner).starts_with(real(outer)) {
+        return Err(CopyError::Inside { inner: inner.into(), outer: outer.into() });
+    }
+    Ok(())
 }
 
 /// Is nothing there, or an empty directory?
