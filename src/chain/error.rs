@@ -191,6 +191,23 @@ pub enum ChainError {
          chain of its own with anvil_reset"
     )]
     LoadOnFork,
+    /// No block can follow such a block.
+    #[error(
+        "the dump's block {number} has the {what} {given}; no block can follow it, possible is {least} \
+         to {most}"
+    )]
+    LoadedHead {
+        /// Its height.
+        number: u64,
+        /// Which of its fields.
+        what: &'static str,
+        /// What it says.
+        given: u64,
+        /// The least.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
     /// What was to be loaded is not the stage of a chain.
     #[error("the dump has no block {number}, and says nothing of it")]
     NoLoadedHead {

@@ -300,6 +300,55 @@ fn blocks_of_another_branch_are_left_out() {
     assert!(node.chain.block(1).unwrap().is_none());
 }
 
+#[test]
+fn a_head_that_no_block_can_follow_is_refused_by_its_field() {
+    let dump: Value = serde_json::from_slice(&dumped(&lived(Setup::default()))).unwrap();
+    let node = TestChain::start(Setup::default());
+    let with = |field: &str, value: u64| {
+        let mut dump = dump.clone();
+        let blocks = dump["blocks"].as_array_mut().unwrap();
+        blocks.last_mut().unwrap()["header"][field] = json!(format!("{value:#x}"));
+        serde_json::to_vec(&dump).unwrap()
+    };
+    let before = node.chain.head().seal();
+    for (field, value, named) in [
+        ("timestamp", u64::MAX, "timestamp"),
+        ("gasLimit", 0, "gas limit"),
+        ("gasUsed", u64::MAX, "gas used"),
+        ("baseFeePerGas", u64::MAX, "base fee"),
+        ("excessBlobGas", u64::MAX, "excess blob gas"),
+        ("blobGasUsed", u64::MAX, "blob gas used"),
+    ] {
+        let refused = load(&node, &with(field, value)).unwrap_err().to_string();
+        assert!(refused.contains(named) && refused.contains("block 3"), "{refused}");
+    }
+    for best in [json!(u64::MAX), json!(format!("{:#x}", u64::MAX))] {
+        let far = json!({"accounts": {}, "best_block_number": best});
+        let refused = load(&node, &serde_json::to_vec(&far).unwrap()).unwrap_err().to_string();
+        assert!(refused.contains("number"), "{refused}");
+    }
+    assert_eq!(node.chain.head().seal(), before);
+    for (field, value) in [
+        ("gasLimit", u64::MAX),
+        ("baseFeePerGas", u64::MAX >> 2),
+        ("excessBlobGas", 200_000_000),
+        ("timestamp", 4_000_000_000),
+    ] {
+        load(&node, &with(field, value)).unwrap_or_else(|error| panic!("{field}: {error}"));
+        node.mine().unwrap_or_else(|error| panic!("{field}: {error}"));
+        check_rows(&node);
+    }
+    for field in
+        ["baseFeePerGas", "excessBlobGas", "blobGasUsed", "withdrawalsRoot", "requestsHash"]
+    {
+        let mut dump = dump.clone();
+        let head = dump["blocks"].as_array_mut().unwrap().last_mut().unwrap();
+        head["header"].as_object_mut().unwrap().remove(field).unwrap();
+        load(&node, &serde_json::to_vec(&dump).unwrap()).unwrap();
+        node.mine().unwrap_or_else(|error| panic!("{field}: {error}"));
+    }
+}
+
 #[cfg(feature = "failpoints")]
 #[test]
 fn a_load_that_is_cut_short_anywhere_leaves_the_old_chain_or_the_new() {

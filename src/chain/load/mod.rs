@@ -6,8 +6,8 @@
 mod build;
 
 use super::{
-    Base, BaseKind, Chain, ChainError, ChainEvent, Development, named::NamedBranches,
-    visible::Visible,
+    Base, BaseKind, Chain, ChainError, ChainEvent, Development, MAX_TIMESTAMP,
+    named::NamedBranches, visible::Visible,
 };
 use crate::{
     primitives::{Block, BlockNumHash, Body, StateChanges},
@@ -69,7 +69,14 @@ impl Chain {
             return Err(ChainError::LoadOnFork);
         }
         let staged = stage.reader()?;
+        check_height(head.number)?;
         let history = canonical(&staged, head.number)?;
+        let known = history.last().map(|hash| staged.header(*hash)).transpose()?.flatten();
+        match (&known, &head.header) {
+            (Some(header), _) => check_head(header)?,
+            (None, Some(header)) => check_head(header)?,
+            (None, None) => {}
+        }
         let next = self.storage.next_state(load)?;
         let nodes = self.settings.trie_nodes;
         let mut build = Build::new(next.state(), head.number, nodes, &staged, progress)?;
@@ -171,6 +178,43 @@ impl Chain {
         self.clock.restore(Default::default());
         Development { clock: self.clock.after(timestamp), chain_ids, ..Development::default() }
     }
+}
+
+/// The highest head: far more blocks can follow than anyone makes.
+const HIGHEST: u64 = u64::MAX >> 1;
+/// What a block's gas limit is at least.
+const LEAST_GAS: u64 = 5_000;
+/// The highest base fee, in wei per gas, and the most excess blob gas: both still rise by rule without
+/// leaving 64 bits, and 128 bits for the fee of blobs.
+const HIGHEST_BASE_FEE: u64 = u64::MAX >> 2;
+const MOST_EXCESS_BLOB_GAS: u64 = 200_000_000;
+
+fn check_height(number: u64) -> Result<(), ChainError> {
+    within(number, "number", number, 0, HIGHEST)
+}
+
+/// Can a block follow this one? A dump may say anything.
+fn check_head(head: &Header) -> Result<(), ChainError> {
+    let check = |what, given, least, most| within(head.number, what, given, least, most);
+    check("timestamp", head.timestamp, 0, MAX_TIMESTAMP)?;
+    check("gas limit", head.gas_limit, LEAST_GAS, u64::MAX)?;
+    check("gas used", head.gas_used, 0, head.gas_limit)?;
+    check("base fee", head.base_fee_per_gas.unwrap_or(0), 0, HIGHEST_BASE_FEE)?;
+    check("excess blob gas", head.excess_blob_gas.unwrap_or(0), 0, MOST_EXCESS_BLOB_GAS)?;
+    check("blob gas used", head.blob_gas_used.unwrap_or(0), 0, MOST_EXCESS_BLOB_GAS)
+}
+
+fn within(
+    number: u64,
+    what: &'static str,
+    given: u64,
+    least: u64,
+    most: u64,
+) -> Result<(), ChainError> {
+    if (least..=most).contains(&given) {
+        return Ok(());
+    }
+    Err(ChainError::LoadedHead { number, what, given, least, most })
 }
 
 /// A block of which only the header is known.
