@@ -110,7 +110,7 @@ impl Storage {
 impl Environment {
     /// Copies one snapshot into a new environment in `dir`, reads it back, and answers how many rows
     /// it has. It is whole and durable when this returns.
-    fn copy(&self, dir: &Path, mut each: impl FnMut(u64)) -> Result<u64, StorageError> {
+    pub(super) fn copy(&self, dir: &Path, mut each: impl FnMut(u64)) -> Result<u64, StorageError> {
         let from = self.read()?;
         let to = Self::open(dir, self.names, Durability::Ephemeral)?;
         let (mut done, mut bytes) = (0, 0);

@@ -92,6 +92,11 @@ impl UpstreamCache {
         Ok(Self { environment, waiting: RwLock::default(), writing: Mutex::default() })
     }
 
+    /// Copies what is written of the cache in `from`, which others may be using, into a new one in `to`.
+    pub fn copy(from: &Path, to: &Path) -> Result<(), StorageError> {
+        Environment::open(from, UPSTREAM, Durability::Shared)?.copy(to, |_rows| {}).map(drop)
+    }
+
     /// The account at a point: outer `None` if that is not known, inner `None` if there is no account.
     pub fn account(
         &self,

@@ -6,7 +6,7 @@
 use super::{NodeError, open};
 use crate::{
     node::StoredChain,
-    storage::{Copied, Storage, StorageError},
+    storage::{Copied, Storage, StorageError, UpstreamCache},
 };
 use std::{
     ffi::OsString,
@@ -16,7 +16,9 @@ use std::{
 };
 
 /// What a chain has in its directory.
-const CHAIN: [&str; 3] = ["blocks", "state", "keystore"];
+const CHAIN: [&str; 4] = ["blocks", "state", "keystore", UPSTREAM];
+/// What a forked chain keeps of the remote one, in its directory.
+const UPSTREAM: &str = "upstream";
 /// What a data directory has besides files that are copied as they are.
 const ENVIRONMENTS: [&str; 2] = ["blocks", "state"];
 
@@ -203,6 +205,10 @@ fn copy_files(from: &Path, to: &Path) -> Result<(), CopyError> {
         let (path, name) = (entry.path(), entry.file_name());
         let kind = entry.file_type().map_err(failed(&path))?;
         let target = to.join(&name);
+        if kind.is_dir() && name == UPSTREAM {
+            UpstreamCache::copy(&path, &target)?;
+            continue;
+        }
         if kind.is_dir() && !ENVIRONMENTS.iter().any(|environment| name == *environment) {
             fs::create_dir_all(&target).map_err(failed(&target))?;
             copy_files(&path, &target)?;
