@@ -8,6 +8,7 @@
 //! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `parts` | what does each part need of the settings? |
+//! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `report` | what does the log say of the chain? |
 
 mod directory;
@@ -17,6 +18,7 @@ mod library;
 mod parts;
 mod report;
 mod stored;
+mod stories;
 
 pub use import::{ImportFailure, Step, import};
 pub use stored::StoredChain;
