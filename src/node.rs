@@ -14,6 +14,7 @@
 //! | `error` | why did it not start? |
 //! | `parts` | what does each part need of the settings? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
+//! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `report` | what does the log say of the chain? |
 
 pub mod database;
@@ -29,6 +30,7 @@ mod parts;
 mod report;
 mod state_file;
 mod stored;
+mod stories;
 
 pub use error::NodeError;
 pub use files::{BlocksOut, ExportFailure, blocks_in, check_range, export, is_compressed};

@@ -12,6 +12,9 @@ const FILES: [(&str, &[u8]); 2] = [
     ("contracts/Multicall3.sol", include_bytes!("../../contracts/artifacts/Multicall3.json")),
 ];
 
+/// How many they are.
+pub const BUILT_IN: usize = FILES.len();
+
 /// Main and Multicall3.
 pub(super) fn contracts() -> impl Iterator<Item = Arc<Contract>> {
     static CONTRACTS: OnceLock<Vec<Arc<Contract>>> = OnceLock::new();

@@ -73,6 +73,18 @@ impl Running {
         self.code().and_then(|code| code.spot(position)).map_or(Jump::Regular, |spot| spot.jump)
     }
 
+    /// Does the instruction at this position come from a source that is known?
+    pub fn has_source(&self, position: usize) -> bool {
+        let file = self.code().and_then(|code| code.spot(position)?.file);
+        file.is_some_and(|file| self.contract.files.contains_key(&file))
+    }
+
+    /// What the source map says of the instruction at this position.
+    pub fn raw_spot(&self, position: usize) -> Option<Spot> {
+        let spot = self.code()?.spot(position)?;
+        Some(Spot { jump: Jump::Regular, ..spot })
+    }
+
     /// Where the instruction at this position comes from, if that is known and no code of the compiler's
     /// own.
     pub fn spot(&self, position: usize) -> Option<Spotted<'_>> {

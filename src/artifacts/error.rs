@@ -1,5 +1,7 @@
 //! Why was an artifact not read?
 
+use crate::primitives::echo;
+
 /// Why an artifact was not read. It is left out, or stays as it was before; nothing stops.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
@@ -7,7 +9,7 @@ pub enum ArtifactError {
     #[error("cannot be read: {0}")]
     Read(#[from] std::io::Error),
     /// It is no JSON, or not what its fields say it is. It may be half written.
-    #[error("is no artifact that can be read: {0}")]
+    #[error("is no artifact that can be read: {}", echo(&.0.to_string()))]
     Json(#[from] serde_json::Error),
     /// A file beyond the limit.
     #[error("has {bytes} bytes, --artifacts-max-file-bytes allows {limit}")]

@@ -13,7 +13,10 @@ use std::{
     fs,
     io::Read,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// What may be read.
@@ -41,6 +44,7 @@ pub struct Problem {
 pub struct Folders {
     folders: Vec<PathBuf>,
     limits: ArtifactLimits,
+    stop: Arc<AtomicBool>,
     files: BTreeMap<PathBuf, Known>,
     /// Source files that artifacts name, by their path on the disk.
     sources: BTreeMap<PathBuf, (Stamp, B256, Arc<Source>)>,
@@ -61,9 +65,9 @@ const MAX_ANCESTORS: usize = 6;
 const MAX_SOURCE_BYTES: u64 = 16 << 20;
 
 impl Folders {
-    /// Nothing is read yet.
-    pub fn new(folders: Vec<PathBuf>, limits: ArtifactLimits) -> Self {
-        Self { folders, limits, files: BTreeMap::new(), sources: BTreeMap::new() }
+    /// Nothing is read yet. Reading ends early when somebody sets `stop`.
+    pub fn new(folders: Vec<PathBuf>, limits: ArtifactLimits, stop: Arc<AtomicBool>) -> Self {
+        Self { folders, limits, stop, files: BTreeMap::new(), sources: BTreeMap::new() }
     }
 
     /// The folders.
@@ -82,6 +86,9 @@ impl Folders {
         let found = walk.found;
         let mut files = BTreeMap::new();
         for Found { path, stamp, folder } in found {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
             let before = self.files.remove(&path);
             if let Some(known) = before.as_ref().filter(|known| known.stamp == stamp) {
                 files.insert(path, Known { stamp, folder, content: known.content.clone() });

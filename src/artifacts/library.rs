@@ -69,6 +69,18 @@ impl Library {
         })
     }
 
+    /// The same, with code that is read only if it was not met before.
+    pub fn running_by<C: AsRef<[u8]>>(
+        &self,
+        hash: B256,
+        code: impl FnOnce() -> Option<C>,
+    ) -> Option<Running> {
+        if let Some(known) = self.remembered.lock().get(&hash) {
+            return known.clone();
+        }
+        self.running(hash, code()?.as_ref())
+    }
+
     /// The contract that this code creates, if arguments may follow.
     pub fn creating(&self, code: &[u8]) -> Option<Running> {
         let fit = |contract: &Contract| {
@@ -93,6 +105,12 @@ impl Library {
     /// Functions with this selector, of any contract.
     pub fn functions(&self, selector: Selector) -> &[Function] {
         self.functions.get(&selector).map_or(&[], Vec::as_slice)
+    }
+
+    /// Does data begin with the selector of a function of any contract?
+    pub fn names(&self, input: &[u8]) -> bool {
+        let selector = input.first_chunk::<4>().map(|selector| Selector::from(*selector));
+        selector.is_some_and(|selector| !self.functions(selector).is_empty())
     }
 
     fn remember(&self, hash: B256, find: impl FnOnce() -> Option<Running>) -> Option<Running> {

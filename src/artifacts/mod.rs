@@ -27,6 +27,7 @@ mod template;
 mod tests;
 mod walk;
 
+pub use built_in::BUILT_IN;
 pub use contract::{Contract, Running};
 pub use error::ArtifactError;
 pub use folder::{ArtifactLimits, Folders, Problem};

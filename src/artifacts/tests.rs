@@ -6,11 +6,8 @@ use std::{fs, path::Path};
 
 const LIMITS: ArtifactLimits = ArtifactLimits { file_bytes: 1 << 20, files: 100, bytes: 4 << 20 };
 
-/// Contracts that are always there.
-const BUILT_IN: usize = 2;
-
 fn folders(dir: &Path) -> Folders {
-    Folders::new(vec![dir.to_owned()], LIMITS)
+    Folders::new(vec![dir.to_owned()], LIMITS, Arc::default())
 }
 
 fn write(dir: &Path, file: &str, text: &str) {
@@ -131,7 +128,8 @@ fn no_more_is_read_than_the_limits_allow() {
     }
     let size = fs::metadata(dir.path().join("0.json")).unwrap().len();
     let count = |limits: ArtifactLimits| {
-        let (library, problems) = Folders::new(vec![dir.path().to_owned()], limits).load();
+        let (library, problems) =
+            Folders::new(vec![dir.path().to_owned()], limits, Arc::default()).load();
         (library.len() - BUILT_IN, problems.first().map(|problem| problem.error.to_string()))
     };
     assert_eq!(count(LIMITS), (5, None));

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub struct DebuggingConfig {
     /// Do not print what contracts hand to `console.log`.
     pub no_console_log: bool,
+    /// Print the calls of each transaction and call.
+    pub print_traces: bool,
     /// Folders of compiled contracts.
     pub artifacts: Vec<PathBuf>,
     /// What of them is read.
@@ -18,7 +20,7 @@ pub struct DebuggingConfig {
 impl Default for DebuggingConfig {
     fn default() -> Self {
         let limits = ArtifactLimits { file_bytes: 128 << 20, files: 20_000, bytes: 512 << 20 };
-        Self { no_console_log: false, artifacts: Vec::new(), limits }
+        Self { no_console_log: false, print_traces: false, artifacts: Vec::new(), limits }
     }
 }
 
@@ -30,6 +32,7 @@ impl DebuggingConfig {
         let bytes = above_zero("artifacts-max-bytes", settings.artifacts_max_bytes)?;
         Ok(Self {
             no_console_log: settings.disable_console_log,
+            print_traces: settings.print_traces,
             artifacts: settings.artifacts.clone().unwrap_or_default(),
             limits: ArtifactLimits {
                 file_bytes: file.unwrap_or(default.file_bytes),

@@ -402,6 +402,15 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_DISABLE_CONSOLE_LOG", visible_alias = "no-console-log")]
     #[arg(help_heading = DEBUGGING)]
     pub disable_console_log: bool,
+    /// Print the calls of each transaction and call, with what they returned
+    #[arg(long, env = "MAINSPRING_PRINT_TRACES", visible_alias = "enable-trace-printing")]
+    #[arg(help_heading = DEBUGGING)]
+    pub print_traces: bool,
+    /// As in anvil; the steps of every transaction can be traced in any case, and nothing has to be
+    /// recorded for it
+    #[arg(long, env = "MAINSPRING_STEPS_TRACING", visible_alias = "tracing")]
+    #[arg(help_heading = DEBUGGING)]
+    pub steps_tracing: bool,
     /// Folders of compiled contracts, Foundry's out or Hardhat's artifacts, read again when they change:
     /// the node then names contracts, functions, errors and lines
     #[arg(long, env = "MAINSPRING_ARTIFACTS", value_name = "DIR", value_delimiter = ',')]

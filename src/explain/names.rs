@@ -1,12 +1,15 @@
 //! What are the functions, events and errors called, and with which values? By the ABI of the contract
 //! that runs, and by those of all others where it does not say.
 
-use super::value::{json, list};
+use super::{
+    decode,
+    value::{json, list},
+};
 use crate::{
     artifacts::{Contract, Library},
     evm::revert_reason,
 };
-use alloy_dyn_abi::{DynSolType, DynSolValue, ErrorExt, EventExt, JsonAbiExt, Specifier};
+use alloy_dyn_abi::{DynSolType, DynSolValue, EventExt, Specifier};
 use alloy_json_abi::{Event, Function, Param};
 use alloy_primitives::{Log, Selector, hex};
 use alloy_sol_types::{Panic, Revert, SolError};
@@ -53,12 +56,12 @@ pub(super) fn function(
 }
 
 fn called(function: &Function, data: &[u8], output: Option<&[u8]>) -> Option<NamedCall> {
-    let arguments = function.abi_decode_input(data).ok()?;
-    let returned = output.and_then(|output| decode(&function.outputs, output));
+    let arguments = read(&function.inputs, data)?;
+    let returned = output.and_then(|output| read(&function.outputs, output));
     Some(NamedCall {
         name: function.name.clone(),
         signature: function.signature(),
-        arguments: named(&function.inputs, &arguments),
+        arguments,
         returned,
     })
 }
@@ -66,18 +69,25 @@ fn called(function: &Function, data: &[u8], output: Option<&[u8]>) -> Option<Nam
 /// The arguments of a constructor, which stand behind its code.
 pub(super) fn constructor(contract: &Contract, arguments: &[u8]) -> Option<Vec<Named>> {
     match &contract.abi.constructor {
-        Some(constructor) => decode(&constructor.inputs, arguments),
+        Some(constructor) => read(&constructor.inputs, arguments),
         None => arguments.is_empty().then(Vec::new),
     }
 }
 
-fn decode(params: &[Param], data: &[u8]) -> Option<Vec<Named>> {
-    let types: Vec<DynSolType> =
-        params.iter().map(|it| it.resolve().ok()).collect::<Option<_>>()?;
-    match DynSolType::Tuple(types).abi_decode_params(data).ok()? {
-        DynSolValue::Tuple(values) => Some(named(params, &values)),
-        _ => None,
+fn read(params: &[Param], data: &[u8]) -> Option<Vec<Named>> {
+    Some(named(params, &decode::values(types(params)?, data)?))
+}
+
+fn types(params: &[Param]) -> Option<Vec<DynSolType>> {
+    params.iter().map(|it| resolved(&it.ty, &it.components, it)).collect()
+}
+
+/// A type, if it and those that it is made of are not nested without end.
+fn resolved(kind: &str, parts: &[Param], param: &impl Specifier<DynSolType>) -> Option<DynSolType> {
+    fn is_readable(parts: &[Param]) -> bool {
+        parts.iter().all(|it| decode::is_readable(&it.ty) && is_readable(&it.components))
     }
+    (decode::is_readable(kind) && is_readable(parts)).then(|| param.resolve().ok()).flatten()
 }
 
 fn named(params: &[Param], values: &[DynSolValue]) -> Vec<Named> {
@@ -106,6 +116,13 @@ pub(super) fn event(
 }
 
 fn of_event(event: &Event, log: &Log) -> Option<Vec<Named>> {
+    let types: Vec<_> = event
+        .inputs
+        .iter()
+        .map(|it| Some((it.indexed, resolved(&it.ty, &it.components, it)?)))
+        .collect::<Option<_>>()?;
+    let body: Vec<_> = types.into_iter().filter(|it| !it.0).map(|it| it.1).collect();
+    decode::check(&body, &log.data.data)?;
     let decoded = event.decode_log(&log.data).ok()?;
     let (mut indexed, mut body) = (decoded.indexed.iter(), decoded.body.iter());
     let values = event.inputs.iter().map(|param| {
@@ -116,7 +133,7 @@ fn of_event(event: &Event, log: &Log) -> Option<Vec<Named>> {
 }
 
 /// Why something reverted, in Hardhat's words.
-pub(super) fn revert(library: &Library, contract: Option<&Contract>, output: &[u8]) -> String {
+pub fn revert(library: &Library, contract: Option<&Contract>, output: &[u8]) -> String {
     if output.is_empty() {
         return "reverted without a reason".to_owned();
     }
@@ -138,11 +155,12 @@ pub(super) fn revert(library: &Library, contract: Option<&Contract>, output: &[u
 
 /// `InsufficientBalance(1, 2)`.
 fn custom_error(library: &Library, contract: Option<&Contract>, output: &[u8]) -> Option<String> {
-    let selector = Selector::from(*output.first_chunk::<4>()?);
+    let (selector, data) = output.split_first_chunk::<4>()?;
+    let selector = Selector::from(*selector);
     let own = contract.into_iter().flat_map(|contract| contract.abi.errors());
     let own = own.filter(|error| error.selector() == selector);
     own.chain(library.errors(selector)).find_map(|error| {
-        let values = error.decode_error(output).ok()?.body;
+        let values = decode::values(types(&error.inputs)?, data)?;
         Some(format!("{}({})", error.name, list(&values)))
     })
 }

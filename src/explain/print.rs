@@ -26,6 +26,14 @@ pub fn print_console(logs: &[ConsoleLog]) {
     }
 }
 
+/// Prints lines of what a transaction or call did. Texts of contracts are in them.
+pub fn print_lines(lines: &[String]) {
+    for line in lines {
+        let text = printable(line);
+        tracing::info!(target: "console", "    {text}");
+    }
+}
+
 /// A contract's text as a terminal may have it: without control characters other than line breaks, which
 /// go on under the first line.
 fn printable(text: &str) -> Cow<'_, str> {

@@ -185,7 +185,7 @@ fn refused(call: &RecordedCall) -> Option<String> {
     let pays = |mutability: Option<StateMutability>| {
         let takes = mutability == Some(StateMutability::Payable);
         (value > U256::ZERO && !takes)
-            .then(|| format!("non-payable function was called with {value} wei"))
+            .then(|| format!("non-payable function was called with value {value} wei"))
     };
     if call.kind.is_create() {
         return pays(abi.constructor.as_ref().map(|it| it.state_mutability));

@@ -151,7 +151,11 @@ impl Tree {
     }
 }
 
-fn call(library: &Library, recorded: &RecordedCall, caller: Option<&RecordedCall>) -> DecodedCall {
+pub(super) fn call(
+    library: &Library,
+    recorded: &RecordedCall,
+    caller: Option<&RecordedCall>,
+) -> DecodedCall {
     let contract = recorded.running.as_ref().map(|running| running.contract.as_ref());
     let has_failed = recorded.failure.is_some();
     let output = (!has_failed).then_some(recorded.output.as_ref());
@@ -219,7 +223,12 @@ fn site(caller: &RecordedCall, site: &[u32]) -> Option<Place> {
     spots.map(|spot| Place::from(&spot)).next()
 }
 
-fn event(library: &Library, call: &RecordedCall, log: &Log, position: usize) -> DecodedEvent {
+pub(super) fn event(
+    library: &Library,
+    call: &RecordedCall,
+    log: &Log,
+    position: usize,
+) -> DecodedEvent {
     let contract = call.running.as_ref().map(|running| running.contract.as_ref());
     let (name, args) = match names::event(library, contract, log) {
         Some((name, args)) => (Some(name), Some(args)),

@@ -3,14 +3,18 @@
 
 use super::{NodeError, thread};
 use crate::{
-    artifacts::{Folders, Problem, Shelf},
+    artifacts::{BUILT_IN, Folders, Problem, Shelf},
     config::DebuggingConfig,
 };
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -28,6 +32,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Reader {
     news: Sender<News>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -41,6 +46,7 @@ enum News {
 
 impl Drop for Reader {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         // A thread that has ended needs no news, and one that panicked said so.
         let _ = self.news.send(News::Stop);
         if let Some(thread) = self.thread.take() {
@@ -55,10 +61,11 @@ pub(super) fn follow(config: &DebuggingConfig, shelf: Shelf) -> Result<Option<Re
         return Ok(None);
     }
     let (news, received) = channel();
-    let folders = Folders::new(config.artifacts.clone(), config.limits);
+    let stop = Arc::<AtomicBool>::default();
+    let folders = Folders::new(config.artifacts.clone(), config.limits, stop.clone());
     let told = news.clone();
     let thread = thread("artifacts", move || run(folders, &shelf, &told, &received))?;
-    Ok(Some(Reader { news, thread: Some(thread) }))
+    Ok(Some(Reader { news, stop, thread: Some(thread) }))
 }
 
 fn run(mut folders: Folders, shelf: &Shelf, news: &Sender<News>, received: &Receiver<News>) {
@@ -99,7 +106,7 @@ fn settle(received: &Receiver<News>) -> bool {
 /// Reads what changed and says what is known now. Each problem is told once, until it is gone.
 fn read(folders: &mut Folders, shelf: &Shelf, told: &mut BTreeSet<(PathBuf, String)>) {
     let (library, problems) = folders.load();
-    let contracts = library.len();
+    let contracts = library.len().saturating_sub(BUILT_IN);
     shelf.replace(library);
     let mut still = BTreeSet::new();
     let mut lines = 0;

@@ -116,7 +116,13 @@ pub(super) fn script_host(config: &Config) -> ScriptHost {
 }
 
 pub(super) fn told(config: &Config) -> Told {
-    Told { console: !config.debugging.no_console_log, ..Told::default() }
+    let debugging = &config.debugging;
+    Told {
+        console: !debugging.no_console_log,
+        traces: debugging.print_traces,
+        has_artifacts: !debugging.artifacts.is_empty(),
+        ..Told::default()
+    }
 }
 
 pub(super) fn fee_policy(config: &Config) -> FeePolicy {

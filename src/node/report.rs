@@ -1,35 +1,29 @@
-//! What the log says of the chain: a line a transaction and a block, as anvil prints them, and why
-//! a transaction reverted.
+//! What the log says of the chain: a line a transaction and a block, as anvil prints them, what
+//! contracts said, and why and where a transaction failed.
 
+use super::stories::{Stories, Story, Wanted};
 use crate::{
-    artifacts::Library,
+    artifacts::{Library, Running},
     chain::{Chain, ChainEvent},
-    evm::{
-        self,
-        trace::{self, Failure, RecordedCall, ScriptHost, TraceError, TraceLimits, Watch},
-    },
-    explain::{self, ConsoleLog, Told, console_logs},
-    primitives::{Block, Receipt, Transaction},
+    evm,
+    explain::{self, Told},
+    primitives::{Receipt, Transaction},
+    state::StateView,
     storage::StoredBlock,
 };
 use alloy_consensus::Transaction as _;
 use alloy_primitives::Address;
 use std::{
-    collections::BTreeMap,
+    cell::OnceCell,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
 };
 use tokio::sync::broadcast::{self, error::RecvError};
 
 /// Blocks with more transactions than this are summed up in one line.
 const LISTED: usize = 50;
-/// How long a block may be executed once more for the log.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Most bytes that are recorded of it.
-const MAX_BYTES: usize = 64 << 20;
 
 /// Logs every new block until the chain is gone.
 pub(super) async fn report(
@@ -42,20 +36,7 @@ pub(super) async fn report(
         match news.recv().await {
             Ok(ChainEvent::NewHead(stored)) => {
                 if tracing::enabled!(target: "block", tracing::Level::INFO) {
-                    let wanted = Wanted::of(&chain, &told, &stored);
-                    if wanted.is_nothing(&stored.receipts) {
-                        block(&chain, &stored, &BTreeMap::new());
-                        continue;
-                    }
-                    let (chain, stop, library) =
-                        (chain.clone(), stop.0.clone(), told.shelf.library());
-                    // Executing it again is no work for a thread that serves requests. A panic of it
-                    // is on the log already.
-                    let _ = tokio::task::spawn_blocking(move || {
-                        let stories = wanted.stories(&chain, &library, &stored, stop);
-                        block(&chain, &stored, &stories);
-                    })
-                    .await;
+                    new_head(&chain, &told, stored, &stop).await;
                 }
             }
             Ok(ChainEvent::Unwound { to, removed, .. }) => {
@@ -79,117 +60,41 @@ impl Drop for Stop {
     }
 }
 
-/// What of a block is executed once more.
-#[derive(Clone, Copy, Debug)]
-struct Wanted {
-    /// What its transactions said to the console.
-    console: bool,
-    /// Why some failed.
-    failures: bool,
+async fn new_head(chain: &Arc<Chain>, told: &Told, stored: StoredBlock, stop: &Stop) {
+    let is_listed = stored.receipts.len() <= LISTED;
+    let wanted = Wanted::of(chain, told, &stored, is_listed);
+    let library = told.shelf.library();
+    if wanted.is_nothing(&stored.receipts) {
+        block(chain, &library, &stored, &Stories::new());
+        return;
+    }
+    let (chain, stop) = (chain.clone(), stop.0.clone());
+    // Executing it again is no work for a thread that serves requests. A panic of it is on the log already.
+    let _ = tokio::task::spawn_blocking(move || {
+        let stories = wanted.stories(&chain, &stored, stop);
+        block(&chain, &library, &stored, &stories);
+    })
+    .await;
 }
 
-/// What executing a transaction once more told.
-#[derive(Debug)]
-struct Story {
-    logs: Vec<ConsoleLog>,
-    failure: Option<String>,
-}
-
-impl Story {
-    fn of(call: &RecordedCall) -> Self {
-        let failure = call.failure.as_ref().map(|failure| match failure {
-            Failure::Reverted => {
-                evm::revert_reason(&call.output).unwrap_or_else(|| call.output.to_string())
-            }
-            Failure::Halted(reason) => reason.clone(),
-        });
-        Self { logs: console_logs(call), failure }
-    }
-}
-
-impl Wanted {
-    fn of(chain: &Chain, told: &Told, stored: &StoredBlock) -> Self {
-        Self {
-            console: told.console && chain.may_have_logged(stored.block.hash()),
-            failures: stored.receipts.len() <= LISTED,
-        }
-    }
-
-    /// Is all there is to say in the receipts?
-    fn is_nothing(self, receipts: &[Receipt]) -> bool {
-        !(0..receipts.len()).any(|index| self.includes(receipts, index))
-    }
-
-    fn includes(self, receipts: &[Receipt], index: usize) -> bool {
-        let has_failed = receipts.get(index).is_some_and(|it| !it.status.coerce_status());
-        self.console || (self.failures && has_failed)
-    }
-
-    /// Executes the block once more. What takes too long is left out, and the log says so.
-    fn stories(
-        self,
-        chain: &Chain,
-        library: &Arc<Library>,
-        stored: &StoredBlock,
-        stop: Arc<AtomicBool>,
-    ) -> BTreeMap<usize, Story> {
-        let mut stories = BTreeMap::new();
-        if let Err(error) = self.replay(chain, library, stored, stop, &mut stories) {
-            let number = stored.block.number();
-            tracing::info!(
-                target: "block",
-                "    Block {number} was not executed again to the end for this log: {error}"
-            );
-        }
-        stories
-    }
-
-    fn replay(
-        self,
-        chain: &Chain,
-        library: &Arc<Library>,
-        stored: &StoredBlock,
-        stop: Arc<AtomicBool>,
-        stories: &mut BTreeMap<usize, Story>,
-    ) -> Result<(), TraceError> {
-        let replay = chain.replay_of(stored.block.clone());
-        // A block that is gone again needs no story.
-        let Ok(Some(block)) = replay else { return Ok(()) };
-        let (spec, settings) = (chain.spec(), chain.evm_settings());
-        let wanted = |index| self.includes(&stored.receipts, index);
-        let limits = TraceLimits {
-            bytes: MAX_BYTES,
-            timeout: PATIENCE,
-            stop,
-            scripts: ScriptHost::default(),
-        };
-        let begun = Instant::now();
-        let mut is_late = false;
-        let told = |index, call: RecordedCall| {
-            stories.insert(index, Story::of(&call));
-            is_late = begun.elapsed() > PATIENCE;
-            !is_late
-        };
-        let watch = Watch { limits: &limits, library };
-        trace::record_transactions(spec, settings, block, wanted, watch, told)?;
-        if is_late { Err(TraceError::Timeout) } else { Ok(()) }
-    }
-}
-
-fn block(chain: &Chain, stored: &StoredBlock, stories: &BTreeMap<usize, Story>) {
+fn block(chain: &Chain, library: &Library, stored: &StoredBlock, stories: &Stories) {
     let (block, receipts) = (&stored.block, &stored.receipts);
     let transactions = &block.body.transactions;
     if transactions.len() <= LISTED {
+        let (number, view) = (block.number(), OnceCell::new());
+        let scene = Scene { library, chain, number, view };
         let mut gas_before = 0;
         for (index, (transaction, receipt)) in transactions.iter().zip(receipts.iter()).enumerate()
         {
             let gas = receipt.cumulative_gas_used - gas_before;
             gas_before = receipt.cumulative_gas_used;
-            line(chain, block, transaction, receipt, gas, stories.get(&index));
+            scene.line(transaction, receipt, gas, stories.get(&index));
         }
     } else {
         for (index, story) in stories.iter().filter(|(_, story)| !story.logs.is_empty()) {
-            tracing::info!(target: "block", "    Transaction: {}", transactions[*index].hash());
+            if let Some(transaction) = transactions.get(*index) {
+                tracing::info!(target: "block", "    Transaction: {}", transaction.hash());
+            }
             explain::print_console(&story.logs);
         }
         tracing::info!(target: "block", "    {} transactions", transactions.len());
@@ -202,42 +107,76 @@ fn block(chain: &Chain, stored: &StoredBlock, stories: &BTreeMap<usize, Story>) 
     );
 }
 
-fn line(
-    chain: &Chain,
-    block: &Block,
-    transaction: &Transaction,
-    receipt: &Receipt,
-    gas: u64,
-    story: Option<&Story>,
-) {
-    let hash = transaction.hash();
-    tracing::info!(target: "block", "    Transaction: {hash}");
-    if transaction.is_create() && receipt.status.coerce_status() {
-        let created = transaction.sender().create(transaction.nonce());
-        tracing::info!(target: "block", "    Contract created: {created}");
-    }
-    explain::print_console(story.map_or(&[], |story| &story.logs));
-    tracing::info!(target: "block", "    Gas used: {gas}");
-    if !receipt.status.coerce_status() {
-        let reason = story.and_then(|story| story.failure.as_deref()).unwrap_or("unknown");
-        tracing::info!(target: "block", "    Error: reverted with: {reason}");
-        if let Some((account, target)) = delegation(chain, block, transaction) {
+/// Where transactions are told of: with names, over the state after their block.
+struct Scene<'a> {
+    library: &'a Library,
+    chain: &'a Chain,
+    number: u64,
+    /// Opened when it is first looked at, which plain transfers need not.
+    view: OnceCell<Option<StateView>>,
+}
+
+impl Scene<'_> {
+    fn line(&self, transaction: &Transaction, receipt: &Receipt, gas: u64, story: Option<&Story>) {
+        let hash = transaction.hash();
+        tracing::info!(target: "block", "    Transaction: {hash}");
+        if let Some(title) = self.title(transaction) {
+            explain::print_lines(&[format!("Call: {title}")]);
+        }
+        let has_failed = !receipt.status.coerce_status();
+        if transaction.is_create() && !has_failed {
+            let created = transaction.sender().create(transaction.nonce());
+            tracing::info!(target: "block", "    Contract created: {created}");
+        }
+        explain::print_console(story.map_or(&[], |story| &story.logs));
+        tracing::info!(target: "block", "    Gas used: {gas}");
+        explain::print_lines(story.map_or(&[], |story| &story.tree));
+        if !has_failed {
+            return;
+        }
+        match story.map(|story| story.failure.as_slice()) {
+            Some(lines @ [_, ..]) => explain::print_lines(lines),
+            _ => tracing::info!(target: "block", "    Error: the transaction failed"),
+        }
+        if let Some((account, target)) = self.delegation(transaction) {
             tracing::info!(
                 target: "block",
                 "    {account} is delegated to {target} (EIP-7702), whose code rejects plain transfers"
             );
         }
     }
-}
 
-/// The receiver of a plain transfer and whose code it runs, if it only delegates.
-fn delegation(
-    chain: &Chain,
-    block: &Block,
-    transaction: &Transaction,
-) -> Option<(Address, Address)> {
-    let account = transaction.to().filter(|_to| transaction.input().is_empty())?;
-    let view = chain.state_at(block.number()).ok()?;
-    let code = view.code(view.account(account).ok()??.code_hash).ok()?;
-    Some((account, evm::delegate_of(&code)?))
+    fn view(&self) -> Option<&StateView> {
+        self.view.get_or_init(|| self.chain.state_at(self.number).ok()).as_ref()
+    }
+
+    /// What a transaction is about, if it is a creation or a call of a function that has a name.
+    fn title(&self, transaction: &Transaction) -> Option<String> {
+        let input = transaction.input();
+        let running = match transaction.to() {
+            None => Some(self.library.creating(input)?),
+            // Nobody declares such a function.
+            Some(_) if !self.library.names(input) => return None,
+            Some(to) => self.running(to),
+        };
+        explain::title(self.library, running.as_ref(), input)
+    }
+
+    /// The contract at an address.
+    fn running(&self, address: Address) -> Option<Running> {
+        let view = self.view()?;
+        let account = view.account(address).ok()??;
+        if !account.has_code() {
+            return None;
+        }
+        self.library.running_by(account.code_hash, || view.code(account.code_hash).ok())
+    }
+
+    /// The receiver of a plain transfer and whose code it runs, if it only delegates.
+    fn delegation(&self, transaction: &Transaction) -> Option<(Address, Address)> {
+        let account = transaction.to().filter(|_to| transaction.input().is_empty())?;
+        let view = self.view()?;
+        let code = view.code(view.account(account).ok()??.code_hash).ok()?;
+        Some((account, evm::delegate_of(&code)?))
+    }
 }

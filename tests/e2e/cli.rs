@@ -216,7 +216,9 @@ fn the_log_has_a_line_a_request_a_transaction_and_a_revert_with_its_reason() {
         format!("Transaction: {failed}"),
         "Gas used: 21000".into(),
         "Block Number: 2".into(),
-        "Error: reverted with: Sender does not have enough balance.".into(),
+        "Call: Main.withdraw(1)".into(),
+        "Error: reverted with reason string 'Sender does not have enough balance.' in Main.withdraw"
+            .into(),
     ];
     for line in wanted {
         node.client().wait(|client| {

@@ -230,6 +230,12 @@ impl Node {
         self.output.text()
     }
 
+    /// Waits until it has printed these words.
+    #[track_caller]
+    pub(crate) fn says(&self, words: &str) {
+        self.output.wait_for(words);
+    }
+
     /// The end that no process can prepare for.
     pub(crate) fn kill9(mut self) -> Launch {
         self.child.kill().unwrap();
@@ -325,6 +331,7 @@ impl Output {
             printed.text = tail(&printed.text, KEPT_OUTPUT / 2).to_owned();
         }
         printed.text.push_str(line);
+        changed.notify_all();
         if let Some(address) = line.trim().strip_prefix("Listening on ") {
             printed.address = address.parse().ok();
             changed.notify_all();
@@ -340,6 +347,18 @@ impl Output {
             assert!(!waited.timed_out(), "neither listens nor ends:\n{}", printed.text);
         }
         printed.address
+    }
+
+    /// Waits until these words were printed.
+    #[track_caller]
+    fn wait_for(&self, words: &str) {
+        let (printed, changed) = &*self.0;
+        let mut printed = printed.lock();
+        let deadline = Instant::now() + PATIENCE;
+        while !printed.text.contains(words) {
+            let waited = changed.wait_until(&mut printed, deadline);
+            assert!(!waited.timed_out(), "nothing says {words:?}:\n{}", tail(&printed.text, 4_000));
+        }
     }
 
     fn text(&self) -> String {

@@ -7,6 +7,7 @@
 
 mod admin;
 mod authority;
+mod artifacts;
 mod automine;
 mod bad_input;
 mod bad_transactions;

@@ -3,7 +3,7 @@
 use super::tracer::{Enter, Exit, Failure, Finish, Kind};
 use crate::artifacts::{Jump, Library, Running};
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
-use revm::bytecode::opcode::JUMP;
+use revm::bytecode::opcode::{JUMP, JUMPI};
 use std::sync::Arc;
 
 /// Bytes that a recorded call takes besides its data, roughly.
@@ -130,6 +130,11 @@ struct Open {
     functions: Vec<u32>,
     /// The instruction that runs now.
     position: u32,
+    opcode: u8,
+    /// The last one that comes from a source.
+    located: u32,
+    /// Where its block of instructions begins, if it was jumped to, and where from.
+    entry: Option<(u32, u32)>,
 }
 
 /// Most functions that are open at a time: the machine's stack holds no more places to return to.
@@ -138,10 +143,41 @@ const MAX_FUNCTIONS: usize = 1024;
 impl Open {
     /// Where it is now.
     fn place(&self) -> Vec<u32> {
-        match self.call.running {
-            Some(_) => self.functions.iter().copied().chain([self.position]).collect(),
-            None => Vec::new(),
+        let Some(running) = &self.call.running else { return Vec::new() };
+        let now = self.origin(running);
+        self.functions.iter().copied().chain([now]).collect()
+    }
+
+    /// The instruction that runs now; or, if an optimizer has merged the end of one statement with that of
+    /// another, and it shows only the other, the one that went there. Instead of one that comes from no
+    /// source, the last that does.
+    fn origin(&self, running: &Running) -> u32 {
+        let spot = |position: u32| running.raw_spot(position as usize);
+        match self.entry {
+            Some((begin, from))
+                if spot(begin) == spot(self.position) && spot(from) != spot(begin) =>
+            {
+                from
+            }
+            _ if running.has_source(self.position as usize) => self.position,
+            _ => self.located,
         }
+    }
+
+    /// The instruction that ran last was a jump, and led here.
+    fn jumped(&mut self, running: &Running, here: u32) {
+        let from = self.position;
+        self.entry = match running.jump(from as usize) {
+            Jump::Into => {
+                if self.functions.len() < MAX_FUNCTIONS {
+                    self.functions.push(from);
+                }
+                None
+            }
+            Jump::Out => self.functions.pop().map(|site| (here, site)),
+            // From one merged end to the next.
+            Jump::Regular => Some((here, self.origin(running))),
+        };
     }
 }
 
@@ -172,7 +208,8 @@ impl Recorder {
             end: Vec::new(),
             inside: Vec::new(),
         };
-        self.open.push(Open { call, functions: Vec::new(), position: 0 });
+        let functions = Vec::new();
+        self.open.push(Open { call, functions, position: 0, opcode: 0, located: 0, entry: None });
         bytes
     }
 
@@ -187,15 +224,20 @@ impl Recorder {
     /// An instruction is about to run.
     pub(super) fn step(&mut self, position: usize, opcode: u8) {
         let Some(open) = self.open.last_mut() else { return };
-        open.position = position as u32;
-        let Some(running) = open.call.running.as_ref().filter(|_| opcode == JUMP) else { return };
-        match running.jump(position) {
-            Jump::Into if open.functions.len() < MAX_FUNCTIONS => {
-                open.functions.push(open.position)
+        let here = position as u32;
+        if let Some(running) = open.call.running.take() {
+            match open.opcode {
+                JUMP => open.jumped(&running, here),
+                // What follows a condition stands where its statement stands.
+                JUMPI => open.entry = None,
+                _ => {}
             }
-            Jump::Out => drop(open.functions.pop()),
-            _ => {}
+            if running.has_source(position) {
+                open.located = here;
+            }
+            open.call.running = Some(running);
         }
+        (open.position, open.opcode) = (here, opcode);
     }
 
     pub(super) fn exit(&mut self, exit: &Exit) {

@@ -3,7 +3,12 @@
 use crate::{
     evm::{self, CallError, CallRequest, CallResult, Overrides},
     primitives::SealedHeader,
-    rpc::{Answer, Api, RpcContext, RpcError, params::At, resolve, tell::TellableCall},
+    rpc::{
+        Answer, Api, RpcContext, RpcError,
+        params::At,
+        resolve,
+        tell::{self, CallFailure, Made, TellableCall},
+    },
     state::{StateError, StateView},
 };
 use alloy_eips::{BlockId, BlockNumberOrTag};
@@ -62,6 +67,7 @@ impl CallServer for Api {
         if self.chain.remote().is_none()
             && evm::may_be_leaf(&request, &overrides)
             && let Some(done) = leaf(self, &request, block)?
+            && !tell::needs_more(self, &done)
         {
             return answer(self, block, plain_transfer(&request), done);
         }
@@ -116,10 +122,11 @@ fn call(
     let (header, view, overrides) = setting(node, block, overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
     let transfer = plain_transfer(&request);
-    let told = TellableCall::new(node, &header, &request, &overrides);
+    let told = TellableCall::new(&header, &request, &overrides);
     let outcome = evm::run(spec, settings, view, &header, request, overrides)?;
-    if let Some(call) = told.filter(|_call| outcome.may_have_logged) {
-        call.tell(node);
+    if let Some(call) = told {
+        let failure = CallFailure::of(&outcome.result);
+        call.tell(node, Made { may_have_logged: outcome.may_have_logged, failure });
     }
     answer(node, block, transfer, outcome.result)
 }
@@ -157,11 +164,22 @@ fn estimate(
     let (header, view, overrides) = setting(node, block, overrides)?;
     let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
     let transfer = plain_transfer(&request);
-    let told = TellableCall::new(node, &header, &request, &overrides).filter(|_call| is_told);
+    let told = TellableCall::new(&header, &request, &overrides);
     let found = evm::estimate_gas(spec, settings, view, &header, request, overrides);
-    let may_have_logged = found.as_ref().map_or(true, |estimate| estimate.may_have_logged);
-    if let Some(call) = told.filter(|_call| may_have_logged) {
-        call.tell(node);
+    let made = match &found {
+        // What the node itself estimates is told of when it is mined.
+        Ok(_) if !is_told => None,
+        Ok(estimate) => Some(Made { may_have_logged: estimate.may_have_logged, failure: None }),
+        Err(CallError::Reverted { output }) => {
+            Some(Made { may_have_logged: true, failure: Some(CallFailure::Reverted(output)) })
+        }
+        Err(CallError::Halted { reason }) => {
+            Some(Made { may_have_logged: true, failure: Some(CallFailure::Halted(reason)) })
+        }
+        Err(_not_made) => None,
+    };
+    if let (Some(call), Some(made)) = (told, made) {
+        call.tell(node, made);
     }
     found.map(|estimate| estimate.gas).map_err(|error| match error {
         CallError::Reverted { output } => reverted(node, block, transfer, output),
