@@ -8,6 +8,7 @@ use super::{
     Chain, ChainError, ChainEvent, Development,
     branch::trie_at,
     named::{BranchError, BranchInfo, NamedBranches, Path},
+    query::check_kept,
     visible::{Recent, Visible},
 };
 use crate::{
@@ -122,6 +123,7 @@ impl Chain {
         let path = writer.named.path(target.tip, |at| self.is_on_chain(at))?;
         let damaged = || BranchError::Damaged { name: name.to_owned(), number: target.tip.number };
         let path = path.ok_or_else(damaged)?;
+        self.check_reachable(path.base)?;
         let arrival = self.arrive(name, &path, &visible)?;
 
         let left = self.as_branch(&visible, memo);
@@ -265,6 +267,15 @@ impl Chain {
             development: self.development().to_row(),
             memo,
         }
+    }
+
+    /// Can the chain go back to this block?
+    fn check_reachable(&self, number: u64) -> Result<(), ChainError> {
+        let base = self.base();
+        if number < base.number {
+            return Err(ChainError::BelowBase { number, base: Box::new(*base) });
+        }
+        check_kept(number, &self.storage.state.reader()?)
     }
 
     fn is_on_chain(&self, at: BlockNumHash) -> Result<bool, ChainError> {

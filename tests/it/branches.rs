@@ -350,3 +350,24 @@ fn going_from_branch_to_branch_while_others_send_read_and_edit_harms_nobody() {
         assert_eq!(bob(&node), paid as u64, "each transaction of {name} counts once");
     }
 }
+
+#[test]
+fn a_branch_below_the_states_that_are_kept_is_refused_and_nothing_else_happens() {
+    let mut node = TestChain::start(Setup { keep_states: Some(3), ..Setup::default().quiet() });
+    pay(&node, 1);
+    node.dev.branch("old", None).unwrap();
+    for _ in 0..9 {
+        pay(&node, 1);
+    }
+    node.chain.flush_state().unwrap();
+    let refused = node.dev.checkout("old").unwrap_err().to_string();
+    assert!(refused.contains("pruned history unavailable"), "{refused}");
+    assert!(node.dev.roll_back(9).is_err() && node.dev.reorganise(9, Vec::new()).is_err());
+    assert_eq!(node.chain.head().number, 10);
+    node.dev.branch("new", None).unwrap();
+    pay(&node, 1);
+    node.dev.checkout("new").unwrap();
+    node.reopen_after_crash();
+    node.dev.checkout("main").unwrap();
+    assert_eq!((node.chain.head().number, bob(&node)), (11, 11));
+}
