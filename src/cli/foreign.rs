@@ -34,7 +34,6 @@ const FLAGS: &[(&str, Meaning)] = &[
     // anvil
     ("--transaction-block-keeper", MootValue(ON_DISK)),
     ("--max-persisted-states", MootValue(ON_DISK)),
-    ("--cache-path", MootValue("what is kept lies in the data directory (--datadir)")),
     ("--threads", MootValue("as many threads run as there is work for")),
     ("-j", MootValue("as many threads run as there is work for")),
     ("--jobs", MootValue("as many threads run as there is work for")),
@@ -56,6 +55,7 @@ const FLAGS: &[(&str, Meaning)] = &[
     ("--alphanet", Instead("use --hardfork")),
     // hardhat node
     ("--hostname", Ours("--host")),
+    ("--fork", Ours("--fork-url")),
     ("--chain-type", MootValue("the rules are Ethereum's; --hardfork chooses which")),
     // ganache
     ("--wallet.mnemonic", Ours("--mnemonic")),
@@ -93,6 +93,8 @@ const FLAGS: &[(&str, Meaning)] = &[
     ("--logging.quiet", Ours("--quiet")),
     ("--logging.verbose", Moot("--verbosity 4 makes the log say more")),
     ("--logging.debug", Moot("--verbosity 4 makes the log say more")),
+    ("--fork.url", Ours("--fork-url")),
+    ("--fork.blockNumber", Ours("--fork-block-number")),
     // geth
     ("--dev", Moot(ALWAYS)),
     ("--dev.period", OursAboveZero("--block-time")),

@@ -91,6 +91,26 @@ fn forge_script_broadcasts_a_second_main() {
 }
 
 #[test]
+fn cast_runs_a_mined_transaction_again_and_traces_a_call() {
+    let node = Node::start(&[]);
+    let foundry = Foundry::at(&node.url());
+    let mut wallet = Wallet::dev(0);
+    node.client().mined(&wallet.transfer(fresh(1), 1));
+    let sent = node.client().mined(&wallet.deposit(5));
+    let hash = sent["transactionHash"].as_str().unwrap();
+    let ran = foundry.cast(&["run", hash]);
+    assert!(ran.contains("Transaction successfully executed"), "{ran}");
+    let gas = number(&sent["gasUsed"]);
+    assert!(ran.contains(&format!("Gas used: {gas}")), "{gas}: {ran}");
+    let main = MAIN_ADDRESS.to_string();
+    let from = wallet.address().to_string();
+    let traced =
+        foundry.cast(&["call", &main, "deposit()", "--value", "1", "--from", &from, "--trace"]);
+    assert!(traced.contains("Traces:") && traced.contains("Gas used"), "{traced}");
+    assert_eq!(node.client().block_number(), 2, "both change nothing");
+}
+
+#[test]
 fn cast_sends_transactions_of_every_type() {
     let node = Node::start(&[]);
     let foundry = Foundry::at(&node.url());

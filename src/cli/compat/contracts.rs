@@ -15,8 +15,7 @@ const ANSWER: &str = "0x602a5f5260205ff3";
 /// Deploys [`ANSWER`].
 const DEPLOYS: &str = "0x60088060095f395ff3602a5f5260205ff3";
 /// Reverts with Error("no").
-const REVERTS: &str = "0x6308c379a060e01b5f52602060045260026024526127b\
-                       760f11b60445260645ffd";
+const REVERTS: &str = "0x6308c379a060e01b5f5260206004526002602452616e6f60f01b60445260645ffd";
 
 /// A transaction that leaves an event: it deploys code that runs LOG1.
 pub(super) fn event() -> Value {

@@ -72,6 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
                 begins(&turned_away(node, other)?, "replacement transaction underpriced")
             })();
             node.get("evm_setAutomine", json!([true]))?;
+            node.get("evm_mine", json!([]))?;
             seen?;
             let after = node.get("eth_getTransactionCount", json!([account, "latest"]))?;
             same("the first was mined", quantity(&nonce) + 1, quantity(&after))

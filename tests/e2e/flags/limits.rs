@@ -27,7 +27,7 @@ pub(super) const GROUPS: &[Group] = &[
             "--rpc-max-batch",
             "2",
             "--rpc-max-response-bytes",
-            "40000",
+            "8000",
             "--rpc-log-range",
             "2",
             "--rpc-max-logs",
@@ -198,10 +198,12 @@ pub(super) const GROUPS: &[Group] = &[
                 assert!(kept.is_null(), "nothing is kept");
             }),
             ("max-branch-bytes", |node| {
-                get(node, "chain_branch", json!(["before"]));
                 send(node, json!({ "to": fresh(1) }));
-                let said = refused(node, "chain_checkout", json!(["before"]));
-                assert!(said.contains("bytes"), "{said}");
+                let said = refused(node, "chain_branch", json!(["before"]));
+                assert!(
+                    said.contains("(1 allowed)") && said.contains("--max-branch-bytes"),
+                    "{said}"
+                );
             }),
             ("scripts", |node| {
                 let count = "{n: 0, step: function() { this.n++ }, fault: function() {}, \

@@ -30,7 +30,25 @@ const ALONE: &[&str] = &[
     "help",      // cli::help_shows_examples_and_every_flag
     "port",      // server::the_port_is_the_one_that_was_asked_for
     "quiet",     // server::a_quiet_node_prints_nothing_and_answers
-    "version",   // server::the_version_is_printed
+    // Folders of artifacts: src/explain and rpc::testing::decoded
+    "artifacts",
+    "artifacts-max-bytes",
+    "artifacts-max-file-bytes",
+    "artifacts-max-files",
+    // An upstream: forks, and src/upstream/tests.rs for how it is asked
+    "cache-path",
+    "compute-units-per-second",
+    "fork-block-number",
+    "fork-chain-id",
+    "fork-header",
+    "fork-retry-backoff",
+    "fork-transaction-hash",
+    "fork-url",
+    "no-rate-limit",
+    "no-storage-caching",
+    "retries",
+    "timeout",
+    "prune-history", // db::a_chain_prunes_while_it_grows
 ];
 
 fn groups() -> impl Iterator<Item = &'static Group> {

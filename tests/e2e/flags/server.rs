@@ -45,7 +45,7 @@ pub(super) const GROUPS: &[Group] = &[
                 assert!(head(node).contains(allowed), "{}", head(node));
             }),
             ("no-request-size-limit", |node| {
-                let long = format!(" {}{}", " ".repeat(11 << 20), CHAIN_ID);
+                let long = format!("{CHAIN_ID}{}", " ".repeat(11 << 20));
                 let (status, _) = node.client().post(long.as_bytes()).unwrap();
                 assert_eq!(status, 200);
             }),
