@@ -392,7 +392,8 @@ impl RpcError {
                 DevError::Chain(ChainError::Branch(_))
                 | DevError::TooDeep { .. }
                 | DevError::TooManyBlocks { .. }
-                | DevError::BeyondBranch { .. },
+                | DevError::BeyondBranch { .. }
+                | DevError::NoFork,
             )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)

@@ -8,8 +8,8 @@ use super::{
         ChangedKeys, StateReader, account_key, decode_changes, encode_changes, slot_key, trie_key,
     },
     tables::{
-        ACCOUNTS, CHANGES, CODES, META, META_HEAD, META_LOGS, META_NEXT_STORAGE_ID, PREIMAGES,
-        SLOTS, STATE, TRANSACTIONS, TRIE, Table,
+        ACCOUNTS, CHANGES, CODES, META, META_ADDRESSES, META_HEAD, META_LOGS, META_NEXT_STORAGE_ID,
+        PREIMAGES, SLOTS, STATE, TRANSACTIONS, TRIE, Table,
     },
 };
 use crate::primitives::{BlockNumHash, Participant, Receipt, StateChanges, StorageId, Transaction};
@@ -116,7 +116,7 @@ impl StateDb {
         for table in STATE.iter().filter(|table| table.index != META.index) {
             tx.clear(*table)?;
         }
-        for key in [META_HEAD, META_LOGS, META_NEXT_STORAGE_ID] {
+        for key in [META_HEAD, META_LOGS, META_ADDRESSES, META_NEXT_STORAGE_ID] {
             tx.delete(META, key)?;
         }
         tx.commit()
