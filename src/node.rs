@@ -130,6 +130,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let sealer = Sealer::new(chain.clone(), pool.clone(), settings);
     let handle = sealer.handle();
     let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
+    let dev = dev.with_funded(funded);
     let writer = chain.clone();
     let threads = vec![
         ("sealer", thread("sealer", move || sealer.run())?),

@@ -47,6 +47,10 @@ impl Ancestors {
             kept.pop_front();
         }
     }
+
+    pub(super) fn forget(&self) {
+        self.0.lock().clear();
+    }
 }
 
 impl Chain {

@@ -182,6 +182,16 @@ pub enum ChainError {
         /// Height of the block with which the fork begins.
         fork: u64,
     },
+    /// Another base is for a chain without blocks of its own.
+    #[error(
+        "the fork cannot begin again: its head is block {head}, above its base {base}; try again"
+    )]
+    NotAtBase {
+        /// Height of the head.
+        head: u64,
+        /// Height of the base.
+        base: u64,
+    },
     /// What is not stored here is not to be had from the chain this one is a fork of.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `open` | what is in the directory, and what has to be done again? |
 //! | `base` | what does the chain stand on? |
+//! | `refound` | how does a fork begin again with another block? |
 //! | `ancestors` | what came before the block with which a fork begins? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
@@ -60,6 +61,7 @@ mod named;
 mod open;
 mod query;
 mod rebuild;
+mod refound;
 mod side;
 mod signers;
 mod spoken;

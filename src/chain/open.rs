@@ -21,6 +21,7 @@ use crate::{
         BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
     },
 };
+use alloy_primitives::B256;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use std::sync::Arc;
 
@@ -215,6 +216,16 @@ impl Chain {
         self.visible.store(Arc::new(self.visible.load().with_block(Arc::new(recent))));
         Ok(())
     }
+}
+
+/// The genesis that a chain of these rules is stored with, and the hash of its block.
+pub(super) fn genesis_row(
+    spec: &ChainSpec,
+    storage: &Storage,
+) -> Result<(Vec<u8>, B256), ChainError> {
+    let genesis = Genesis::of(spec, storage)?;
+    let hash = genesis.block.hash();
+    Ok((genesis.json, hash))
 }
 
 /// Makes a chain where there is none.

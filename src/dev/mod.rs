@@ -12,7 +12,7 @@ pub mod typed_data;
 pub use snapshots::{DevError, WALLET_HINT};
 
 use crate::{chain::Chain, pool::Pool, sealer::SealerHandle};
-use alloy_primitives::{Address, B256, map::AddressSet};
+use alloy_primitives::{Address, B256, U256, map::AddressSet};
 use parking_lot::Mutex;
 use snapshots::Snapshots;
 use std::{
@@ -34,6 +34,8 @@ pub struct DevSettings {
     pub rotate_chain_id: bool,
     /// A reset or a revert makes empty blocks until the head is above every block that was there.
     pub monotonic: bool,
+    /// The chain id above the block with which a fork begins, if it is not the upstream's.
+    pub fork_chain_id: Option<u64>,
     /// Blocks that one call may make for that.
     pub filled_blocks: u64,
 }
@@ -45,6 +47,7 @@ impl Default for DevSettings {
             snapshots: 100_000,
             rotate_chain_id: false,
             monotonic: false,
+            fork_chain_id: None,
             filled_blocks: 100_000,
         }
     }
@@ -57,6 +60,8 @@ pub struct Dev {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     settings: DevSettings,
+    /// Who gets how much wei where a fork begins again.
+    funded: Vec<(Address, U256)>,
     snapshots: Mutex<Snapshots>,
     impersonation: Mutex<Arc<Impersonation>>,
     instance: Mutex<B256>,
@@ -91,7 +96,14 @@ impl Dev {
             loading: Mutex::default(),
             has_warned: AtomicBool::new(false),
             settings,
+            funded: Vec::new(),
         }
+    }
+
+    /// With accounts that are funded wherever a fork begins again.
+    pub fn with_funded(mut self, funded: Vec<(Address, U256)>) -> Self {
+        self.funded = funded;
+        self
     }
 
     /// Names this run of the chain: another one after a start or a reset.

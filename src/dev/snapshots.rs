@@ -2,13 +2,19 @@
 //! height, a count of edits, what a developer set, the mining mode, impersonations and what waited in
 //! the pool, which snapshots share as long as it stays the same.
 
-use super::{Dev, Impersonation, new_instance};
+use super::{
+    Dev, Impersonation,
+    forking::{ForkBlock, ForkError, ForkPlan, check_ids},
+    new_instance,
+};
 use crate::{
     chain::{ChainError, Development},
     pool::SavedPool,
     sealer::{Mode, SealError},
     state::StateError,
+    upstream::Endpoint,
 };
+use alloy_consensus::Header;
 use alloy_primitives::B256;
 use std::{
     cell::Cell,
@@ -26,6 +32,15 @@ pub enum DevError {
     /// The chain could not be read or changed.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The fork cannot begin with that block.
+    #[error("{0}")]
+    Fork(Box<ForkError>),
+    /// There is no remote chain to begin with a block of.
+    #[error(
+        "this node is no fork: start it with --fork-url to fork another chain, or call the method without \
+         jsonRpcUrl and blockNumber to go back to genesis"
+    )]
+    NoFork,
     /// The state could not be read.
     #[error(transparent)]
     State(#[from] StateError),
@@ -113,6 +128,12 @@ struct Snapshot {
     mode: Mode,
     impersonation: Arc<Impersonation>,
     pool: SavedPool,
+}
+
+impl From<ForkError> for DevError {
+    fn from(error: ForkError) -> Self {
+        Self::Fork(Box::new(error))
+    }
 }
 
 impl Snapshots {
@@ -223,21 +244,82 @@ impl Dev {
     /// impersonations, the snapshots and their ids are as at the start.
     pub fn reset(&self) -> Result<(), DevError> {
         let pause = self.sealer.pause();
-        let mut snapshots = self.snapshots.lock();
+        let reached = self.reached(self.chain.first())?;
+        self.back_to_first()?;
+        self.sealer.fill_to(&pause, reached)?;
+        self.begin_anew();
+        Ok(())
+    }
+
+    /// Starts over with another block of the chain that this one is a fork of.
+    ///
+    /// # Errors
+    /// [`DevError::Fork`] when the upstream does not answer; nothing has changed then.
+    pub fn reset_to(&self, endpoint: Option<Endpoint>, block: ForkBlock) -> Result<(), DevError> {
+        let remote = self.chain.remote().ok_or(DevError::NoFork)?;
+        let upstream = remote.upstream();
+        let known = upstream.endpoints();
+        if let Some(new) = endpoint.as_ref().filter(|named| !known.contains(named)) {
+            // What is kept may answer everything else.
+            check_ids(std::slice::from_ref(new), upstream.settings(), Some(remote.chain_id()))?;
+        }
+        let endpoints = endpoint.map_or(known, |named| vec![named]);
+        let plan = ForkPlan {
+            endpoints: endpoints.clone(),
+            settings: upstream.settings().clone(),
+            block,
+            chain_id: Some(remote.chain_id()),
+            hardfork: None,
+            funded: self.funded.clone(),
+        };
+        let forked = plan.make(remote.cache())?;
+        let _pause = self.sealer.pause();
+        self.back_to_first()?;
+        if forked.remote.fork() == remote.fork() {
+            upstream.replace(endpoints);
+        } else {
+            let development = self.development_of(&forked.founding.block.header);
+            self.chain.refound(&forked.founding, forked.remote, development)?;
+        }
+        self.begin_anew();
+        Ok(())
+    }
+
+    /// What a developer has set where a fork begins: the time of its block, and its chain id.
+    fn development_of(&self, fork: &Header) -> Development {
+        let mut set = Development::default();
+        set.clock.go_on_from(fork.timestamp);
+        if let Some(id) = self.settings.fork_chain_id {
+            set.set_chain_id(fork.number + 1, id);
+        }
+        set
+    }
+
+    /// The first block is the head, and there are no snapshots. The caller has paused the sealer.
+    fn back_to_first(&self) -> Result<(), DevError> {
         let first = self.chain.first();
-        let reached = self.reached(first)?;
+        let mut snapshots = self.snapshots.lock();
         self.chain.unwind(first, 0)?;
         *snapshots = Snapshots::default();
         drop(snapshots);
         let rotated =
             self.settings.rotate_chain_id.then(|| self.chain.spec().chain_id().saturating_add(1));
-        self.chain.develop(|set| *set = set.after_reset(first, rotated))?;
-        self.sealer.fill_to(&pause, reached)?;
+        let forked = self.chain.remote().map(|_| self.chain.head());
+        self.chain.develop(|set| {
+            *set = match forked {
+                Some(head) => self.development_of(&head),
+                None => set.after_reset(first, rotated),
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Nothing waits, and the rest is as at the start.
+    fn begin_anew(&self) {
         self.pool.drop_all();
         *self.impersonation.lock() = Impersonation::at_start(&self.settings);
         *self.instance.lock() = new_instance();
         self.sealer.set_mode(self.sealer.first_mode());
-        Ok(())
     }
 
     /// The snapshots that are kept: id, height, hash of the block.

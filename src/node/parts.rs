@@ -56,12 +56,13 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
     }
 }
 
-pub(super) const fn dev_settings(config: &Config) -> DevSettings {
+pub(super) fn dev_settings(config: &Config) -> DevSettings {
     DevSettings {
         auto_impersonate: config.evm.auto_impersonate,
         snapshots: config.rpc.snapshots,
         rotate_chain_id: config.data.rotate_chain_id,
         monotonic: config.data.monotonic,
+        fork_chain_id: config.genesis.chain_id.filter(|_| config.fork.is_some()),
         filled_blocks: config.rpc.mined_blocks,
     }
 }

@@ -400,7 +400,8 @@ impl RpcError {
                 DevError::Chain(ChainError::Branch(_))
                 | DevError::TooDeep { .. }
                 | DevError::TooManyBlocks { .. }
-                | DevError::BeyondBranch { .. },
+                | DevError::BeyondBranch { .. }
+                | DevError::NoFork,
             )
             | Self::Dump(
                 DumpError::Format(_)

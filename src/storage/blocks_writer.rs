@@ -7,8 +7,9 @@ use super::{
     environment::WriteTx,
     side::{delete_side_block, prune_side_blocks, put_side_block, put_total_difficulty},
     tables::{
-        BODIES, EDITS, HEADERS, META, META_BASE, META_DEVELOPMENT, META_GENESIS, META_LIMITS,
-        META_STATE_FILE, NUMBERS, POOL, RECEIPTS, TOTAL_DIFFICULTIES,
+        BLOCKS, BODIES, EDITS, HEADERS, META, META_BASE, META_BRANCH, META_DEVELOPMENT,
+        META_GENESIS, META_LIMITS, META_LOAD, META_STATE_FILE, NUMBERS, POOL, RECEIPTS,
+        TOTAL_DIFFICULTIES,
     },
 };
 use crate::primitives::{BlockNumHash, Edit};
@@ -109,6 +110,23 @@ impl BlocksDb {
         tx.commit()?;
         fail::fail_point!("blocks-commit-after");
         Ok(())
+    }
+}
+
+impl BlocksDb {
+    /// Removes the chain, so that another one can be made here: blocks, edits, the pool's journal, and
+    /// what says which chain it is. One commit.
+    pub fn clear(&self) -> Result<(), StorageError> {
+        let tx = self.environment.write()?;
+        for table in BLOCKS.iter().filter(|table| table.index != META.index) {
+            tx.clear(*table)?;
+        }
+        for key in
+            [META_BASE, META_BRANCH, META_GENESIS, META_DEVELOPMENT, META_LOAD, META_STATE_FILE]
+        {
+            tx.delete(META, key)?;
+        }
+        tx.commit()
     }
 }
 

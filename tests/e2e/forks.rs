@@ -438,3 +438,50 @@ fn another_url_has_to_serve_the_same_chain() {
     let refused = other.client().refused("anvil_setRpcUrl", json!([upstream.url()]));
     assert!(refused.message.contains("no fork"), "{}", refused.message);
 }
+
+#[test]
+fn a_reset_begins_again_with_another_block() {
+    let upstream = Node::start(&["--chain-id", "4242"]);
+    let calls = populate(&mut upstream.client(), &mut Wallet::dev(0, 4242));
+    let fork = Node::start(&["--fork-url", &format!("{}@3", upstream.url())]);
+    {
+        let client = &mut fork.client();
+        client.mined(&Wallet::dev(3, 4242).call(COUNTER_AT, 40));
+        client.get("evm_snapshot", json!([]));
+        let filter = client.get("eth_newBlockFilter", json!([]));
+        let later = json!({ "forking": { "jsonRpcUrl": upstream.url(), "blockNumber": 4 } });
+        client.get("hardhat_reset", json!([later]));
+        assert_eq!(client.block_number(), 4);
+        assert_eq!([slot(client, 0, "latest"), slot(client, 1, "latest")], [3, 4].map(U256::from));
+        assert_eq!(number(&client.receipt(calls[2])["blockNumber"]), 4);
+        assert_eq!(client.get("evm_revert", json!(["0x1"])), false);
+        client.rpc("eth_getFilterChanges", json!([filter])).ok();
+        client.mined(&Wallet::dev(3, 4242).call(COUNTER_AT, 41));
+        assert_eq!(logs(client, "0x0", "latest"), [2, 3, 4, 5]);
+    }
+    // The flag names another block than the one it was reset to.
+    let launch = fork.kill9();
+    launch.is_refused(&["--fork-block-number", "fork of 4"]);
+    let fork = launch.with_flags(&["--fork-url", &upstream.url()]).start();
+    let client = &mut fork.client();
+    assert_eq!((client.block_number(), slot(client, 1, "latest")), (5, U256::from(41)));
+    // Back to the same block, to an older one, and to the newest.
+    client.get("anvil_reset", json!([]));
+    assert_eq!((client.block_number(), slot(client, 1, "latest")), (4, U256::from(4)));
+    client.get("anvil_reset", json!([{ "forking": { "blockNumber": "0x2" } }]));
+    assert_eq!((client.block_number(), slot(client, 1, "latest")), (2, U256::from(2)));
+    assert!(client.receipt(calls[1]).is_null());
+    client.get("anvil_reset", json!([{ "forking": { "jsonRpcUrl": upstream.url() } }]));
+    assert_eq!((client.block_number(), slot(client, 1, "latest")), (5, U256::from(5)));
+    client.mined(&Wallet::dev(3, 4242).transfer(fresh(1), 5));
+    // What cannot be is told, and changes nothing.
+    let gone = json!([{ "forking": { "jsonRpcUrl": "http://127.0.0.1:1", "blockNumber": 3 } }]);
+    assert!(client.refused("anvil_reset", gone).message.contains("cannot be reached"));
+    let far = json!([{ "forking": { "blockNumber": 900 } }]);
+    assert!(client.refused("anvil_reset", far).message.contains("no block 900"));
+    let other = Node::start(&["--chain-id", "4243"]);
+    let there = json!([{ "forking": { "jsonRpcUrl": other.url() } }]);
+    assert!(client.refused("anvil_reset", there.clone()).message.contains("4243"));
+    assert_eq!((client.block_number(), client.balance(fresh(1), "latest")), (6, U256::from(5)));
+    assert!(other.client().refused("anvil_reset", there).message.contains("--fork-url"));
+}

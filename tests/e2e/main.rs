@@ -6,8 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod admin;
-mod authority;
 mod artifacts;
+mod authority;
 mod automine;
 mod bad_input;
 mod bad_transactions;

@@ -63,15 +63,6 @@ pub enum DevelopmentError {
          anvil_reset with forking.jsonRpcUrl"
     )]
     NoUpstream,
-    /// The node does not fork other chains.
-    #[error(
-        "the node does not fork other chains: call {method} without jsonRpcUrl and blockNumber to go \
-         back to genesis"
-    )]
-    NoForking {
-        /// The method that was called.
-        method: &'static str,
-    },
     /// Bytes that are no signature.
     #[error(
         "that is no signature: {length} bytes; it has 65: r, s, and v, which is 0, 1, 27 or 28"

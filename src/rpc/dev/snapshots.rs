@@ -1,11 +1,13 @@
 //! How does the chain go back?
 
-use super::DevelopmentError;
-use crate::rpc::{Answer, Api, params::Number};
+use crate::{
+    dev::forking::{ForkBlock, ForkError},
+    rpc::{Answer, Api, RpcError, params::Number},
+    upstream::Endpoint,
+};
 use alloy_primitives::U256;
 use jsonrpsee::{core::async_trait, proc_macros::rpc};
 use serde::Deserialize;
-use serde_json::Value;
 
 /// Snapshots, and the way back to genesis. A snapshot keeps the chain, edits, clock, what was fixed
 /// about the next block, mining mode, impersonations and what waited in the pool. Snapshots are gone
@@ -21,7 +23,7 @@ pub trait Snapshots {
     #[method(name = "revert", aliases = ["evm_revert"])]
     async fn revert(&self, id: Number) -> Answer<bool>;
 
-    /// Starts over from genesis: the pool is empty, and clock, mining mode, impersonations, snapshots
+    /// Starts over from genesis, or of a fork from its block or from the one that is named: the pool is empty, and clock, mining mode, impersonations, snapshots
     /// and their ids are as at the start.
     #[method(name = "reset", aliases = ["hardhat_reset"])]
     async fn reset(&self, options: Option<Reset>) -> Answer<()>;
@@ -36,17 +38,20 @@ pub struct Reset {
     untagged: Fork,
 }
 
+/// The chain to fork, and the block to begin with.
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Fork {
-    json_rpc_url: Option<Value>,
-    block_number: Option<Value>,
+    json_rpc_url: Option<String>,
+    block_number: Option<Number>,
 }
 
 impl Reset {
-    fn forks(&self) -> bool {
+    /// The fork that is asked for, if one is.
+    fn fork(self) -> Option<Fork> {
         let named = |fork: &Fork| fork.json_rpc_url.is_some() || fork.block_number.is_some();
-        named(&self.untagged) || self.forking.as_ref().is_some_and(named)
+        self.forking.filter(named).or(Some(self.untagged).filter(named))
     }
 }
 
@@ -63,9 +68,14 @@ impl SnapshotsServer for Api {
     }
 
     async fn reset(&self, options: Option<Reset>) -> Answer<()> {
-        if options.is_some_and(|options| options.forks()) {
-            return Err(DevelopmentError::NoForking { method: "anvil_reset" }.into());
-        }
-        self.blocking(|node| Ok(node.dev.reset()?)).await
+        let Some(fork) = options.and_then(Reset::fork) else {
+            return self.blocking(|node| Ok(node.dev.reset()?)).await;
+        };
+        let url = fork.json_rpc_url.map(|url| url.parse::<Endpoint>());
+        let url = url.transpose().map_err(ForkError::from)?;
+        let number = fork.block_number.map(u64::try_from).transpose();
+        let number = number.map_err(|_overflow| RpcError::TooLarge("blockNumber"))?;
+        let block = number.map_or(ForkBlock::Latest, ForkBlock::Number);
+        self.blocking(move |node| Ok(node.dev.reset_to(url, block)?)).await
     }
 }
