@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_flag_that_means_nothing_here_is_refused() {
-        for line in ["mainspring --fork-url http://x", "mainspring --optimism", "mainspring run"] {
+        for line in ["mainspring --no-such-flag", "mainspring --optimism", "mainspring run"] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

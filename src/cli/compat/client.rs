@@ -32,16 +32,16 @@ pub(super) enum Wrong {
         /// What was looked at.
         what: &'static str,
         /// As it should be.
-        wanted: Value,
+        wanted: String,
         /// As it is.
-        got: Value,
+        got: String,
     },
     /// A call that should be refused.
     #[error("{0} is not refused")]
     NotRefused(String),
     /// The node did not answer over HTTP.
     #[error("no answer over HTTP: {0}")]
-    Http(#[from] ureq::Error),
+    Http(Box<ureq::Error>),
     /// An answer that is no JSON.
     #[error("an answer is no JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -51,6 +51,12 @@ pub(super) enum Wrong {
     /// The node has no socket or no port.
     #[error("the node does not listen")]
     Silent,
+}
+
+impl From<ureq::Error> for Wrong {
+    fn from(error: ureq::Error) -> Self {
+        Self::Http(error.into())
+    }
 }
 
 pub(super) type Result<T> = std::result::Result<T, Wrong>;
@@ -183,7 +189,10 @@ pub(super) fn same(
     got: impl Into<Value>,
 ) -> Result<()> {
     let (wanted, got) = (wanted.into(), got.into());
-    if wanted == got { Ok(()) } else { Err(Wrong::Differs { what, wanted, got }) }
+    if wanted == got {
+        return Ok(());
+    }
+    Err(Wrong::Differs { what, wanted: wanted.to_string(), got: got.to_string() })
 }
 
 /// A number of at most 64 bits; 0 for anything else.

@@ -67,8 +67,8 @@ pub(super) const GROUPS: &[Group] = &[
                 node.client().wait(|client| {
                     client.block_number();
                     let output = node.output();
-                    let logged = output.lines().filter(|line| line.contains("eth_chainId"));
-                    logged.last().map(|line| {
+                    let mut logged = output.lines().filter(|line| line.contains("eth_chainId"));
+                    logged.next_back().map(|line| {
                         let line: Value = serde_json::from_str(line).unwrap();
                         assert_eq!(line["target"], "rpc");
                     })
