@@ -2,7 +2,7 @@
 # How fast is this node beside anvil, on this machine, in one run? Prints a table of medians and ratios.
 #
 #   scripts/bench.sh                 every part (about 20 minutes on two cores)
-#   scripts/bench.sh throughput      one part: throughput, reads, logs, long, start, snapshot, trie, import or trace
+#   scripts/bench.sh throughput      one part: throughput, reads, logs, long, start, snapshots, trie, import or trace
 #
 # Transfers and ERC-20 transfers: 40,000 transactions signed beforehand, 8 connections, 20 senders, a fresh recipient
 # each; the clock stops when the last is mined. COUNT and RUNS change the size and the number of runs, LIMIT the seconds
@@ -82,8 +82,8 @@ beside() {
     read -r -t 0.005 _ <> <(:) || true
   done
 }
-# names: writes who listens where into the lines of the load generator.
-names() { sed "s/127.0.0.1:18545/mainspring/; s/127.0.0.1:18546/anvil/; s/127.0.0.1:18547/jsonrpsee alone/"; }
+# names [THIRD]: writes who listens where into the lines of the load generator.
+names() { sed "s/127.0.0.1:18545/mainspring/; s/127.0.0.1:18546/anvil/; s/127.0.0.1:18547/${1:-jsonrpsee alone}/; s/127.0.0.1:18548/mainspring --ephemeral/"; }
 
 reads() {
   say '== reads: answers per second on 8 connections, median of 25 turns of half a second, and the ratio turn by turn'
@@ -146,23 +146,42 @@ starting() {
   stop
 }
 
-# Snapshot and revert on a state of 100,000 accounts.
-snapshot() {
-  say '== snapshot + revert with 100,000 accounts: milliseconds, median of 20, one transfer between'
-  local which
-  for which in ours anvil; do
-    if [ "$which" = ours ]; then durable ours --async-automine; else theirs; fi
-    "$load" --url "$url" --connections 4 --senders 20 --count 100000 --limit 600 >/dev/null
-    for _ in $(seq 20); do
-      local began id
-      began=$(date +%s%N)
-      id=$(rpc evm_snapshot | sed 's/.*"result":\("[^"]*"\).*/\1/')
-      rpc eth_sendTransaction '[{"from":"0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266","to":"0x00000000000000000000000000000000000000aa","value":"0x1"}]' >/dev/null
-      rpc evm_revert "[$id]" >/dev/null
-      echo $((($(date +%s%N) - began) / 1000000))
-    done | median | xargs printf "$which: %s ms\n"
-    stop
-  done
+# Snapshot and revert on a state of 100,000 accounts, memory of 1,000 snapshots, and 200 tests that begin with loadFixture,
+# beside anvil and the node of Hardhat 3. What neither of them writes to the disk --ephemeral does not write either.
+snapshots() {
+  local accounts=${ACCOUNTS:-100000} project=$work/project nodes
+  mkdir -p "$project/home" "$project/contracts"
+  ln -sfn "$PWD/.tools/hardhat3/node_modules" "$project/node_modules"
+  cp tests/e2e/hardhat3/package.json tests/e2e/hardhat3/tsconfig.json benches/fixtures/*.ts "$project"
+  cp contracts/Main.sol tests/e2e/hardhat3/contracts/*.sol "$project/contracts"
+  nodes="mainspring=http://$url,ephemeral=http://127.0.0.1:18548,anvil=http://127.0.0.1:18546,hardhat=http://127.0.0.1:18547"
+  local hardhat=(env -C "$project" "HOME=$project/home" CI=1 NO_COLOR=1 "NODES=$nodes" node node_modules/.bin/hardhat)
+  all_nodes() {
+    durable ours
+    beside 18546 anvil --port 18546 --silent
+    beside 18547 "${hardhat[@]}" node --port 18547
+    beside 18548 target/release/mainspring dev --ephemeral --port 18548 --silent
+  }
+  fixtures() { "${hardhat[@]}" run --no-compile fixtures.ts; }
+  "${hardhat[@]}" build --quiet >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+
+  say '== 200 tests that begin with loadFixture, all nodes in turns: milliseconds, all included'
+  all_nodes
+  fixtures
+  say "== the same over $accounts accounts (anvil takes minutes)"
+  "$load" --kind accounts --count "$accounts" --url "$url,127.0.0.1:18546,127.0.0.1:18547,127.0.0.1:18548"
+  fixtures
+  stop
+  stop_others
+  say "== snapshot and revert over $accounts accounts, all nodes in turns: milliseconds, median of 25"
+  all_nodes
+  "$load" --kind snapshots --count "$accounts" --url "$url,127.0.0.1:18548,127.0.0.1:18546,127.0.0.1:18547" | names 'hardhat node'
+  say '== 1,000 more snapshots, a block with one changed account between two: memory before and after'
+  memory && say
+  "$load" --kind many-snapshots --count 1000 --url "$url" | names
+  memory && say
+  stop
+  stop_others
 }
 
 if wants throughput; then throughput; fi
@@ -170,7 +189,7 @@ if wants reads; then reads; fi
 if wants logs; then logs; fi
 if wants long; then long; fi
 if wants start; then starting; fi
-if wants snapshot; then snapshot; fi
+if wants snapshots; then snapshots; fi
 if wants trie; then say '== state root: 10,000 changed of 1,000,000 accounts'; cargo bench --locked --bench trie; fi
 if wants import; then
   say '== import beside its limits: senders recovered on all cores and raw revm; MDBX writing the same rows; raw revm'

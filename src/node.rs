@@ -3,25 +3,31 @@
 //! | file | question |
 //! |---|---|
 //! | `directory` | where does the data live, and does it belong to this chain? |
+//! | `database` | what can be done with a data directory as a whole? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
 //! | `fork` | is the chain a fork, and who answers for the rest of it? |
 //! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
 //! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
+//! | `ipc` | does the node answer on a Unix socket? |
 //! | `error` | why did it not start? |
 //! | `parts` | what does each part need of the settings? |
+//! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `report` | what does the log say of the chain? |
 
+pub mod database;
 mod directory;
 mod error;
 mod files;
 mod follow;
 mod fork;
 mod import;
+mod ipc;
 mod library;
 mod parts;
 mod report;
+mod state_file;
 mod stored;
 
 pub use error::NodeError;
@@ -44,7 +50,15 @@ use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
-use std::{io::Read, net::SocketAddr, path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+use state_file::StateFile;
+use std::{
+    io::Read,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
 use tokio::task::JoinSet;
 
 /// The pool's journal is made durable this often.
@@ -67,7 +81,9 @@ pub struct NodeHandle {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
+    ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
+    state_file: Option<Arc<StateFile>>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
     /// Answers of a fork's upstream.
     kept: Option<fork::Kept>,
@@ -104,7 +120,8 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
             chain.develop(|set| set.set_chain_id(first, before.next_chain_id))?;
         }
     }
-    let genesis = chain.header(first)?.ok_or(NodeError::NoGenesis)?;
+    let state_file = state_file::open(&config.state, &chain)?;
+    let genesis = chain.header(chain.first())?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
     let settings = SealerSettings { authority, ..parts::sealer_settings(&config) };
@@ -130,6 +147,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let library = library::follow(&config.debugging, told.shelf.clone())?;
     tasks.spawn(report::report(chain.clone(), told.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
+    if let Some(file) = state_file.clone() {
+        tasks.spawn(state_file::keep(file, chain.clone(), config.state.interval));
+    }
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
     let api = rpc::Api::new(RpcContext {
@@ -164,6 +184,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         addresses.push(address);
         servers.push(server);
     }
+    let ipc = ipc::open(&api, &config.server.ipc, &directory.path)?;
+    let ipc_path = ipc.as_ref().map(|server| server.path().clone());
+    ipc.map(|server| tasks.spawn(server.run()));
     Ok(NodeHandle {
         addresses,
         chain,
@@ -174,7 +197,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
+        ipc_path,
         tasks,
+        state_file,
         threads,
         kept,
         library,
@@ -186,6 +211,11 @@ impl NodeHandle {
     /// Where it listens: one address a host.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where its Unix socket is, if it has one.
+    pub fn ipc_path(&self) -> Option<&Path> {
+        self.ipc_path.as_deref()
     }
 
     /// The chain.
@@ -261,7 +291,8 @@ impl NodeHandle {
         if let Some(kept) = &self.kept {
             kept.cache.flush();
         }
-        Ok(self.chain.flush_state()?)
+        self.chain.flush_state()?;
+        self.state_file.map_or(Ok(()), |file| file.write(&self.chain))
     }
 }
 

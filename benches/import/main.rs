@@ -6,7 +6,8 @@
 //! Kinds: `transfers` (of ether and of a token in turns; limit: all senders recovered on all cores,
 //! then raw revm in memory), `storage` (fresh slots; limit: MDBX writing the same rows and trie
 //! branches), `compute` (hashes; limit: raw revm). `--kind trace` traces one block of transfers with
-//! each tracer instead, beside its plain execution. One line of JSON is printed.
+//! each tracer instead, beside its plain execution. `--address-index false` imports without that index.
+//! One line of JSON is printed.
 
 mod limits;
 mod tracing;
@@ -31,8 +32,8 @@ use workload::{Kind, Outcome, Size, Workload};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Outcome<()> {
-    let (kind, size) = match plan()? {
-        Plan::Import(kind, size) => (kind, size),
+    let (kind, size, has_index) = match plan()? {
+        Plan::Import(kind, size, has_index) => (kind, size, has_index),
         Plan::Trace(per_block, accounts) => {
             let size = Size { blocks: 1, per_block, accounts };
             let made = Workload::make(Kind::Transfers, size)?;
@@ -41,9 +42,9 @@ fn main() -> Outcome<()> {
         }
     };
     let made = Workload::make(kind, size)?;
-    let before = resident();
-    let imported = import(&made)?;
-    let after = resident();
+    let (before, cpu) = (resident(), processor_seconds());
+    let imported = import(&made, has_index)?;
+    let (after, cpu) = (resident(), processor_seconds().zip(cpu).map(|(now, then)| now - then));
     let (blocks, recovered) = limits::recover(&made.blocks)?;
     let executed = limits::execute(&made.genesis, &blocks)?;
     let limit = match kind {
@@ -57,7 +58,7 @@ fn main() -> Outcome<()> {
         json!({
             "kind": format!("{kind:?}").to_lowercase(),
             "blocks": size.blocks, "transactions": made.transactions,
-            "import_seconds": seconds(imported), "limit_seconds": seconds(limit),
+            "import_seconds": seconds(imported), "import_cpu_seconds": cpu, "limit_seconds": seconds(limit),
             "of_the_limit": (limit.as_secs_f64() / imported.as_secs_f64() * 100.0).round() / 100.0,
             "recover_seconds": seconds(recovered), "raw_revm_seconds": seconds(executed),
             "transactions_per_second": (made.transactions as f64 / imported.as_secs_f64()).round(),
@@ -69,9 +70,9 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// What is measured.
+/// What is measured; an import with an index of addresses or without.
 enum Plan {
-    Import(Kind, Size),
+    Import(Kind, Size, bool),
     /// Transactions of the block, and accounts.
     Trace(usize, usize),
 }
@@ -79,6 +80,7 @@ enum Plan {
 fn plan() -> Outcome<Plan> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let mut kind = Some(Kind::Transfers);
+    let mut has_index = true;
     let mut size = Size { blocks: 2_000, per_block: 500, accounts: 10_000 };
     for pair in arguments.chunks(2) {
         let [flag, value] = pair else { return Err(format!("{pair:?} has no value").into()) };
@@ -92,6 +94,7 @@ fn plan() -> Outcome<Plan> {
                     other => return Err(format!("unknown kind {other}").into()),
                 }
             }
+            "--address-index" => has_index = value.parse()?,
             "--blocks" => size.blocks = value.parse()?,
             "--per-block" => size.per_block = value.parse()?,
             "--accounts" => size.accounts = value.parse()?,
@@ -99,17 +102,18 @@ fn plan() -> Outcome<Plan> {
         }
     }
     Ok(match kind {
-        Some(kind) => Plan::Import(kind, size),
+        Some(kind) => Plan::Import(kind, size, has_index),
         None => Plan::Trace(size.per_block, size.accounts),
     })
 }
 
 /// Imports every block into a new directory, durably, and waits until the state is written.
-fn import(made: &Workload) -> Outcome<Duration> {
+fn import(made: &Workload, address_index: bool) -> Outcome<Duration> {
     let spec = Arc::new(ChainSpec::from_genesis(made.genesis.clone())?);
     let dir = tempfile::tempdir()?;
     let storage = Storage::open(dir.path(), Durability::Synced)?;
-    let (chain, _) = Chain::open(storage, spec, ChainSettings::default())?;
+    let settings = ChainSettings { address_index, ..ChainSettings::default() };
+    let (chain, _) = Chain::open(storage, spec, settings)?;
     let file = made.blocks.concat();
     let started = Instant::now();
     std::thread::scope(|scope| {
@@ -121,6 +125,15 @@ fn import(made: &Workload) -> Outcome<Duration> {
     })?;
     chain.flush_state()?;
     Ok(started.elapsed())
+}
+
+/// Time that all threads of this process ran, also when others kept them waiting.
+fn processor_seconds() -> Option<f64> {
+    const TICKS_A_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name in parentheses may hold spaces; user and system time are the 12th and 13th after it.
+    let mut ticks = stat.rsplit_once(')')?.1.split_whitespace().skip(11).map(str::parse::<f64>);
+    Some((ticks.next()?.ok()? + ticks.next()?.ok()?) / TICKS_A_SECOND)
 }
 
 /// Memory of this process that is not a file's, in MB.

@@ -4,12 +4,14 @@
 //! `cargo bench --bench load -- --url 127.0.0.1:8545 --kind transfer --count 40000`
 //!
 //! Kinds: `transfer` and `erc20` (all transactions are signed beforehand; the clock starts with the
-//! first send and stops when the last one is mined), `reads` and `logs` (several nodes in turns, their
-//! addresses joined by commas), `bare` (serves two methods without a node behind them, to compare
+//! first send and stops when the last one is mined), `reads`, `logs` and `snapshots` (several nodes in
+//! turns, their addresses joined by commas), `many-snapshots` (without going back), `accounts` (only gives
+//! each node so many), `bare` (serves two methods without a node behind them, to compare
 //! with). One line of JSON is printed for each measurement.
 
 mod client;
 mod questions;
+mod snapshots;
 
 use client::Connection;
 
@@ -75,6 +77,9 @@ fn main() -> Outcome<()> {
         "transfer" | "erc20" => send_transactions(&plan),
         "reads" => questions::reads(&plan),
         "logs" => questions::logs(&plan),
+        "snapshots" => snapshots::compare(&plan),
+        "accounts" => snapshots::accounts(&plan),
+        "many-snapshots" => snapshots::take_many(&plan),
         "bare" => questions::serve_bare(&plan.url),
         other => Err(format!("unknown kind {other}").into()),
     }

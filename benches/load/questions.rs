@@ -114,7 +114,7 @@ pub(crate) fn logs(plan: &Plan) -> Outcome<()> {
     Ok(())
 }
 
-fn deploy(node: &str, code: &str) -> Outcome<String> {
+pub(crate) fn deploy(node: &str, code: &str) -> Outcome<String> {
     let mut control = Connection::open(node)?;
     let deploy = json!([{ "from": ALICE, "data": code, "gas": "0x186a0" }]);
     let hash = control.call("eth_sendTransaction", deploy)?;
@@ -122,7 +122,7 @@ fn deploy(node: &str, code: &str) -> Outcome<String> {
     Ok(receipt["contractAddress"].as_str().ok_or("not deployed")?.to_owned())
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

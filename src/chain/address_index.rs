@@ -6,7 +6,7 @@
 
 use super::{Chain, ChainError};
 use crate::{
-    evm,
+    evm::{self, EvmError},
     primitives::{Block, BlockNumHash, Participants},
     storage::BlockTransactions,
 };
@@ -72,14 +72,15 @@ impl Chain {
         let mut number = indexed.map_or(self.first(), |indexed| indexed.number + 1);
         let last = head.number.min(number + CHUNK_BLOCKS - 1);
         let mut chunk: Vec<(Block, Participants)> = Vec::new();
-        let (mut gas, mut transactions) = (0, 0);
+        let (mut gas, mut transactions, mut unknown) = (0, 0, 0_u64);
         while number <= last && gas < CHUNK_GAS && transactions < CHUNK_TRANSACTIONS {
             let block = self.block(number)?;
             let block = block.ok_or(ChainError::UnknownBlock { number, head: head.number })?;
             gas += block.header.gas_used;
             transactions += block.body.transactions.len();
             let inside = self.participants(&block)?;
-            chunk.push((block, inside));
+            unknown += u64::from(inside.is_none());
+            chunk.push((block, inside.unwrap_or_default()));
             number += 1;
         }
         let each = chunk.iter().map(|(block, inside)| BlockTransactions {
@@ -88,25 +89,32 @@ impl Chain {
             inside,
         });
         self.storage.state.index_addresses(&each.collect::<Vec<_>>())?;
+        if unknown > 0 {
+            let to = number - 1;
+            tracing::warn!(
+                target: "chain",
+                "address index: {unknown} blocks up to {to} cannot be executed again (their state was \
+                 thrown away, or they were made under other limits): calls inside of their \
+                 transactions are left out"
+            );
+        }
         Ok(Some((number - 1, head.number)))
     }
 
-    /// Whom the execution of a block shows to take part in its transactions.
-    pub(super) fn participants(&self, block: &Block) -> Result<Participants, ChainError> {
+    /// Whom the execution of a block shows to take part in its transactions; `None` if it cannot be
+    /// executed again, because the state before it was thrown away, or it was made under other limits.
+    pub(super) fn participants(&self, block: &Block) -> Result<Option<Participants>, ChainError> {
         if block.body.transactions.is_empty() {
-            return Ok(Participants::new());
+            return Ok(Some(Participants::new()));
         }
-        let Some(replay) = self.replay_of(block.clone())? else { return Ok(Participants::new()) };
-        let found = evm::participants(&self.spec, &self.settings.evm, replay);
-        Ok(found.unwrap_or_else(|reason| {
-            // Made under limits that are not today's.
-            let number = block.number();
-            tracing::warn!(
-                target: "chain", number, %reason,
-                "address index: the block is not executed again; calls inside of its transactions \
-                 are left out"
-            );
-            Participants::new()
-        }))
+        let replay = match self.replay_of(block.clone()) {
+            Err(ChainError::Pruned { .. }) => return Ok(None),
+            replay => replay?,
+        };
+        let Some(replay) = replay else { return Ok(Some(Participants::new())) };
+        match evm::participants(&self.spec, &self.settings.evm, replay) {
+            Err(EvmError::Transaction { .. }) => Ok(None),
+            found => Ok(Some(found?)),
+        }
     }
 }

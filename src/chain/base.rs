@@ -4,12 +4,13 @@
 //! begins at the base. Its trie covers what is stored here, so its root may be another one than the
 //! base's header says: a dump may have no root, and of a forked chain only local changes are stored.
 
-use super::{Chain, ChainError, visible::Visible};
+use super::{Chain, ChainError, query::check_kept, visible::Visible};
 use crate::{
     primitives::{Block, BlockNumHash, Receipt, SealedHeader, StateChanges},
     state::{StateTrie, StorageIds},
     storage::{
-        BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
+        BlocksBatch, FlushBlock, StateBatch, StateReader, Storage, StorageError, StoredBlock,
+        TrieChanges,
     },
 };
 use alloy_primitives::{B256, U256};
@@ -52,6 +53,9 @@ pub struct Base {
     pub genesis: B256,
     /// Root of what is stored of its state.
     pub trie_root: B256,
+    /// The load that the chain comes from.
+    #[serde(default)]
+    pub load: Option<B256>,
 }
 
 impl Base {
@@ -130,6 +134,7 @@ impl Founding {
             earliest: number,
             genesis,
             trie_root: trie.root(),
+            load: None,
         };
         let stored = StoredBlock { block: self.block.clone(), receipts: self.receipts.clone() };
         Ok(storage.blocks.commit(&BlocksBatch {
@@ -185,6 +190,7 @@ pub(super) fn stored_base(storage: &Storage, genesis: B256) -> Result<Option<Bas
         earliest: first.number,
         genesis,
         trie_root: first.state_root,
+        load: None,
     }))
 }
 
@@ -216,7 +222,12 @@ impl Chain {
     }
 
     /// Refuses a height whose state is not here.
-    pub(super) fn check_known(&self, number: u64, visible: &Visible) -> Result<(), ChainError> {
+    pub(super) fn check_known(
+        &self,
+        number: u64,
+        visible: &Visible,
+        below: &StateReader,
+    ) -> Result<(), ChainError> {
         let base = &visible.base;
         if self.remote_below(number).is_some() {
             return Ok(());
@@ -227,7 +238,7 @@ impl Chain {
         if number < base.number {
             return Err(ChainError::BelowBase { number, base: Box::new(**base) });
         }
-        Ok(())
+        check_kept(number, below)
     }
 
     /// Refuses a block that was executed elsewhere and cannot be executed here again. Of a genesis

@@ -6,6 +6,7 @@
 use super::{
     Chain, ChainError, ExecutedBlock, ImportError, InvalidBlock,
     append::TrieContext,
+    query::check_kept,
     visible::{Recent, Visible},
 };
 use crate::{
@@ -51,7 +52,8 @@ impl Branch {
         Arc::make_mut(&mut self.hashes).insert(recent.number(), header.seal());
         self.trie = recent.trie.clone();
         self.next_storage_id = recent.next_storage_id;
-        self.bytes += recent.bytes() + recent.stored.block.body.transactions.len() * TX_BYTES;
+        let transactions = recent.stored.block.body.transactions.len();
+        self.bytes += BLOCK_BYTES + recent.bytes() + transactions * TX_BYTES;
         self.gas += recent.gas();
         self.blocks.push(recent);
     }
@@ -72,6 +74,8 @@ impl Branch {
     }
 }
 
+/// Memory that an empty block takes with its trie, roughly.
+const BLOCK_BYTES: usize = 12 << 10;
 /// Memory that a transaction takes, roughly.
 const TX_BYTES: usize = 512;
 
@@ -84,6 +88,7 @@ impl Chain {
         total_difficulty: U256,
     ) -> Result<Option<Branch>, ChainError> {
         let (visible, [reader]) = self.visible_readers()?;
+        check_kept(base.number, &reader)?;
         let at = BlockNumHash::new(base.number, base.seal());
         if !is_canonical(at, &visible, &reader)? {
             return Ok(None);

@@ -13,9 +13,7 @@ use super::{
 use crate::{
     primitives::{BlockNumHash, Edit, Transaction},
     state::{StateTrie, StorageIds},
-    storage::{
-        BlocksBatch, BranchChanges, KeptBlock, StateReader, StorageError, StoredBlock, StoredBranch,
-    },
+    storage::{BlocksBatch, BranchChanges, KeptBlock, StateReader, StoredBlock, StoredBranch},
 };
 use alloy_primitives::B256;
 use std::sync::Arc;
@@ -226,15 +224,13 @@ impl Chain {
         arrival: &Arrival,
         edits: Vec<Edit>,
     ) -> Result<Visible, ChainError> {
-        fail::fail_point!("checkout-after-blocks", |_| Err(StorageError::Failpoint(
-            "checkout-after-blocks"
-        )
-        .into()));
+        fail::fail_point!("checkout-after-blocks", |_| Err(
+            crate::storage::StorageError::Failpoint("checkout-after-blocks").into()
+        ));
         let mut next = self.head_back_at(visible, base)?;
-        fail::fail_point!("checkout-before-swap", |_| Err(StorageError::Failpoint(
-            "checkout-before-swap"
-        )
-        .into()));
+        fail::fail_point!("checkout-before-swap", |_| Err(
+            crate::storage::StorageError::Failpoint("checkout-before-swap").into()
+        ));
         for recent in &arrival.blocks {
             next = next.with_block(recent.clone());
         }

@@ -44,6 +44,17 @@ pub enum ChainError {
         /// The head's height.
         head: u64,
     },
+    /// The state of that block was thrown away.
+    #[error(
+        "pruned history unavailable: the state of block {number} was thrown away, the first that is kept \
+         is that of block {first}"
+    )]
+    Pruned {
+        /// What was asked for.
+        number: u64,
+        /// The first block with state.
+        first: u64,
+    },
     /// The state knows the key of an account and not its address.
     #[error("no preimage found for hash {0}")]
     UnknownPreimage(B256),
@@ -184,6 +195,35 @@ pub enum ChainError {
     /// What is not stored here is not to be had from the chain this one is a fork of.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// What a forked chain does not hold itself cannot be kept.
+    #[error(
+        "a dump cannot be loaded into a forked chain; start a node without --fork-url, or go back to a \
+         chain of its own with anvil_reset"
+    )]
+    LoadOnFork,
+    /// No block can follow such a block.
+    #[error(
+        "the dump's block {number} has the {what} {given}; no block can follow it, possible is {least} \
+         to {most}"
+    )]
+    LoadedHead {
+        /// Its height.
+        number: u64,
+        /// Which of its fields.
+        what: &'static str,
+        /// What it says.
+        given: u64,
+        /// The least.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
+    /// What was to be loaded is not the stage of a chain.
+    #[error("the dump has no block {number}, and says nothing of it")]
+    NoLoadedHead {
+        /// The height that it names.
+        number: u64,
+    },
     /// The rows of the base block's state are gone.
     #[error(
         "the state of block {number}, on which the chain stands, is missing; restore a backup, or \

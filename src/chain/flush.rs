@@ -40,6 +40,8 @@ const ROOM: usize = 4;
 /// The background writer takes this many times the limits at once. Less than there is room for: while
 /// it writes, appending goes on.
 const BATCH: usize = 2;
+/// Changed keys whose older versions one write throws away at most: about as many as it writes.
+const PRUNED_KEYS: usize = 200_000;
 
 /// How appending and the background writer talk.
 #[derive(Debug, Default)]
@@ -220,6 +222,16 @@ impl Chain {
             next_storage_id: last.next_storage_id,
         })?;
         self.forget_written(last.stored.block.num_hash());
+        self.prune_states(last.number())
+    }
+
+    /// Throws states away that are not to be kept. The caller holds the state writer's lock.
+    fn prune_states(&self, written: u64) -> Result<(), ChainError> {
+        let Some(keep) = self.settings.keep_states else { return Ok(()) };
+        let to = written.saturating_sub(keep);
+        if to > self.first() {
+            self.storage.state.prune(to, PRUNED_KEYS)?;
+        }
         Ok(())
     }
 

@@ -67,7 +67,7 @@ impl Unwinds {
         by_branch: bool,
     ) -> Self {
         if removed.len() as u64 != head - to {
-            return Self { forgotten: self.count() + 1, ..Self::default() };
+            return self.and_all_anew();
         }
         let bytes = removed.iter().map(size).sum();
         let mut next = self.clone();
@@ -79,6 +79,11 @@ impl Unwinds {
             next.forgotten += 1;
         }
         next
+    }
+
+    /// These and one after which everyone must begin anew.
+    pub(super) fn and_all_anew(&self) -> Self {
+        Self { forgotten: self.count() + 1, ..Self::default() }
     }
 
     /// Those that a reader has not noticed.

@@ -20,7 +20,7 @@ impl Chain {
     pub fn foundation(&self, number: u64) -> Result<Foundation, ChainError> {
         loop {
             let (visible, [below]) = self.visible_readers()?;
-            self.check_known(number, &visible)?;
+            self.check_known(number, &visible, &below)?;
             // Without a header the chain went back since: the number may mean another block now.
             let Some(header) = self.header_below(number, &visible, &below)? else { continue };
             let is_head = number == visible.number();

@@ -1,6 +1,6 @@
 //! What did a block, a part of it, or a run of blocks change? For `debug_*`.
 
-use super::{Chain, ChainError};
+use super::{Chain, ChainError, query::check_kept};
 use crate::{
     evm::{BlockExecutor, BlockTemplate, trace::Replay},
     primitives::{Account, Block},
@@ -75,6 +75,7 @@ impl Chain {
         to: u64,
     ) -> Result<BTreeMap<B256, Option<Address>>, ChainError> {
         let (visible, [below]) = self.visible_readers()?;
+        check_kept(from, &below)?;
         let rows = below.changed_between(from, to)?.accounts;
         let mut written: BTreeMap<_, _> = rows.into_iter().map(|hash| (hash, None)).collect();
         for recent in (from + 1..=to).filter_map(|number| visible.recent(number)) {

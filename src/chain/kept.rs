@@ -48,9 +48,10 @@ impl Chain {
             let stored = self.stored(number)?.ok_or(unknown)?;
             let (changes, inside) = match visible.recent(number) {
                 Some(recent) => (recent.changes.clone(), recent.inside.clone()),
-                None if self.settings.address_index => {
-                    (Arc::new(self.written_changes(number)?), self.participants(&stored.block)?)
-                }
+                None if self.settings.address_index => (
+                    Arc::new(self.written_changes(number)?),
+                    self.participants(&stored.block)?.unwrap_or_default(),
+                ),
                 None => (Arc::new(self.written_changes(number)?), Participants::new()),
             };
             let edits = self.storage.blocks.reader()?.edits(number)?;

@@ -45,15 +45,15 @@ impl Chain {
         }
     }
 
-    /// Leaves the data as a version wrote it that knew no index.
-    #[cfg(test)]
-    pub(crate) fn forget_log_index(&self) -> Result<(), ChainError> {
+    /// Empties the index, as if a version had written the data that knew none.
+    pub fn forget_log_index(&self) -> Result<(), ChainError> {
+        let _state_writer = self.state_writer.lock();
         Ok(self.storage.state.forget_log_index()?)
     }
 
     /// Adds the next blocks; answers the block reached and the newest in the state, or nothing if
     /// there are none to add.
-    fn extend_log_index(&self) -> Result<Option<(u64, u64)>, ChainError> {
+    pub fn extend_log_index(&self) -> Result<Option<(u64, u64)>, ChainError> {
         // No block that is read here goes away.
         let _state_writer = self.state_writer.lock();
         let state = self.storage.state.reader()?;

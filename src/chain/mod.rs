@@ -18,6 +18,7 @@
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `named`, `kept` | which chains have names, and what is kept for them? |
 //! | `checkout` | how does another of them become the chain? |
+//! | `load`, `whole` | how does a dump become the chain, and what goes into one? |
 //! | `unwind` | how does an older block become the head? |
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
@@ -26,6 +27,8 @@
 //! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
+//! | `rebuild` | how is derived data made anew? |
+//! | `verify` | is everything in a directory what it should be? |
 //! | `development` | what did a developer set that is neither a block nor an edit? |
 
 mod address_index;
@@ -51,17 +54,21 @@ mod import;
 mod import_error;
 mod inspect;
 mod kept;
+mod load;
 mod log_index;
 mod log_search;
 mod named;
 mod open;
 mod query;
+mod rebuild;
 mod refound;
 mod side;
 mod signers;
 mod spoken;
 mod unwind;
+mod verify;
 mod visible;
+mod whole;
 
 pub use address_search::{Direction, Page};
 pub use ancestors::remote_receipts;
@@ -76,10 +83,13 @@ pub use flush::FlushLimits;
 pub use follow::Cursor;
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
+pub use load::{LoadHead, Loaded};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
+pub use verify::{Fault, Faults, Verified, Verifying, verify};
+pub use whole::Whole;
 
 use crate::{
     consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, state::Remote, storage::Storage,
@@ -107,6 +117,8 @@ pub struct ChainSettings {
     pub verify_seals: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
+    /// Keep the states of so many blocks below the newest; `None` keeps all.
+    pub keep_states: Option<u64>,
     /// Keep an index of the transactions of each address.
     pub address_index: bool,
     /// Take blocks of a proof-of-work chain whose time has not come yet.
@@ -127,6 +139,7 @@ impl Default for ChainSettings {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            keep_states: None,
             address_index: true,
             takes_future_blocks: false,
             remote: None,

@@ -22,7 +22,8 @@ const LONGEST_NAME: usize = 64;
 pub struct BranchLimits {
     /// Branches, the current one counted.
     pub count: usize,
-    /// Bytes of blocks that are not canonical, with what they changed, and of what branches remember.
+    /// Bytes of blocks that are not canonical, with what they changed and what they take in memory when
+    /// they come back, and of what branches remember.
     pub bytes: usize,
 }
 

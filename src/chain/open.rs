@@ -14,9 +14,9 @@ use super::{
 use crate::{
     consensus::SealPolicy,
     evm::{self, EvmSettings},
-    primitives::{Block, BlockNumHash, Body, SealedHeader},
+    primitives::{Block, Body, SealedHeader},
     spec::ChainSpec,
-    state::{Overlay, StateTrie, StorageIds, edits_to_changes},
+    state::{StateTrie, StorageIds, edits_to_changes},
     storage::{
         BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
     },
@@ -88,20 +88,7 @@ impl Chain {
         let unknown = ChainError::UnknownBlock { number: base.number, head: base.number };
         let header = header.ok_or(unknown)?;
         let signers = Signers::of(&spec, &header)?;
-        let visible = Visible {
-            flushed: BlockNumHash::new(base.number, base.hash),
-            base: Arc::new(base),
-            header,
-            recent: Default::default(),
-            overlay: Overlay::default(),
-            recent_bytes: 0,
-            recent_gas: 0,
-            trie: StateTrie::empty(),
-            edits: Arc::default(),
-            edit_changes: Arc::default(),
-            next_storage_id: 1,
-            unwinds: Arc::default(),
-        };
+        let visible = Visible::written(Arc::new(base), header, 1);
         Ok(Self {
             seals: SealPolicy::of(&spec, settings.verify_seals),
             signers,
@@ -328,6 +315,7 @@ impl Genesis {
             earliest: self.block.number(),
             genesis: self.block.hash(),
             trie_root: self.block.header.state_root,
+            load: None,
         };
         Ok(storage.blocks.commit(&BlocksBatch {
             genesis: Some(&self.json),

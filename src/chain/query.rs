@@ -233,7 +233,7 @@ impl Chain {
     /// The state exactly as the root of block `number` says.
     pub fn state_at(&self, number: u64) -> Result<StateView, ChainError> {
         let (visible, [below]) = self.visible_readers()?;
-        self.check_known(number, &visible)?;
+        self.check_known(number, &visible, &below)?;
         Ok(self.view(number, visible.overlay_at(number), below))
     }
 
@@ -309,7 +309,8 @@ impl Chain {
             for _ in 0..N {
                 let reader = self.storage.state.reader()?;
                 let written = reader.head()?;
-                if written.is_some_and(|written| visible.lies_over(written)) {
+                let is_of_chain = reader.load() == visible.base.load;
+                if is_of_chain && written.is_some_and(|written| visible.lies_over(written)) {
                     readers.push(reader);
                 }
             }
@@ -341,6 +342,12 @@ impl Chain {
         StateView::new(number, overlay, below, self.storage.clone()).over(self.remote())
     }
 
+    /// The first block whose state can be read.
+    pub fn first_state(&self) -> Result<u64, ChainError> {
+        let first = self.first();
+        Ok(self.storage.state.reader()?.first_state()?.unwrap_or(first).max(first))
+    }
+
     /// Proves an account and slots against the state root of block `number` (EIP-1186). Up to the block
     /// with which a fork begins, its upstream does.
     pub fn prove(
@@ -351,7 +358,7 @@ impl Chain {
     ) -> Result<AccountProof, ChainError> {
         loop {
             let (visible, [below]) = self.visible_readers()?;
-            self.check_known(number, &visible)?;
+            self.check_known(number, &visible, &below)?;
             if let Some(remote) = self.remote() {
                 let fork = remote.fork().number;
                 if number > fork {
@@ -410,4 +417,10 @@ fn check_provable(number: u64, visible: &Visible, storage: &Storage) -> Result<(
             base: Box::new(**base),
         }),
     }
+}
+
+/// Is the state of a block kept?
+pub(super) fn check_kept(number: u64, below: &StateReader) -> Result<(), ChainError> {
+    let first = below.first_state()?.unwrap_or_default();
+    if number < first { Err(ChainError::Pruned { number, first }) } else { Ok(()) }
 }

@@ -1,9 +1,9 @@
 //! Going back to an older block: what is removed, and in which order.
 
-use super::{Chain, ChainError, ChainEvent, visible::Visible};
+use super::{Chain, ChainError, ChainEvent, Development, query::check_kept, visible::Visible};
 use crate::{
     primitives::BlockNumHash,
-    state::{Overlay, rewind},
+    state::rewind,
     storage::{BlocksBatch, BranchChanges, StoredBlock},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
@@ -22,6 +22,16 @@ impl Chain {
     /// `blocks` is cut first, then `state` follows: after a crash between the two, opening sees
     /// that the state is ahead and unwinds it.
     pub fn unwind(&self, to: u64, edits: usize) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
+        self.unwind_with(to, edits, None)
+    }
+
+    /// Like [`Self::unwind`]; what a developer set is as given from then on, in the same commit.
+    pub fn unwind_with(
+        &self,
+        to: u64,
+        edits: usize,
+        development: Option<Development>,
+    ) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
         let _state_writer = self.state_writer.lock();
         let mut writer = self.writer.lock();
         writer.check()?;
@@ -29,9 +39,12 @@ impl Chain {
         if to < self.first() || to > visible.number() {
             return Err(ChainError::UnknownBlock { number: to, head: visible.number() });
         }
+        check_kept(to, &self.storage.state.reader()?)?;
         let kept = self.to_keep(&writer.named, &visible, to)?;
         let removed = self.removed_above(to, visible.number())?;
+        let row = development.as_ref().map(Development::to_row);
         self.storage.blocks.commit(&BlocksBatch {
+            development: row.as_deref(),
             truncate_above: Some(to),
             keep_edits: Some((to + 1, edits)),
             branches: BranchChanges { kept: &kept, ..Default::default() },
@@ -46,6 +59,9 @@ impl Chain {
                     true => visible.unwinds.clone(),
                     false => Arc::new(visible.unwinds.and(to, visible.number(), &removed, false)),
                 };
+                if let Some(development) = development {
+                    self.settle(development);
+                }
                 self.visible.store(Arc::new(Visible { unwinds, ..next }));
             }
             Err(error) => {
@@ -97,6 +113,7 @@ impl Chain {
     /// Removes everything above block `to` from the state. `to` is below its head.
     pub(super) fn unwind_state(&self, to: u64) -> Result<(), ChainError> {
         let reader = self.storage.state.reader()?;
+        check_kept(to, &reader)?;
         let head_root = reader.head_root()?.unwrap_or(EMPTY_ROOT_HASH);
         let hash = reader.block_hash(to)?.unwrap_or_default();
         let rewound = rewind(&reader, head_root, to)?;
@@ -109,20 +126,7 @@ impl Chain {
     pub(super) fn head_in_state(&self, number: u64) -> Result<Visible, ChainError> {
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.ok_or(ChainError::UnknownBlock { number, head: number })?;
-        let base = self.base();
-        Ok(Visible {
-            flushed: BlockNumHash::new(number, header.seal()),
-            recent: Default::default(),
-            overlay: Overlay::default(),
-            recent_bytes: 0,
-            recent_gas: 0,
-            trie: crate::state::StateTrie::at(base.trie_root_of(&header)),
-            edits: Arc::default(),
-            edit_changes: Arc::default(),
-            next_storage_id: self.storage.state.reader()?.next_storage_id()?,
-            unwinds: Arc::default(),
-            header,
-            base,
-        })
+        let next_storage_id = self.storage.state.reader()?.next_storage_id()?;
+        Ok(Visible::written(self.base(), header, next_storage_id))
     }
 }

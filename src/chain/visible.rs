@@ -65,6 +65,28 @@ impl Recent {
 }
 
 impl Visible {
+    /// A head whose state is exactly what is written.
+    pub(super) fn written(
+        base: Arc<Base>,
+        header: Arc<SealedHeader>,
+        next_storage_id: u64,
+    ) -> Self {
+        Self {
+            flushed: BlockNumHash::new(header.number, header.seal()),
+            recent: VecDeque::new(),
+            overlay: Overlay::default(),
+            recent_bytes: 0,
+            recent_gas: 0,
+            trie: StateTrie::at(base.trie_root_of(&header)),
+            edits: Arc::default(),
+            edit_changes: Arc::default(),
+            next_storage_id,
+            unwinds: Arc::default(),
+            header,
+            base,
+        }
+    }
+
     pub(super) fn number(&self) -> u64 {
         self.header.number
     }

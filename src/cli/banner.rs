@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::{
     fmt::{self, Display},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 const NAME: &str = r"
@@ -53,6 +53,8 @@ pub(super) struct Banner<'a> {
     pub(super) head: u64,
     /// Contracts of ours that are on the chain.
     pub(super) contracts: Vec<(&'static str, Address)>,
+    /// The Unix socket.
+    pub(super) ipc: Option<&'a Path>,
     pub(super) listening: &'a [SocketAddr],
     pub(super) as_anvil: bool,
 }
@@ -77,6 +79,9 @@ impl Display for Banner<'_> {
         self.write_accounts(f)?;
         self.write_genesis(f)?;
         self.write_data(f)?;
+        if let Some(path) = self.ipc {
+            writeln!(f, "IPC path: {}", path.display())?;
+        }
         for address in self.listening {
             writeln!(f, "Listening on {address}")?;
         }
@@ -178,6 +183,7 @@ mod tests {
             place: Place::Directory("./.mainspring".into()),
             head: 7,
             contracts: contracts(&everything()),
+            ipc: None,
             listening,
             as_anvil: false,
         }

@@ -6,7 +6,7 @@ use super::{
     logging, signals,
 };
 use crate::{
-    config::{Config, ConfigError, Settings},
+    config::{Config, ConfigError, DEFAULT_IPC, Settings},
     node::{self, NodeHandle},
 };
 use std::{
@@ -17,10 +17,26 @@ use std::{
 /// The settings file that is read if nobody names one.
 const SETTINGS_FILE: &str = "mainspring.toml";
 
+/// Where anvil's clients look for its socket.
+const ANVIL_IPC: &str = "/tmp/anvil.ipc";
+
+/// How the command was called.
+#[derive(Debug)]
+pub(super) struct Started {
+    /// By the name of the other tool.
+    pub(super) as_anvil: bool,
+    /// Flags of other programs that mean nothing here, and why.
+    pub(super) moot: Vec<(&'static str, &'static str)>,
+}
+
 /// Starts the node, tells what it started, and waits for ctrl-c, SIGTERM or the node's own end.
-pub(super) async fn run(args: DevArgs, as_anvil: bool) -> Result<(), CliError> {
+pub(super) async fn run(args: DevArgs, started: Started) -> Result<(), CliError> {
+    let Started { as_anvil, moot } = started;
     let config = Config::from_settings(settings(args, as_anvil)?)?;
     let verbosity = logging::init(&config.output);
+    for (flag, why) in moot {
+        tracing::warn!(target: "config", "{flag} changes nothing: {why}");
+    }
     let stop = signals::stop_requested().map_err(CliError::Signals)?;
     let node = node::start(config.clone(), verbosity).await?;
     announce(&config, &node, as_anvil)?;
@@ -39,6 +55,9 @@ fn settings(args: DevArgs, as_anvil: bool) -> Result<Settings, ConfigError> {
         None => Settings::default(),
     };
     let mut settings = args.settings.over(file)?;
+    if as_anvil && settings.ipc.as_deref() == Some(Path::new(DEFAULT_IPC)) {
+        settings.ipc = Some(ANVIL_IPC.into());
+    }
     settings.ephemeral |= as_anvil && settings.datadir.is_none();
     Ok(settings)
 }
@@ -63,6 +82,7 @@ fn announce(config: &Config, node: &NodeHandle, as_anvil: bool) -> Result<(), Cl
         place,
         head: node.head_number(),
         contracts: contracts(&node.chain().spec().genesis),
+        ipc: node.ipc_path(),
         listening: node.addresses(),
         as_anvil: as_anvil && config.data.ephemeral,
     };

@@ -4,7 +4,7 @@ use crate::{
     chain::ChainError,
     config::ConfigError,
     evm::trace::GuestError,
-    node::{ExportFailure, ImportFailure, NodeError},
+    node::{ExportFailure, ImportFailure, NodeError, database::CopyError},
 };
 use std::{io, path::PathBuf};
 
@@ -62,9 +62,34 @@ pub(super) enum CliError {
         #[source]
         source: Box<ImportFailure>,
     },
+    /// The report has a no in it.
+    #[error("{failed} of {all} checks failed")]
+    Incompatible {
+        /// Checks that failed.
+        failed: usize,
+        /// All checks.
+        all: usize,
+    },
+    /// A check ended before it was done.
+    #[error("a check failed in a way that nobody thought of; the lines above say where")]
+    CheckPanicked,
     /// Blocks were not written into a file.
     #[error(transparent)]
     Export(#[from] ExportFailure),
+    /// A chain was not copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// A database with faults, which are listed before.
+    #[error(
+        "{count} faults in {dir}; restore a backup, or, if only the state or indexes are damaged, run \
+         `mainspring db rebuild`"
+    )]
+    Damaged {
+        /// How many.
+        count: u64,
+        /// Of the database.
+        dir: PathBuf,
+    },
 }
 
 impl CliError {

@@ -8,6 +8,7 @@ use std::{
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
+    level_filters::LevelFilter,
 };
 use tracing_subscriber::{
     EnvFilter,
@@ -22,11 +23,11 @@ const PLAIN: [&str; 4] = ["rpc", "block", "transaction", "console"];
 /// Prints whole requests, which may hold a passphrase or a key: never let through.
 const REQUEST_BODIES: &str = "jsonrpsee-http=off";
 
-/// Sends events to standard output. `RUST_LOG` chooses which; without it all of level info, and
+/// Sends events to standard output. `--verbosity`, or `RUST_LOG`, chooses which; without them all of level info, and
 /// errors only if quiet. Colour only on a terminal and without `NO_COLOR`. What is answered changes
 /// the level afterwards.
 pub(super) fn init(output: &OutputConfig) -> Verbosity {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(output.quiet));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(output));
     // A subscriber that is in place already, as in a test, stays.
     if output.json_logs {
         let builder = builder.json().flatten_event(true).with_filter_reloading();
@@ -52,9 +53,13 @@ fn verbosity(
     Verbosity::new(move |level| reload(without_bodies(EnvFilter::new(level.to_string()))))
 }
 
-fn filter(quiet: bool) -> EnvFilter {
-    let level = if quiet { "error" } else { "info" };
-    without_bodies(EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(level)))
+fn filter(output: &OutputConfig) -> EnvFilter {
+    let of = |level: LevelFilter| EnvFilter::new(level.to_string());
+    let usual = if output.quiet { LevelFilter::ERROR } else { LevelFilter::INFO };
+    without_bodies(match output.verbosity {
+        Some(level) => of(Verbosity::level(level)),
+        None => EnvFilter::try_from_default_env().unwrap_or_else(|_unset| of(usual)),
+    })
 }
 
 fn without_bodies(filter: EnvFilter) -> EnvFilter {

@@ -1,12 +1,15 @@
 //! The command line: what is asked of this process?
 
 mod banner;
+mod compat;
 mod completions;
+mod db;
 mod dev;
 mod error;
 mod export;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod foreign;
 mod import;
 mod init;
 mod logging;
@@ -19,11 +22,13 @@ mod test;
 use crate::config::Settings;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use compat::CompatArgs;
 use error::CliError;
 use export::ExportArgs;
 use import::ImportArgs;
 use init::InitArgs;
 use node::NodeArgs;
+use progress::Progress;
 use std::{
     error::Error,
     ffi::OsString,
@@ -68,6 +73,9 @@ A block that a developer's edit or a sender without a signature is part of canno
 elsewhere: the export stops there and names it."
     )]
     Export(ExportArgs),
+    /// Look after a stored chain: figures, verification, copies
+    #[command(subcommand)]
+    Db(db::Db),
     /// Serve a stored chain
     #[command(after_help = "Examples:
   mainspring node --datadir ./chain --http.port 8545 --no-seal
@@ -76,6 +84,11 @@ elsewhere: the export stops there and names it."
     /// Run published tests of Ethereum's rules
     #[command(subcommand)]
     Test(test::Test),
+    /// Report what of Ethereum's surface this binary serves, seen on a node that it starts for it
+    #[command(after_help = "Example: mainspring compat --json > report.json
+
+Every line is a check that was made just now. The exit code is 0 only if all of them passed.")]
+    Compat(CompatArgs),
     /// Run a JavaScript tracer for a node, which starts this itself
     #[command(hide = true)]
     ScriptTracer,
@@ -89,6 +102,9 @@ elsewhere: the export stops there and names it."
         shell: Shell,
     },
 }
+
+/// The exit code that clap has for it.
+const WRONG_USAGE: u8 = 2;
 
 /// What `mainspring dev` takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -108,15 +124,25 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     failpoints::arm();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let as_anvil = arguments.first().is_some_and(is_anvil);
+    let foreign::Translated { arguments, moot } = match foreign::translate(arguments) {
+        Ok(translated) => translated,
+        Err(flag) => {
+            eprintln!("error: {flag}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
     let cli = Cli::parse_from(arguments);
+    let started = dev::Started { as_anvil, moot };
     let done = match cli.command {
-        None => dev::run(cli.dev, as_anvil).await,
-        Some(Command::Dev(args)) => dev::run(*args, as_anvil).await,
+        None => dev::run(cli.dev, started).await,
+        Some(Command::Dev(args)) => dev::run(*args, started).await,
         Some(Command::Init(args)) => init::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Db(db)) => db::run(&db),
         Some(Command::Node(args)) => node::run(*args).await,
         Some(Command::Test(test)) => return test::run(&test),
+        Some(Command::Compat(args)) => compat::run(&args).await,
         Some(Command::ScriptTracer) => script_tracer::run(),
         Some(Command::Completions { shell }) => completions::print(shell),
     };

@@ -2,7 +2,7 @@
 
 use super::{CliError, logging, signals};
 use crate::{
-    config::{Config, Role, Settings, SignerConfig},
+    config::{Config, IpcConfig, Role, Settings, SignerConfig},
     node::{self, NodeHandle},
 };
 use clap::Args;
@@ -34,6 +34,12 @@ pub(super) struct NodeArgs {
     #[arg(long = "http.api", env = "MAINSPRING_HTTP_API", alias = "ws.api")]
     #[arg(value_name = "NAMESPACE", value_delimiter = ',')]
     http_api: Option<Vec<String>>,
+    /// Where to answer on a Unix socket; a bare name lies in the data directory [default: mainspring.ipc]
+    #[arg(long, env = "MAINSPRING_IPC", visible_alias = "ipcpath", value_name = "PATH")]
+    ipc: Option<PathBuf>,
+    /// Open no Unix socket
+    #[arg(long, env = "MAINSPRING_NO_IPC", visible_alias = "ipcdisable", conflicts_with = "ipc")]
+    no_ipc: bool,
     /// Make no blocks
     #[arg(long, env = "MAINSPRING_NO_SEAL")]
     no_seal: bool,
@@ -86,6 +92,11 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         ..Settings::default()
     };
     let mut config = Config::from_settings(settings.over(file)?)?;
+    config.server.ipc = match args.ipc {
+        _ if args.no_ipc => IpcConfig::Off,
+        Some(path) => IpcConfig::At(path),
+        None => IpcConfig::Default,
+    };
     config.role = Role::Stored { seals: !args.no_seal, verify_seals: args.verify_seal };
     let signer = args.signer.zip(args.password_file);
     config.signer = signer.map(|(key, password)| SignerConfig { key, password });
@@ -100,6 +111,9 @@ fn announce(config: &Config, node: &NodeHandle) -> io::Result<()> {
     writeln!(out, "Chain id:     {}", node.chain_id())?;
     writeln!(out, "Genesis hash: {}", node.genesis_hash())?;
     writeln!(out, "Head:         block {} {}", head.number, head.seal())?;
+    if let Some(path) = node.ipc_path() {
+        writeln!(out, "IPC path:     {}", path.display())?;
+    }
     for address in node.addresses() {
         writeln!(out, "Listening on {address}")?;
     }

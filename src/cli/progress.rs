@@ -30,6 +30,11 @@ impl Progress {
         Self::new(name, Some(total), "{msg} [{bar:40}] {pos}/{len} {per_sec} {eta}")
     }
 
+    /// Counts rows.
+    pub(super) fn rows(name: &'static str, total: u64) -> Self {
+        Self::new(name, Some(total), "{msg} [{bar:40}] {percent} % {eta}")
+    }
+
     fn new(name: &'static str, total: Option<u64>, template: &str) -> Self {
         let style = ProgressStyle::with_template(template).ok();
         let bar = io::stderr().is_terminal().then(|| {
@@ -53,6 +58,19 @@ impl Progress {
             // A closed standard error is no reason to stop.
             let _ =
                 writeln!(io::stderr(), "{}: block {block}{}", self.name, share.unwrap_or_default());
+        }
+    }
+
+    /// So many rows are done.
+    pub(super) fn at_row(&mut self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(self.name);
+            bar.set_position(done);
+        } else if self.last.elapsed() >= LINE_EVERY {
+            self.last = Instant::now();
+            let of = self.total.unwrap_or_default();
+            // A closed standard error is no reason to stop.
+            let _ = writeln!(io::stderr(), "{}: row {done} of {of}", self.name);
         }
     }
 

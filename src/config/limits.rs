@@ -39,6 +39,8 @@ pub struct RpcLimits {
     pub mined_blocks: u64,
     /// Bytes of a typed document to sign.
     pub typed_data_bytes: usize,
+    /// Bytes of a dump that a request brings, unpacked.
+    pub load_state_bytes: u64,
     /// Accounts that may be added to the development accounts.
     pub stored_accounts: usize,
     /// Tracers in JavaScript that run at the same time; more wait in line.
@@ -79,6 +81,7 @@ impl Default for RpcLimits {
             fee_history: 1_024,
             mined_blocks: 100_000,
             typed_data_bytes: 128 << 10,
+            load_state_bytes: 1 << 30,
             stored_accounts: 1_000,
             scripts: 4,
             script_memory: 256 << 20,

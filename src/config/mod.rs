@@ -17,7 +17,7 @@ pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
-pub use settings::{DialectName, OrderName, Settings};
+pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
 use crate::spec::Fork;
 use alloy_primitives::{Address, U256};
@@ -36,6 +36,8 @@ pub struct Config {
     pub signer: Option<SignerConfig>,
     /// Where the chain lives.
     pub data: DataConfig,
+    /// Files that the chain is loaded from and dumped to.
+    pub state: StateConfig,
     /// What block zero says.
     pub genesis: GenesisConfig,
     /// The chain that this one begins with a block of, if it is a fork.
@@ -99,6 +101,8 @@ pub struct DataConfig {
     pub rotate_chain_id: bool,
     /// A chain that starts over or goes back keeps its block numbers rising.
     pub monotonic: bool,
+    /// Keep the states of so many blocks below the newest; `None` keeps all.
+    pub keep_states: Option<u64>,
     /// Keep no index of the transactions of each address.
     pub no_address_index: bool,
 }
@@ -111,8 +115,29 @@ impl Default for DataConfig {
             fresh: false,
             rotate_chain_id: false,
             monotonic: false,
+            keep_states: None,
             no_address_index: false,
         }
+    }
+}
+
+/// Files that the chain is loaded from and dumped to, in anvil's format. A folder stands for the
+/// `state.json` in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateConfig {
+    /// Loaded at the start.
+    pub load: Option<PathBuf>,
+    /// Is it an error if that file is not there?
+    pub must_exist: bool,
+    /// Written at the end, and at intervals.
+    pub dump: Option<PathBuf>,
+    /// How often it is written.
+    pub interval: Duration,
+}
+
+impl Default for StateConfig {
+    fn default() -> Self {
+        Self { load: None, must_exist: false, dump: None, interval: Duration::from_secs(60) }
     }
 }
 
@@ -165,6 +190,8 @@ pub struct SealingConfig {
     pub slots_in_an_epoch: Option<u64>,
     /// Gas price in wei that `eth_gasPrice` suggests at least; `None` leaves it to the fees.
     pub gas_price: Option<u128>,
+    /// Is no tip advised?
+    pub no_tip: bool,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
 }
@@ -180,6 +207,7 @@ impl Default for SealingConfig {
             max_transactions: 100_000,
             slots_in_an_epoch: None,
             gas_price: None,
+            no_tip: false,
             allow_equal_timestamps: false,
         }
     }
@@ -219,6 +247,8 @@ pub struct ServerConfig {
     pub hosts: Vec<IpAddr>,
     /// HTTP and WebSocket; 0 takes a free one.
     pub port: u16,
+    /// Whether and where a Unix socket is.
+    pub ipc: IpcConfig,
     /// Value of the CORS header `access-control-allow-origin`; `None` sends no CORS headers.
     pub allow_origin: Option<String>,
     /// Namespaces of methods to serve; `None` is all but `testing`.
@@ -227,11 +257,24 @@ pub struct ServerConfig {
     pub dialect: DialectName,
 }
 
+/// Whether and where the node answers on a Unix socket. A bare name lies in the data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IpcConfig {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// At [`DEFAULT_IPC`], if it can be.
+    Default,
+    /// There, or the node does not start.
+    At(PathBuf),
+}
+
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 8545,
+            ipc: IpcConfig::Off,
             allow_origin: Some("*".to_owned()),
             namespaces: None,
             dialect: DialectName::Geth,
@@ -244,6 +287,8 @@ impl Default for ServerConfig {
 pub struct OutputConfig {
     /// Print nothing but errors.
     pub quiet: bool,
+    /// What the log says, in geth's levels, 0 to 5.
+    pub verbosity: Option<u64>,
     /// Print logs as JSON, a line each.
     pub json_logs: bool,
     /// Write what the banner says as JSON into this file.

@@ -2,7 +2,8 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
-    OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings, WriterConfig,
+    IpcConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings,
+    StateConfig, WriterConfig,
     accounts::parse_funding,
     fork::{cache, fork},
 };
@@ -28,6 +29,7 @@ impl Config {
             cache: cache(&settings),
             accounts,
             data: data(&settings)?,
+            state: state(&settings)?,
             sealing: sealing(&settings)?,
             evm: evm(&settings)?,
             server: server(&settings)?,
@@ -35,7 +37,7 @@ impl Config {
             pool: pool(&settings)?,
             writer: writer(&settings)?,
             debugging: DebuggingConfig::from_settings(&settings)?,
-            output: output(settings),
+            output: output(settings)?,
         })
     }
 }
@@ -52,11 +54,44 @@ fn data(settings: &Settings) -> Result<DataConfig, ConfigError> {
         fresh: settings.fresh,
         rotate_chain_id: settings.rotate_chain_id,
         monotonic: settings.monotonic,
+        keep_states: settings.prune_history,
         no_address_index: settings.no_address_index,
     })
 }
 
+fn state(settings: &Settings) -> Result<StateConfig, ConfigError> {
+    let conflict = |one, other| Err(ConfigError::Conflict { one, other });
+    let (both, load) = (settings.state.clone(), settings.load_state.clone());
+    let dump = settings.dump_state.clone();
+    if both.is_some() && load.is_some() {
+        return conflict("state", "load-state");
+    }
+    if both.is_some() && dump.is_some() {
+        return conflict("state", "dump-state");
+    }
+    // A dump brings the state that a genesis file would.
+    if settings.init.is_some() && both.is_some() {
+        return conflict("init", "state");
+    }
+    if settings.init.is_some() && load.is_some() {
+        return conflict("init", "load-state");
+    }
+    let interval = seconds("state-interval", settings.state_interval)?;
+    if interval.is_some() && both.is_none() && dump.is_none() {
+        return Err(ConfigError::Needs { one: "state-interval", other: "dump-state" });
+    }
+    let default = StateConfig::default();
+    let must_exist = load.is_some();
+    Ok(StateConfig {
+        load: load.or_else(|| both.clone()),
+        must_exist,
+        dump: dump.or(both),
+        interval: interval.unwrap_or(default.interval),
+    })
+}
+
 fn genesis(settings: &Settings, balance: U256) -> Result<GenesisConfig, ConfigError> {
+    check_init(settings)?;
     let hardfork = settings.hardfork.as_deref().map(str::parse::<Fork>).transpose()?;
     let funded = settings.fund_accounts.iter().flatten();
     Ok(GenesisConfig {
@@ -93,6 +128,7 @@ fn sealing(settings: &Settings) -> Result<SealingConfig, ConfigError> {
         max_transactions: max_transactions.unwrap_or(default.max_transactions),
         slots_in_an_epoch: above_zero("slots-in-an-epoch", settings.slots_in_an_epoch)?,
         gas_price: settings.gas_price.map(u128::from),
+        no_tip: settings.disable_min_priority_fee,
         allow_equal_timestamps: settings.allow_equal_timestamps,
     })
 }
@@ -130,6 +166,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
     Ok(ServerConfig {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
+        ipc: settings.ipc.clone().map_or(IpcConfig::Off, IpcConfig::At),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
         namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),
@@ -170,6 +207,7 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         fee_history: settings.rpc_fee_history.unwrap_or(default.fee_history),
         mined_blocks: settings.rpc_mined_blocks.unwrap_or(default.mined_blocks),
         stored_accounts: settings.max_stored_accounts.unwrap_or(default.stored_accounts),
+        load_state_bytes: settings.rpc_load_state_bytes.unwrap_or(default.load_state_bytes),
         typed_data_bytes: settings.rpc_typed_data_bytes.unwrap_or(default.typed_data_bytes),
         scripts: above_zero("scripts", settings.scripts)?.unwrap_or(default.scripts),
         script_memory: script_memory.unwrap_or(default.script_memory),
@@ -212,11 +250,35 @@ fn writer(settings: &Settings) -> Result<WriterConfig, ConfigError> {
     })
 }
 
-fn output(settings: Settings) -> OutputConfig {
-    OutputConfig {
+fn output(settings: Settings) -> Result<OutputConfig, ConfigError> {
+    if settings.quiet && settings.verbosity.is_some() {
+        return Err(ConfigError::Conflict { one: "quiet", other: "verbosity" });
+    }
+    Ok(OutputConfig {
         quiet: settings.quiet,
+        verbosity: settings.verbosity,
         json_logs: settings.json_logs,
         config_out: settings.config_out,
+    })
+}
+
+/// A genesis file is used as it is: flags that would change it contradict it.
+fn check_init(settings: &Settings) -> Result<(), ConfigError> {
+    let shaping = [
+        ("chain-id", settings.chain_id.is_some()),
+        ("timestamp", settings.timestamp.is_some()),
+        ("number", settings.number.is_some()),
+        ("hardfork", settings.hardfork.is_some()),
+        ("gas-limit", settings.gas_limit.is_some()),
+        ("block-base-fee-per-gas", settings.block_base_fee_per_gas.is_some()),
+        ("fund-accounts", settings.fund_accounts.is_some()),
+        ("disable-default-create2-deployer", settings.disable_default_create2_deployer),
+    ];
+    match shaping.into_iter().find(|(_name, is_given)| *is_given) {
+        Some((other, _)) if settings.init.is_some() => {
+            Err(ConfigError::Conflict { one: "init", other })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -47,6 +47,10 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_HOST", aliases = ["http.addr", "ws.addr"])]
     #[arg(value_name = "IP", value_delimiter = ',', help_heading = SERVER)]
     pub host: Option<Vec<IpAddr>>,
+    /// Answer on a Unix socket too; a bare name lies in the data directory
+    #[arg(long, env = "MAINSPRING_IPC", visible_alias = "ipcpath", value_name = "PATH")]
+    #[arg(num_args = 0..=1, default_missing_value = DEFAULT_IPC, help_heading = SERVER)]
+    pub ipc: Option<PathBuf>,
     /// Origin of web pages that may call the node [default: *]
     #[arg(long, env = "MAINSPRING_ALLOW_ORIGIN", aliases = ["http.corsdomain"])]
     #[arg(value_name = "ORIGIN", help_heading = SERVER)]
@@ -82,10 +86,31 @@ pub struct Settings {
     /// goes back (evm_revert, anvil_reset) is filled up with empty blocks
     #[arg(long, env = "MAINSPRING_MONOTONIC", help_heading = DATA)]
     pub monotonic: bool,
+    /// Throw the states of old blocks away: those of so many blocks below the newest are kept (256 if no
+    /// number is given); blocks, receipts and logs stay
+    #[arg(long, env = "MAINSPRING_PRUNE_HISTORY", value_name = "BLOCKS")]
+    #[arg(num_args = 0..=1, default_missing_value = "256", help_heading = DATA)]
+    pub prune_history: Option<u64>,
     /// Keep no index of the transactions of each address: less is written, and explorers (ots_*) cannot
     /// search
     #[arg(long, env = "MAINSPRING_NO_ADDRESS_INDEX", help_heading = DATA)]
     pub no_address_index: bool,
+
+    /// Load the chain from a dump in anvil's format if the file is there, and dump it to that file at
+    /// the end. A stored chain that came from this file, or was dumped to it, goes on from where it
+    /// was and is not loaded again; any other stored chain is refused (--fresh starts over)
+    #[arg(long, env = "MAINSPRING_STATE", value_name = "PATH", help_heading = DATA)]
+    pub state: Option<PathBuf>,
+    /// Load the chain from a dump in anvil's format. A stored chain is refused (--fresh starts over)
+    #[arg(long, env = "MAINSPRING_LOAD_STATE", value_name = "PATH", help_heading = DATA)]
+    pub load_state: Option<PathBuf>,
+    /// Dump the chain to a file in anvil's format at the end; to state.json in it, if it is a folder
+    #[arg(long, env = "MAINSPRING_DUMP_STATE", value_name = "PATH", help_heading = DATA)]
+    pub dump_state: Option<PathBuf>,
+    /// Dump so often besides, in seconds [default: 60]
+    #[arg(short = 's', long, env = "MAINSPRING_STATE_INTERVAL", value_name = "SECONDS")]
+    #[arg(help_heading = DATA)]
+    pub state_interval: Option<f64>,
 
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
@@ -221,6 +246,10 @@ pub struct Settings {
     /// Gas price in wei that eth_gasPrice suggests at least
     #[arg(long, env = "MAINSPRING_GAS_PRICE", value_name = "WEI", help_heading = SEALING)]
     pub gas_price: Option<u64>,
+    /// Advise no tip: eth_maxPriorityFeePerGas answers 0
+    #[arg(long, env = "MAINSPRING_DISABLE_MIN_PRIORITY_FEE", visible_alias = "no-priority-fee")]
+    #[arg(help_heading = SEALING)]
+    pub disable_min_priority_fee: bool,
     /// Let a block have its parent's timestamp, as anvil does
     #[arg(long, env = "MAINSPRING_ALLOW_EQUAL_TIMESTAMPS", help_heading = SEALING)]
     pub allow_equal_timestamps: bool,
@@ -317,6 +346,10 @@ pub struct Settings {
     /// Blocks that one evm_mine or anvil_mine may make [default: 100000]
     #[arg(long, env = "MAINSPRING_RPC_MINED_BLOCKS", value_name = "BLOCKS", help_heading = LIMITS)]
     pub rpc_mined_blocks: Option<u64>,
+    /// Bytes that a dump for anvil_loadState may have when it is unpacked [default: 1073741824]
+    #[arg(long, env = "MAINSPRING_RPC_LOAD_STATE_BYTES", value_name = "BYTES")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_load_state_bytes: Option<u64>,
     /// Bytes of a typed document to sign [default: 131072]
     #[arg(long, env = "MAINSPRING_RPC_TYPED_DATA_BYTES", value_name = "BYTES")]
     #[arg(help_heading = LIMITS)]
@@ -390,6 +423,9 @@ pub struct Settings {
     /// Print nothing but errors
     #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent", help_heading = OUTPUT)]
     pub quiet: bool,
+    /// What the log says: 0 nothing, 1 errors, 2 warnings, 3 news, 4 debugging, 5 everything [default: 3]
+    #[arg(long, env = "MAINSPRING_VERBOSITY", value_name = "LEVEL", help_heading = OUTPUT)]
+    pub verbosity: Option<u64>,
     /// Print logs as JSON, a line each
     #[arg(long, env = "MAINSPRING_JSON_LOGS", alias = "json", help_heading = OUTPUT)]
     pub json_logs: bool,
@@ -399,6 +435,9 @@ pub struct Settings {
 }
 
 const DEBUGGING: &str = "Debugging";
+/// Name of the socket in the data directory.
+pub const DEFAULT_IPC: &str = "mainspring.ipc";
+
 const SERVER: &str = "Server";
 const DATA: &str = "Data";
 const GENESIS: &str = "Genesis";

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod branches;
+pub mod dump;
 pub mod forking;
 pub mod keyring;
 mod reorganise;
@@ -64,6 +65,8 @@ pub struct Dev {
     snapshots: Mutex<Snapshots>,
     impersonation: Mutex<Arc<Impersonation>>,
     instance: Mutex<B256>,
+    /// Held while a dump is read and loaded.
+    loading: Mutex<()>,
     /// Was it said what a wallet has to be told?
     has_warned: AtomicBool,
 }
@@ -90,6 +93,7 @@ impl Dev {
             snapshots: Mutex::default(),
             impersonation: Mutex::new(Impersonation::at_start(&settings)),
             instance: Mutex::new(new_instance()),
+            loading: Mutex::default(),
             has_warned: AtomicBool::new(false),
             settings,
             funded: Vec::new(),

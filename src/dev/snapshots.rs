@@ -137,6 +137,11 @@ impl From<ForkError> for DevError {
 }
 
 impl Snapshots {
+    /// None is kept; ids go on.
+    pub(super) fn forget(&mut self) {
+        self.kept.clear();
+    }
+
     /// What waits, as the newest snapshot has it if nothing changed since.
     fn share(&self, waiting: SavedPool) -> SavedPool {
         match self.kept.values().next_back() {
@@ -219,11 +224,16 @@ impl Dev {
             return Ok(false);
         }
         let reached = self.reached(snapshot.number)?;
-        self.chain.unwind(snapshot.number, snapshot.edits)?;
+        // Blocks that fill numbers up are made by the clock as it is; else one commit does it all.
+        let fills = reached > snapshot.number;
+        let set = (!fills).then(|| snapshot.development.clone());
+        self.chain.unwind_with(snapshot.number, snapshot.edits, set)?;
         self.sealer.fill_to(&pause, reached)?;
         snapshots.kept.retain(|other, it| *other < id || it.branch != branch);
         drop(snapshots);
-        self.chain.develop(|set| *set = snapshot.development)?;
+        if fills {
+            self.chain.develop(|set| *set = snapshot.development)?;
+        }
         *self.impersonation.lock() = snapshot.impersonation;
         self.restore_pool(snapshot.pool)?;
         self.sealer.set_mode(snapshot.mode);
@@ -382,6 +392,7 @@ impl Dev {
     }
 
     pub(super) fn restore_pool(&self, waiting: SavedPool) -> Result<(), DevError> {
+        let is_empty = waiting.is_empty();
         let (_, view) = self.chain.latest()?;
         let failure = Cell::new(None);
         self.pool.bring_back(waiting, |sender| match view.account(sender) {
@@ -391,7 +402,9 @@ impl Dev {
                 0
             }
         });
-        self.sealer.wake();
+        if !is_empty {
+            self.sealer.wake();
+        }
         failure.into_inner().map_or(Ok(()), |error| Err(error.into()))
     }
 }

@@ -16,6 +16,7 @@ use crate::{
 use alloy_primitives::{Address, map::AddressSet};
 use revm::{
     bytecode::opcode::{CALL, CALLCODE, CREATE, CREATE2, DELEGATECALL, SELFDESTRUCT, STATICCALL},
+    context::JournalTr,
     context_interface::ContextTr,
     interpreter::{
         FrameInput, Instruction, InstructionContext, InstructionExecResult, InstructionResult,
@@ -103,12 +104,13 @@ fn call<const KIND: u8>(
     let InstructionContext { interpreter, host } = context;
     let inner = InstructionContext { interpreter: &mut *interpreter, host: &mut *host };
     let done = instructions::contract::call::<KIND, _, _>(inner);
-    if let Some(notes) = host.db_mut().notes()
+    if host.db_mut().notes().is_some()
         && let Some(InterpreterAction::NewFrame(FrameInput::Call(frame))) =
             interpreter.bytecode.action()
-        && !is_reserved(frame.bytecode_address)
+        && !is_precompile(host, frame.bytecode_address)
     {
-        notes.called.insert(frame.bytecode_address);
+        let callee = frame.bytecode_address;
+        host.db_mut().notes().into_iter().for_each(|it| it.called.extend([callee]));
     }
     done
 }
@@ -144,7 +146,7 @@ fn destroy(context: InstructionContext<'_, Context, EthInterpreter>) -> Instruct
     done
 }
 
-/// Addresses of precompiles, of today and tomorrow.
-fn is_reserved(address: Address) -> bool {
-    address.starts_with(&[0; 18])
+/// Looked up only where it may be one.
+fn is_precompile(host: &Context, address: Address) -> bool {
+    address.starts_with(&[0; 18]) && host.journaled_state.precompile_addresses().contains(&address)
 }

@@ -85,6 +85,11 @@ impl Directory {
         })
     }
 
+    /// A directory that is open already.
+    pub(super) fn of(storage: Storage, path: &Path) -> Self {
+        Self { storage, path: path.into(), before: None, _temporary: None }
+    }
+
     /// The genesis that the directory was made with.
     pub(super) fn genesis(&self) -> Result<Option<Genesis>, NodeError> {
         let Some(json) = self.storage.blocks.reader()?.genesis()? else { return Ok(None) };

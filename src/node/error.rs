@@ -2,8 +2,8 @@
 
 use crate::{
     chain::ChainError,
-    dev::{accounts::AccountsError, forking::ForkError, keyring::KeyringError},
-    rpc::ServeError,
+    dev::{accounts::AccountsError, dump::DumpError, forking::ForkError, keyring::KeyringError},
+    rpc::{ServeError, SocketError},
     sealer::SealError,
     spec::{self, SpecError},
     storage::StorageError,
@@ -93,6 +93,9 @@ pub enum NodeError {
     /// The port cannot be opened.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The Unix socket cannot be opened.
+    #[error(transparent)]
+    Ipc(#[from] SocketError),
     /// A setting that shapes the genesis is not what the stored chain was made with.
     #[error(
         "{flag} says {given}, but the data directory holds a chain with {stored}; leave the flag \
@@ -148,6 +151,44 @@ pub enum NodeError {
         dir: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// A dump that is to be loaded cannot be read.
+    #[error("cannot read the dump {path}: {source}")]
+    StateFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A dump cannot be written.
+    #[error("cannot write the dump {path}: {source}; choose another file with --dump-state")]
+    DumpFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A dump was not loaded, or not written.
+    #[error("{path}: {source}")]
+    Dump {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<DumpError>,
+    },
+    /// A dump would take the place of a chain that went on.
+    #[error(
+        "{flag} {path}: the data directory holds a chain already, at block {at}; start over from the \
+         dump with --fresh, choose another directory with --datadir, or leave {flag} out to go on \
+         (--dump-state only writes)"
+    )]
+    StoredState {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The stored head.
+        at: u64,
     },
     /// No temporary directory for `--ephemeral`.
     #[error("cannot make a temporary directory: {0}")]

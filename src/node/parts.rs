@@ -48,6 +48,7 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
         verify_seals,
         allow_equal_timestamps: config.sealing.allow_equal_timestamps,
+        keep_states: config.data.keep_states,
         address_index: !config.data.no_address_index,
         takes_future_blocks: false,
         remote: None,
@@ -104,6 +105,7 @@ pub(super) fn rpc_limits(config: &Config) -> RpcLimits {
         fee_history_blocks: config.rpc.fee_history,
         mined_blocks: config.rpc.mined_blocks,
         typed_data_bytes: config.rpc.typed_data_bytes,
+        load_state_bytes: config.rpc.load_state_bytes,
         scripts: config.rpc.scripts,
         ..RpcLimits::default()
     }
@@ -120,5 +122,6 @@ pub(super) fn told(config: &Config) -> Told {
 
 pub(super) fn fee_policy(config: &Config) -> FeePolicy {
     let min_gas_price = config.sealing.gas_price.unwrap_or(0);
-    FeePolicy { min_gas_price, ..FeePolicy::default() }
+    let default = FeePolicy::default();
+    FeePolicy { min_gas_price, tip: if config.sealing.no_tip { 0 } else { default.tip } }
 }

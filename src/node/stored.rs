@@ -14,7 +14,7 @@ use std::{path::Path, sync::Arc, thread::JoinHandle};
 pub struct StoredChain {
     chain: Arc<Chain>,
     opened: Opened,
-    writer: JoinHandle<()>,
+    writer: Option<JoinHandle<()>>,
     _directory: Directory,
 }
 
@@ -47,6 +47,21 @@ impl StoredChain {
         Self::start(directory, ChainSpec::from_genesis(stored)?, verify_seals, remote)
     }
 
+    /// Opens the chain of a directory without a background writer: for work on the state itself.
+    pub(super) fn open_quietly(dir: &Path) -> Result<Self, NodeError> {
+        Self::quietly(Directory::existing(dir)?)
+    }
+
+    /// Opens the chain of an open directory without a background writer.
+    pub(super) fn quietly(directory: Directory) -> Result<Self, NodeError> {
+        let stored = directory.genesis()?.ok_or(NodeError::NoGenesis)?;
+        let spec = ChainSpec::from_genesis(stored)?;
+        let mut settings = parts::chain_settings(&Config::default(), &spec);
+        settings.remote = fork::offline(&directory.path, &directory)?;
+        let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
+        Ok(Self { chain, opened, writer: None, _directory: directory })
+    }
+
     fn start(
         directory: Directory,
         spec: ChainSpec,
@@ -59,7 +74,7 @@ impl StoredChain {
         let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
         let writing = chain.clone();
         let writer = thread("state writer", move || writing.run_state_writer())?;
-        Ok(Self { chain, opened, writer, _directory: directory })
+        Ok(Self { chain, opened, writer: Some(writer), _directory: directory })
     }
 
     /// The chain.
@@ -75,7 +90,8 @@ impl StoredChain {
     /// Writes everything and ends.
     pub fn close(self) -> Result<(), NodeError> {
         self.chain.stop();
-        self.writer.join().map_err(|_panicked| NodeError::ThreadFailed("state writer"))?;
+        let failed = |_panicked| NodeError::ThreadFailed("state writer");
+        self.writer.map_or(Ok(()), |writer| writer.join().map_err(failed))?;
         Ok(self.chain.flush_state()?)
     }
 }

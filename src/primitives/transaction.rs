@@ -5,7 +5,7 @@ use alloy_consensus::{
     transaction::{Recovered, SignerRecoverable},
 };
 use alloy_eips::{Decodable2718, eip2718::Eip2718Error};
-use alloy_primitives::{Address, B256, Signature, U256};
+use alloy_primitives::{Address, B256, Signature, U256, keccak256};
 use std::{ops::Deref, sync::Arc};
 
 /// A transaction of any type with its sender. Cheap to clone. A blob transaction carries its
@@ -67,10 +67,52 @@ impl Transaction {
         Self::new_unchecked(Signed::new_unhashed(transaction, signature).into(), sender)
     }
 
-    /// Was this made by [`Transaction::impersonate`]?
+    /// A transaction of an impersonated sender that anvil mined: its signature is zero, and its hash
+    /// is that of its encoding followed by the sender.
+    pub fn of_dump(envelope: TxEnvelope, sender: Address) -> Self {
+        let signature = envelope.signature();
+        // Of the zero address such a signature is our own.
+        let is_zero = signature.r().is_zero() && signature.s().is_zero();
+        if !is_zero || sender.is_zero() {
+            return Self::new_unchecked(envelope, sender);
+        }
+        let (signature, hash) = (*signature, hash_at_anvil(&envelope, sender));
+        let envelope = match envelope {
+            TxEnvelope::Legacy(it) => {
+                Signed::new_unchecked(it.into_parts().0, signature, hash).into()
+            }
+            TxEnvelope::Eip2930(it) => {
+                Signed::new_unchecked(it.into_parts().0, signature, hash).into()
+            }
+            TxEnvelope::Eip1559(it) => {
+                Signed::new_unchecked(it.into_parts().0, signature, hash).into()
+            }
+            TxEnvelope::Eip4844(it) => {
+                TxEnvelope::Eip4844(Signed::new_unchecked(it.into_parts().0, signature, hash))
+            }
+            TxEnvelope::Eip7702(it) => {
+                Signed::new_unchecked(it.into_parts().0, signature, hash).into()
+            }
+        };
+        Self::new_unchecked(envelope, sender)
+    }
+
+    /// The hash that anvil gives it: of an impersonated sender another one than ours.
+    pub fn hash_in_dump(&self) -> B256 {
+        let is_impersonated = self.is_impersonated();
+        if is_impersonated { hash_at_anvil(self.envelope(), self.sender()) } else { self.hash() }
+    }
+
+    /// Was this made by [`Transaction::impersonate`], or by anvil for an impersonated sender?
     pub fn is_impersonated(&self) -> bool {
         let signature = self.0.signature();
-        signature.s().is_zero() && signature.r() == U256::from_be_bytes(self.sender().into_word().0)
+        let bound = U256::from_be_bytes(self.sender().into_word().0);
+        signature.s().is_zero() && (signature.r() == bound || signature.r().is_zero())
+    }
+
+    /// Did the sender sign it, or was it [`Transaction::impersonate`]d? Expensive.
+    pub fn has_true_sender(&self) -> bool {
+        self.is_impersonated() || self.0.recover_signer().is_ok_and(|by| by == self.sender())
     }
 
     /// Who pays and whose nonce counts.
@@ -103,6 +145,13 @@ impl Transaction {
         let signed = Signed::new_unchecked(bare, *signed.signature(), *signed.hash());
         Self::new_unchecked(TxEnvelope::Eip4844(signed), self.sender())
     }
+}
+
+/// The hash of an impersonated transaction in anvil: of its encoding followed by the sender.
+fn hash_at_anvil(envelope: &TxEnvelope, sender: Address) -> B256 {
+    let mut bound = alloy_rlp::encode(envelope);
+    bound.extend_from_slice(sender.as_slice());
+    keccak256(bound)
 }
 
 impl Deref for Transaction {

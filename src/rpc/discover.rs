@@ -15,14 +15,17 @@ use serde_json::{
 use std::{collections::BTreeSet, sync::OnceLock};
 
 /// The list, a file a namespace.
-const LISTS: [&str; 13] = [
+const LISTS: [&str; 16] = [
     include_str!("openrpc/admin.json"),
     include_str!("openrpc/anvil.json"),
+    include_str!("openrpc/chain.json"),
     include_str!("openrpc/debug.json"),
+    include_str!("openrpc/erigon.json"),
     include_str!("openrpc/eth.json"),
     include_str!("openrpc/evm.json"),
     include_str!("openrpc/hardhat.json"),
     include_str!("openrpc/net.json"),
+    include_str!("openrpc/ots.json"),
     include_str!("openrpc/personal.json"),
     include_str!("openrpc/rpc.json"),
     include_str!("openrpc/testing.json"),

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     chain::{ChainError, ImportError},
-    dev::{DevError, forking::ForkError, keyring::KeyringError, typed_data::TypedDataError},
+    dev::{
+        DevError, dump::DumpError, forking::ForkError, keyring::KeyringError,
+        typed_data::TypedDataError,
+    },
     evm::{
         ApplyError, CallError, EvmError, InvalidTx, revert_message,
         simulate::SimulationError,
@@ -36,6 +39,8 @@ pub const REVERTED: i32 = 3;
 pub const NOT_MINED_IN_TIME: i32 = 4;
 /// Code of everything that the request's meaning, not its form, is to blame for.
 pub const SERVER_ERROR: i32 = -32000;
+/// Code of a question about a state that was thrown away.
+pub const PRUNED: i32 = 4444;
 /// Code of a transaction whose conditions do not hold (EIP-7796).
 pub const CONDITION_NOT_MET: i32 = -32003;
 /// Code of a transaction with too many conditions (EIP-7796).
@@ -347,6 +352,9 @@ pub enum RpcError {
     /// The chain did not go back.
     #[error(transparent)]
     Dev(#[from] DevError),
+    /// There is no dump, or it was not loaded.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
     /// A development method was refused.
     #[error(transparent)]
     Development(#[from] DevelopmentError),
@@ -395,6 +403,13 @@ impl RpcError {
                 | DevError::BeyondBranch { .. }
                 | DevError::NoFork,
             )
+            | Self::Dump(
+                DumpError::Format(_)
+                | DumpError::NoAccounts
+                | DumpError::Empty
+                | DumpError::Compressed(_)
+                | DumpError::TooLong { .. },
+            )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
@@ -408,6 +423,9 @@ impl RpcError {
             Self::Watch(error) => error.code(),
             Self::Seal(SealError::Condition(_)) => CONDITION_NOT_MET,
             Self::TooManyConditions(_) => TOO_MANY_CONDITIONS,
+            Self::Chain(ChainError::Pruned { .. })
+            | Self::Dev(DevError::Chain(ChainError::Pruned { .. }))
+            | Self::Seal(SealError::Chain(ChainError::Pruned { .. })) => PRUNED,
             Self::WorkerLost => INTERNAL_ERROR_CODE,
             Self::Simulation(error) => simulation_code(error),
             _ => SERVER_ERROR,

@@ -91,7 +91,7 @@ where
 }
 
 /// The same requests with ids that jsonrpsee knows; `None` if all are such.
-fn legible(body: &[u8]) -> Option<String> {
+pub(super) fn legible(body: &[u8]) -> Option<String> {
     let text = str::from_utf8(body).ok()?;
     if !text.trim_start().starts_with('[') {
         return legible_one(text);
@@ -126,7 +126,7 @@ fn legible_one(request: &str) -> Option<String> {
 }
 
 /// The answers with the ids as the caller wrote them.
-fn with_own_ids(answers: &str) -> String {
+pub(super) fn with_own_ids(answers: &str) -> String {
     let mut text = String::with_capacity(answers.len());
     let mut rest = answers;
     let mark = format!("\"id\":\"{MARK}");

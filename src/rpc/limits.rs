@@ -54,6 +54,8 @@ pub struct RpcLimits {
     pub mined_blocks: u64,
     /// Longest document that `eth_signTypedData_v4` and its relatives sign, in bytes of JSON.
     pub typed_data_bytes: usize,
+    /// Most bytes that a dump for `anvil_loadState` may have when it is unpacked.
+    pub load_state_bytes: u64,
 }
 
 impl Default for RpcLimits {
@@ -83,6 +85,7 @@ impl Default for RpcLimits {
             scripts: 4,
             mined_blocks: 100_000,
             typed_data_bytes: 128 << 10,
+            load_state_bytes: 1 << 30,
         }
     }
 }

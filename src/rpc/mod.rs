@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which namespaces are served? |
 //! | `admin` | where is the chain, and how does it go into a file and back? |
@@ -43,6 +44,7 @@ pub mod error;
 pub mod eth;
 mod health;
 mod ids;
+pub mod ipc;
 pub mod limits;
 mod middleware;
 mod namespaces;
@@ -64,6 +66,7 @@ pub use admin::ChainFiles;
 pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
+pub use ipc::{IpcServer, SocketError};
 pub use limits::{FeePolicy, RpcLimits};
 pub use namespaces::{Namespaces, UnknownNamespace};
 pub use server::{ServeError, ServerSettings, serve};
@@ -129,6 +132,12 @@ struct Shared {
     filters: Filters,
     /// Room for addresses and topics that filters and subscriptions watch for.
     watched: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Api")
+    }
 }
 
 impl Deref for Api {
@@ -200,11 +209,12 @@ impl Api {
 
     /// Every method that is served, under every name.
     pub fn methods(&self) -> Methods {
-        let mut methods = self.namespaces.select(&self.all_methods());
-        let modules = modules(&methods);
-        methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
-        methods.merge(discover::method(&methods)).expect("no other method has this name");
-        methods
+        described(self.namespaces.select(&self.all_methods()))
+    }
+
+    /// Every method that is served to programs on the same machine.
+    fn local_methods(&self) -> Methods {
+        described(self.namespaces.select_local(&self.all_methods()))
     }
 
     /// Every method that there is, served or not.
@@ -232,6 +242,14 @@ impl Api {
         }
         methods
     }
+}
+
+/// The methods and those that tell of them.
+fn described(mut methods: Methods) -> Methods {
+    let modules = modules(&methods);
+    methods.merge(web3::modules_method(modules)).expect("`rpc` is a namespace of its own");
+    methods.merge(discover::method(&methods)).expect("no other method has this name");
+    methods
 }
 
 /// The namespaces that have methods, each with version `1.0`, as `rpc_modules` answers them.

@@ -69,6 +69,15 @@ impl Namespaces {
         served
     }
 
+    /// Those of all methods that are served to the machine itself: all but `testing`, unless it is named.
+    pub(super) fn select_local(&self, all: &Methods) -> Methods {
+        let mut named: Vec<String> =
+            all.method_names().filter_map(space).map(str::to_owned).collect();
+        let is_testing_named = self.named.iter().flatten().any(|name| name == TESTING);
+        named.retain(|name| name != TESTING || is_testing_named);
+        Self { named: Some(named), ..self.clone() }.select(all)
+    }
+
     /// Is this the name of a method that a development chain would have?
     pub(super) fn belongs_to_development(&self, method: &str) -> bool {
         let in_space = space(method).is_some_and(|space| DEVELOPMENT.contains(&space));

@@ -8,6 +8,7 @@ use super::{
 };
 use http::{HeaderName, HeaderValue, Method, header::InvalidHeaderValue};
 use jsonrpsee::{
+    Methods,
     core::middleware::RpcServiceBuilder,
     core::traits::IdProvider,
     server::{BatchRequestConfig, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle},
@@ -59,22 +60,9 @@ pub async fn serve(
     settings: &ServerSettings,
 ) -> Result<(SocketAddr, ServerHandle), ServeError> {
     let context: &RpcContext = api;
-    let all = api.all_methods();
-    context.namespaces.check(&all)?;
+    context.namespaces.check(&api.all_methods())?;
     let methods = api.methods();
-    let rules = Arc::new(Rules {
-        methods: methods.clone(),
-        elsewhere: all
-            .method_names()
-            .filter(|name| context.namespaces.belongs_to_development(name))
-            .collect(),
-        unnamed: all.method_names().filter(|name| methods.method(name).is_none()).collect(),
-        dialect: context.dialect,
-        batch_requests: context.limits.batch_requests,
-        response_bytes: context.limits.response_bytes as usize,
-        chain: context.chain.clone(),
-        waits: Arc::new(Semaphore::new(WAITS)),
-    });
+    let rules = Arc::new(rules(api, &methods));
     let front =
         RpcServiceBuilder::new().layer_fn(move |inner| Front { inner, rules: rules.clone() });
     let cors = settings.allow_origin.as_deref().map(cors).transpose()?;
@@ -92,6 +80,24 @@ pub async fn serve(
         .map_err(failed)?;
     let bound = server.local_addr().map_err(failed)?;
     Ok((bound, server.start(methods)))
+}
+
+/// What the layer around these methods needs to know.
+pub(super) fn rules(api: &Api, methods: &Methods) -> Rules {
+    let (all, namespaces) = (api.all_methods(), &api.namespaces);
+    Rules {
+        methods: methods.clone(),
+        elsewhere: all
+            .method_names()
+            .filter(|name| namespaces.belongs_to_development(name))
+            .collect(),
+        unnamed: all.method_names().filter(|name| methods.method(name).is_none()).collect(),
+        dialect: api.dialect,
+        batch_requests: api.limits.batch_requests,
+        response_bytes: api.limits.response_bytes as usize,
+        chain: api.chain.clone(),
+        waits: Arc::new(Semaphore::new(WAITS)),
+    }
 }
 
 fn config(limits: &RpcLimits) -> ServerConfig {
@@ -129,7 +135,7 @@ fn cors(origin: &str) -> Result<CorsLayer, ServeError> {
 
 /// Subscription ids as geth's clients expect them: hex strings.
 #[derive(Clone, Copy, Debug)]
-struct HexIds;
+pub(super) struct HexIds;
 
 impl IdProvider for HexIds {
     fn next_id(&self) -> SubscriptionId<'static> {

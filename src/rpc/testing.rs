@@ -208,6 +208,7 @@ fn chain_settings() -> ChainSettings {
         slots_in_an_epoch: 0,
         verify_seals: false,
         allow_equal_timestamps: false,
+        keep_states: None,
         address_index: true,
         takes_future_blocks: false,
         remote: None,

@@ -15,26 +15,27 @@ impl Verbosity {
         Self(Some(Arc::new(change)))
     }
 
+    /// What one of geth's levels lets through.
+    pub const fn level(level: u64) -> LevelFilter {
+        match level {
+            0 => LevelFilter::OFF,
+            1 => LevelFilter::ERROR,
+            2 => LevelFilter::WARN,
+            3 => LevelFilter::INFO,
+            4 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        }
+    }
+
     /// Sets geth's level; false if the log cannot be changed.
     pub fn set(&self, level: u64) -> bool {
-        self.0.as_ref().is_some_and(|change| change(filter(level)))
+        self.0.as_ref().is_some_and(|change| change(Self::level(level)))
     }
 }
 
 impl fmt::Debug for Verbosity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Verbosity")
-    }
-}
-
-const fn filter(level: u64) -> LevelFilter {
-    match level {
-        0 => LevelFilter::OFF,
-        1 => LevelFilter::ERROR,
-        2 => LevelFilter::WARN,
-        3 => LevelFilter::INFO,
-        4 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
     }
 }
 

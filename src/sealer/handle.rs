@@ -175,6 +175,9 @@ impl SealerHandle {
     /// Changes when blocks are made.
     pub fn set_mode(&self, mode: Mode) {
         let mut state = self.shared.state.lock();
+        if state.mode == mode {
+            return;
+        }
         state.mode = mode;
         state.arrived = true;
         if !mode.on_arrival() {

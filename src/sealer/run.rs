@@ -179,6 +179,9 @@ impl Shared {
         even_empty: bool,
     ) -> Result<Option<B256>, SealError> {
         check_timestamp(&self.chain, options)?;
+        if !even_empty && self.pool.pending_len() == 0 {
+            return Ok(None);
+        }
         let executed = build(&self.chain, &self.pool, &self.settings, options)?;
         let block = executed.block.clone();
         if block.body.transactions.is_empty() && !even_empty {

@@ -12,8 +12,8 @@ pub use overlay::Overlay;
 pub use range::{Keyed, next_key};
 pub use remote::Remote;
 pub use trie::{
-    AccountProof, Removals, SlotProof, StateTrie, StorageIds, TrieError, full_root, prove_at,
-    rewind,
+    AccountProof, Removals, SlotProof, StateTrie, StorageIds, TrieError, Walked, full_root,
+    prove_at, rewind, walk_stored,
 };
 pub use view::StateView;
 

@@ -37,7 +37,7 @@ impl StateDb {
     /// Adds blocks that were written to the state without their participants. One commit.
     pub fn index_addresses(&self, blocks: &[BlockTransactions<'_>]) -> Result<(), StorageError> {
         let Some(last) = blocks.last() else { return Ok(()) };
-        let tx = self.environment.write()?;
+        let tx = self.environment().write()?;
         put_blocks(&tx, blocks)?;
         MARKER.put(&tx, last.block)?;
         tx.commit()
@@ -45,12 +45,12 @@ impl StateDb {
 
     /// Empties the index if it is of blocks that the state does not have.
     pub fn check_address_index(&self) -> Result<(), StorageError> {
-        MARKER.check(self.environment.write()?)
+        MARKER.check(self.environment().write()?)
     }
 
     /// Empties the index, as if a version had written the data that knew none.
     pub fn forget_address_index(&self) -> Result<(), StorageError> {
-        MARKER.forget(self.environment.write()?)
+        MARKER.forget(self.environment().write()?)
     }
 }
 
@@ -216,10 +216,10 @@ fn put_blocks(tx: &WriteTx, blocks: &[BlockTransactions<'_>]) -> Result<(), Stor
 /// An address in a transaction, as the block's row has it: index, part, address, and the nonce if it
 /// sent the transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct BlockKey {
-    index: u32,
-    part: Part,
-    address: Address,
+pub(super) struct BlockKey {
+    pub(super) index: u32,
+    pub(super) part: Part,
+    pub(super) address: Address,
     nonce: Option<u64>,
 }
 
@@ -231,7 +231,7 @@ impl BlockKey {
         row.extend(self.nonce.into_iter().flat_map(u64::to_be_bytes));
     }
 
-    fn decode_all(mut row: &[u8]) -> Result<Vec<Self>, StorageError> {
+    pub(super) fn decode_all(mut row: &[u8]) -> Result<Vec<Self>, StorageError> {
         let mut keys = Vec::with_capacity(row.len() / 25);
         while !row.is_empty() {
             let (fixed, rest) = row.split_first_chunk::<25>().ok_or_else(short)?;
@@ -249,16 +249,16 @@ impl BlockKey {
         Ok(keys)
     }
 
-    fn index_row(&self, block: u64) -> [u8; 32] {
+    pub(super) fn index_row(&self, block: u64) -> [u8; 32] {
         index_key(self.address, block, self.index)
     }
 
-    fn creation_row(&self, block: u64) -> Option<[u8; 32]> {
+    pub(super) fn creation_row(&self, block: u64) -> Option<[u8; 32]> {
         let created = self.part.is(Part::CREATED);
         created.then(|| creation_key(self.address, block, self.index))
     }
 
-    fn nonce_row(&self, block: u64) -> Option<[u8; 36]> {
+    pub(super) fn nonce_row(&self, block: u64) -> Option<[u8; 36]> {
         let mut key = [0; 36];
         key[..20].copy_from_slice(self.address.as_slice());
         key[20..28].copy_from_slice(&self.nonce?.to_be_bytes());

@@ -5,7 +5,7 @@ use super::{
     environment::{Environment, ReadTx, be_u64},
     tables::{
         BODIES, EDITS, HEADERS, META, META_BASE, META_DEVELOPMENT, META_GENESIS, META_LIMITS,
-        NUMBERS, POOL, RECEIPTS,
+        META_LOAD, META_STATE_FILE, NUMBERS, POOL, RECEIPTS,
     },
 };
 use crate::primitives::{Block, Body, Edit, Receipt, SealedHeader, Transaction};
@@ -151,6 +151,17 @@ impl BlocksReader {
     /// The block that the chain stands on (JSON); `None` before it was stored.
     pub fn base(&self) -> Result<Option<Vec<u8>>, StorageError> {
         Ok(self.tx.get(META, META_BASE)?.map(|row| row.into_owned()))
+    }
+
+    /// The id of the load that the chain comes from; `None` if it was not loaded.
+    pub fn load(&self) -> Result<Option<B256>, StorageError> {
+        let row = self.tx.get(META, META_LOAD)?;
+        Ok(row.and_then(|row| B256::try_from(row.as_ref()).ok()))
+    }
+
+    /// The file that the chain was loaded from or dumped to last.
+    pub fn state_file(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(self.tx.get(META, META_STATE_FILE)?.map(|row| row.into_owned()))
     }
 
     /// The genesis (JSON) that this directory was made with.

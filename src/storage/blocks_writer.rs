@@ -8,7 +8,7 @@ use super::{
     side::{delete_side_block, prune_side_blocks, put_side_block, put_total_difficulty},
     tables::{
         BLOCKS, BODIES, EDITS, HEADERS, META, META_BASE, META_DEVELOPMENT, META_GENESIS,
-        META_LIMITS, NUMBERS, POOL, RECEIPTS, TOTAL_DIFFICULTIES,
+        META_LIMITS, META_LOAD, META_STATE_FILE, NUMBERS, POOL, RECEIPTS, TOTAL_DIFFICULTIES,
     },
 };
 use crate::primitives::{BlockNumHash, Edit};
@@ -23,6 +23,8 @@ pub struct BlocksBatch<'a> {
     pub base: Option<&'a [u8]>,
     /// Stores the limits of execution (JSON) that hold from now on.
     pub limits: Option<&'a [u8]>,
+    /// Stores the file that the chain was loaded from or dumped to.
+    pub state_file: Option<&'a [u8]>,
     /// Stores what a developer set that is no block and no edit (JSON).
     pub development: Option<&'a [u8]>,
     /// Removes every canonical block above this number, with their edits.
@@ -62,6 +64,9 @@ impl BlocksDb {
         }
         if let Some(limits) = batch.limits {
             tx.put(META, META_LIMITS, limits)?;
+        }
+        if let Some(file) = batch.state_file {
+            tx.put(META, META_STATE_FILE, file)?;
         }
         if let Some(development) = batch.development {
             tx.put(META, META_DEVELOPMENT, development)?;
@@ -115,14 +120,14 @@ impl BlocksDb {
         for table in BLOCKS.iter().filter(|table| table.index != META.index) {
             tx.clear(*table)?;
         }
-        for key in [META_BASE, META_GENESIS, META_DEVELOPMENT] {
+        for key in [META_BASE, META_LOAD, META_GENESIS, META_DEVELOPMENT] {
             tx.delete(META, key)?;
         }
         tx.commit()
     }
 }
 
-fn put_block(tx: &WriteTx, stored: &StoredBlock) -> Result<(), StorageError> {
+pub(super) fn put_block(tx: &WriteTx, stored: &StoredBlock) -> Result<(), StorageError> {
     let number = stored.block.number().to_be_bytes();
     tx.put(HEADERS, &number, &codec::encode_header(&stored.block.header))?;
     tx.put(BODIES, &number, &codec::encode_body(&stored.block.body))?;

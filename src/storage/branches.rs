@@ -61,9 +61,12 @@ pub struct KeptAt {
     pub at: BlockNumHash,
     /// Hash of the block below.
     pub parent: B256,
-    /// Size of the row.
+    /// Size of the row, and of what the block takes in memory besides when it comes back.
     pub bytes: usize,
 }
+
+/// Memory that an empty block takes with its trie, roughly.
+const BLOCK_BYTES: usize = 8 << 10;
 
 /// What a commit changes of the branches.
 #[derive(Clone, Copy, Debug, Default)]
@@ -231,7 +234,7 @@ impl KeptBlock {
 impl KeptRow {
     /// Without what is in it.
     pub const fn place(&self) -> KeptAt {
-        KeptAt { at: self.at, parent: self.parent, bytes: self.bytes.len() }
+        KeptAt { at: self.at, parent: self.parent, bytes: self.bytes.len() + BLOCK_BYTES }
     }
 }
 
@@ -270,7 +273,7 @@ impl BlocksReader {
             let hash = B256::try_from(hash).map_err(|_length| short())?;
             let parent = value.get(..32).map(B256::from_slice).ok_or_else(short)?;
             let at = BlockNumHash::new(be_u64(KEPT_BLOCKS, number)?, hash);
-            found.push(KeptAt { at, parent, bytes: value.len() });
+            found.push(KeptAt { at, parent, bytes: value.len() + BLOCK_BYTES });
             row = cursor.next()?;
         }
         Ok(found)

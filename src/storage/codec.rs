@@ -128,7 +128,7 @@ fn decode_transaction(sender: &[u8], raw: &[u8]) -> Result<Transaction, StorageE
         table: "bodies",
         reason: "a transaction does not decode",
     })?;
-    Ok(Transaction::new_unchecked(envelope, Address::from_slice(sender)))
+    Ok(Transaction::of_dump(envelope, Address::from_slice(sender)))
 }
 
 /// Count, end of each receipt, the receipts.
@@ -175,10 +175,24 @@ fn decode_receipt(bytes: &[u8]) -> Result<Receipt, StorageError> {
     Ok(Receipt { tx_type, status, cumulative_gas_used, logs })
 }
 
-/// A header row: hash, then RLP.
+/// A header row: hash, then RLP. RLP tells optional fields by their place, so that a header which lacks one
+/// and has a later one (old versions of anvil made such) is JSON instead.
 pub(super) fn encode_header(header: &crate::primitives::SealedHeader) -> Vec<u8> {
     let mut row = header.seal().to_vec();
+    let start = row.len();
     header.inner().encode(&mut row);
+    let is_usual = header.base_fee_per_gas.is_some()
+        && header.withdrawals_root.is_some()
+        && header.blob_gas_used.is_some()
+        && header.excess_blob_gas.is_some()
+        && header.parent_beacon_block_root.is_some()
+        && header.block_access_list_hash.is_none()
+        && header.slot_number.is_none();
+    let reads_back = || Header::decode(&mut &row[start..]).is_ok_and(|it| it == *header.inner());
+    if !is_usual && !reads_back() {
+        row.truncate(start);
+        row.extend(serde_json::to_vec(header.inner()).unwrap_or_default());
+    }
     row
 }
 
@@ -188,8 +202,14 @@ pub(super) fn decode_header(
 ) -> Result<Arc<crate::primitives::SealedHeader>, StorageError> {
     let mut rest = Rest { table: "headers", bytes: row };
     let hash = B256::from_slice(rest.take(32)?);
-    let header = rest.rlp::<Header>()?;
-    rest.end()?;
+    let header = if rest.bytes.first() == Some(&b'{') {
+        let damaged = |_json| StorageError::Row { table: "headers", reason: "is no JSON" };
+        serde_json::from_slice(rest.bytes).map_err(damaged)?
+    } else {
+        let header = rest.rlp::<Header>()?;
+        rest.end()?;
+        header
+    };
     Ok(Arc::new(crate::primitives::SealedHeader::new_unchecked(header, hash)))
 }
 
@@ -333,6 +353,30 @@ mod tests {
         assert_eq!(decode_body_transaction(&row, 5).unwrap(), None);
         let empty = Body::default();
         assert_eq!(decode_body(&encode_body(&empty)).unwrap(), empty);
+    }
+
+    #[test]
+    fn a_header_without_a_field_in_the_middle_survives_its_row() {
+        let whole = Header {
+            base_fee_per_gas: Some(7),
+            withdrawals_root: Some(B256::ZERO),
+            blob_gas_used: Some(0),
+            excess_blob_gas: Some(0),
+            parent_beacon_block_root: Some(B256::ZERO),
+            requests_hash: Some(B256::ZERO),
+            ..Default::default()
+        };
+        for header in [
+            whole.clone(),
+            Header { base_fee_per_gas: None, ..whole.clone() },
+            Header { blob_gas_used: None, ..whole.clone() },
+            Header { withdrawals_root: None, requests_hash: None, ..whole.clone() },
+            Header { parent_beacon_block_root: None, ..whole },
+            Header::default(),
+        ] {
+            let sealed = crate::primitives::SealedHeader::new(header);
+            assert_eq!(*decode_header(&encode_header(&sealed)).unwrap(), sealed);
+        }
     }
 
     #[test]

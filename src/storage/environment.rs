@@ -5,11 +5,12 @@ use super::{
     tables::{META, META_SCHEMA, SCHEMA_VERSION, Table},
 };
 use reth_libmdbx::{
-    Cursor, Database, DatabaseFlags, EnvironmentFlags, Geometry, MdbxError, Mode, Ro, Rw, SyncMode,
-    TransactionKind, TxUnsync, WriteFlags,
+    Cursor, Database, DatabaseFlags, EnvironmentFlags, Geometry, MdbxError, Mode, Ro, Rw, Stat,
+    SyncMode, TransactionKind, TxUnsync, WriteFlags,
 };
 use std::{
     borrow::Cow,
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -23,26 +24,86 @@ const MAX_READERS: u64 = 2048;
 /// What the engine answers when another process has the environment open exclusively (`EAGAIN`).
 const LOCKED: MdbxError = MdbxError::Other(11);
 
+/// The file in an environment's directory that its process holds locked.
+const LOCK: &str = "lock";
+/// Where an environment is made anew, in its directory, before that takes its place.
+pub(super) const STAGED: &str = "staged";
+/// The file that the engine keeps its pages in.
+pub(super) const PAGES: &str = "mdbx.dat";
+
 /// An open environment and the handles of its tables.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Environment {
     env: reth_libmdbx::Environment,
     tables: Arc<[Database]>,
+    pub(super) names: &'static [Table],
+    pub(super) dir: PathBuf,
+    /// Dropped last. `None` if another process has the directory.
+    _lock: Option<Arc<DirectoryLock>>,
+}
+
+/// A directory that is this process's own. Ends with the process, however that ends.
+#[derive(Debug)]
+pub(super) struct DirectoryLock(#[expect(dead_code, reason = "holds the lock")] File);
+
+impl DirectoryLock {
+    /// Makes the directory if it is not there, and takes it.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] when another process has it.
+    pub(super) fn take(dir: &Path) -> Result<Self, StorageError> {
+        let failed = |source| StorageError::Directory { dir: dir.into(), source };
+        std::fs::create_dir_all(dir).map_err(failed)?;
+        let file = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK));
+        let file = file.map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(StorageError::InUse { dir: dir.into() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
 }
 
 /// A value borrowed from the map for as long as the transaction lives.
 pub(super) type Bytes<'tx> = Cow<'tx, [u8]>;
 
 impl Environment {
-    /// Opens or creates the environment in `dir`, which this process then has for itself, unless it is a
+    /// Opens or creates the environment in `dir`, which no other process writes to then, unless it is a
     /// cache.
     pub(super) fn open(
         dir: &Path,
-        tables: &[Table],
+        tables: &'static [Table],
         durability: Durability,
     ) -> Result<Self, StorageError> {
-        std::fs::create_dir_all(dir)
-            .map_err(|source| StorageError::Directory { dir: dir.into(), source })?;
+        if durability == Durability::Shared {
+            std::fs::create_dir_all(dir)
+                .map_err(|source| StorageError::Directory { dir: dir.into(), source })?;
+            return Self::open_with(dir, tables, durability, None, false);
+        }
+        let lock = Arc::new(DirectoryLock::take(dir)?);
+        // What is left of a copy that did not take this environment's place.
+        let _ = std::fs::remove_dir_all(dir.join(STAGED));
+        Self::open_locked(dir, tables, durability, lock, false)
+    }
+
+    /// Opens or creates the environment in a directory that is locked; `alone`, only if nobody reads it.
+    pub(super) fn open_locked(
+        dir: &Path,
+        tables: &'static [Table],
+        durability: Durability,
+        lock: Arc<DirectoryLock>,
+        alone: bool,
+    ) -> Result<Self, StorageError> {
+        Self::open_with(dir, tables, durability, Some(lock), alone)
+    }
+
+    fn open_with(
+        dir: &Path,
+        tables: &'static [Table],
+        durability: Durability,
+        lock: Option<Arc<DirectoryLock>>,
+        alone: bool,
+    ) -> Result<Self, StorageError> {
         let sync_mode = match durability {
             Durability::Synced | Durability::Shared => SyncMode::Durable,
             Durability::Ephemeral => SyncMode::UtterlyNoSync,
@@ -58,24 +119,62 @@ impl Environment {
             })
             .set_flags(EnvironmentFlags {
                 no_rdahead: true,
-                exclusive: durability != Durability::Shared,
+                exclusive: alone,
                 mode: Mode::ReadWrite { sync_mode },
                 ..Default::default()
             });
-        let file = dir.join("mdbx.dat");
+        let file = dir.join(PAGES);
         let length = std::fs::metadata(&file).map_or(0, |file| file.len());
         let env = builder.open(dir).map_err(|error| explain(error, dir))?;
         // Another process may make a shared file longer at this moment.
         if durability != Durability::Shared {
             check_length(&env, dir, &file, length)?;
         }
-        let tables = open_tables(&env, tables).map_err(|error| match error {
+        let opened = open_tables(&env, tables).map_err(|error| match error {
             StorageError::Engine(error) => explain(error, dir),
             other => other,
         })?;
-        let opened = Self { env, tables };
+        let opened = Self { env, tables: opened, names: tables, dir: dir.into(), _lock: lock };
         opened.check_schema(dir.into())?;
         Ok(opened)
+    }
+
+    /// Opens the environment that another process writes to, for reading.
+    pub(super) fn open_beside(dir: &Path, tables: &'static [Table]) -> Result<Self, StorageError> {
+        let mut builder = reth_libmdbx::Environment::builder();
+        builder.set_max_dbs(tables.len() + 1).set_flags(EnvironmentFlags {
+            no_rdahead: true,
+            // In whichever way the other process has it.
+            accede: true,
+            mode: Mode::ReadOnly,
+            ..Default::default()
+        });
+        let env = builder.open(dir).map_err(|error| explain(error, dir))?;
+        let tx = env.begin_ro_unsync()?;
+        let open = |table: &Table| match tx.open_db(Some(table.name)) {
+            Err(MdbxError::NotFound) => Err(StorageError::NoTable { table: table.name }),
+            found => Ok(found?),
+        };
+        let opened = tables.iter().map(open).collect::<Result<_, _>>()?;
+        // Keeps the handles.
+        tx.commit()?;
+        let opened = Self { env, tables: opened, names: tables, dir: dir.into(), _lock: None };
+        let stored = opened.read()?.get(META, META_SCHEMA)?.map(|row| be_u64(META, &row));
+        match stored.transpose()?.unwrap_or_default() {
+            SCHEMA_VERSION => Ok(opened),
+            found => Err(StorageError::Schema { dir: dir.into(), found, known: SCHEMA_VERSION }),
+        }
+    }
+
+    /// The engine's own figures.
+    pub(super) const fn engine(&self) -> &reth_libmdbx::Environment {
+        &self.env
+    }
+
+    /// Pushes everything that was written to the disk.
+    pub(super) fn sync(&self) -> Result<(), StorageError> {
+        self.env.sync(true)?;
+        Ok(())
     }
 
     fn check_schema(&self, dir: PathBuf) -> Result<(), StorageError> {
@@ -175,9 +274,14 @@ macro_rules! reads {
                 Ok(self.tx.cursor(self.tables[table.index])?)
             }
 
+            /// The engine's figures of a table.
+            pub(super) fn stat(&self, table: Table) -> Result<Stat, StorageError> {
+                Ok(self.tx.db_stat(&self.tables[table.index])?)
+            }
+
             /// Number of rows.
             pub(super) fn count(&self, table: Table) -> Result<u64, StorageError> {
-                Ok(self.tx.db_stat(&self.tables[table.index])?.entries() as u64)
+                Ok(self.stat(table)?.entries() as u64)
             }
         }
     };
@@ -189,6 +293,16 @@ impl Tx<Rw> {
     /// Writes or overwrites a row.
     pub(super) fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StorageError> {
         Ok(self.tx.put(self.tables[table.index], key, value, WriteFlags::UPSERT)?)
+    }
+
+    /// Writes a row whose key is above all that are there.
+    pub(super) fn append(
+        &self,
+        table: Table,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), StorageError> {
+        Ok(self.tx.put(self.tables[table.index], key, value, WriteFlags::APPEND)?)
     }
 
     /// Writes or overwrites rows.

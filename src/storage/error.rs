@@ -82,6 +82,26 @@ pub enum StorageError {
         /// What is wrong with it.
         reason: alloy_rlp::Error,
     },
+    /// Data of an older version, which this process may not change.
+    #[error(
+        "the data has no table `{table}`: an older version has it open; stop that one and try again"
+    )]
+    NoTable {
+        /// The table's name.
+        table: &'static str,
+    },
+    /// A copy is not what it was copied from.
+    #[error("the copy in {dir} is not whole: table `{table}` has {found} of {rows} rows")]
+    Copy {
+        /// Of the copy.
+        dir: PathBuf,
+        /// The table's name.
+        table: &'static str,
+        /// Rows in the copy.
+        found: u64,
+        /// Rows in the original.
+        rows: u64,
+    },
     /// Anything else that the database engine reports.
     #[error("database: {0}")]
     Engine(MdbxError),

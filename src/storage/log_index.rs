@@ -31,7 +31,13 @@ impl LogKey {
         Self(mixed(1 + place as u64, topic.as_slice()))
     }
 
-    fn row(self, block: u64) -> [u8; 16] {
+    /// As the block's row has it.
+    pub(super) const fn bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    /// The key of its row.
+    pub(super) fn row(self, block: u64) -> [u8; 16] {
         let mut row = [0; 16];
         row[..8].copy_from_slice(&self.0.to_be_bytes());
         row[8..].copy_from_slice(&block.to_be_bytes());
@@ -39,7 +45,7 @@ impl LogKey {
     }
 
     /// The keys of a block's events, each once, in order.
-    fn of(receipts: &[Receipt]) -> Vec<Self> {
+    pub(super) fn of(receipts: &[Receipt]) -> Vec<Self> {
         let mut keys = Vec::new();
         for log in receipts.iter().flat_map(|receipt| &receipt.logs) {
             keys.push(Self::address(log.address));
@@ -76,22 +82,20 @@ pub struct BlockReceipts<'a> {
 impl StateDb {
     /// Adds blocks that were written to the state without their events. One commit.
     pub fn index_logs(&self, blocks: &[BlockReceipts<'_>]) -> Result<(), StorageError> {
-        let Some(last) = blocks.last() else { return Ok(()) };
-        let tx = self.environment.write()?;
-        put_logs(&tx, blocks)?;
-        MARKER.put(&tx, last.block)?;
+        let tx = self.environment().write()?;
+        append(&tx, blocks)?;
         tx.commit()
     }
 
     /// Empties the index if it is of blocks that the state does not have: a version that did not know
     /// the index went back and on.
     pub fn check_log_index(&self) -> Result<(), StorageError> {
-        MARKER.check(self.environment.write()?)
+        MARKER.check(self.environment().write()?)
     }
 
     /// Empties the index, as if a version had written the data that knew none.
     pub fn forget_log_index(&self) -> Result<(), StorageError> {
-        MARKER.forget(self.environment.write()?)
+        MARKER.forget(self.environment().write()?)
     }
 }
 
@@ -105,6 +109,13 @@ impl StateReader {
     pub fn next_with_log(&self, key: LogKey, from: u64) -> Result<Option<u64>, StorageError> {
         next_row(self.tx(), key, from)
     }
+}
+
+/// Adds blocks to the end of the index.
+pub(super) fn append(tx: &WriteTx, blocks: &[BlockReceipts<'_>]) -> Result<(), StorageError> {
+    let Some(last) = blocks.last() else { return Ok(()) };
+    put_logs(tx, blocks)?;
+    MARKER.put(tx, last.block)
 }
 
 fn next_row(tx: &ReadTx, key: LogKey, from: u64) -> Result<Option<u64>, StorageError> {
@@ -266,7 +277,7 @@ mod tests {
         flush(&storage, 0..=4);
         storage.state.check_log_index().unwrap();
         assert_eq!(all(&storage, LogKey::topic(0, TOPIC)).len(), 5, "it is of these blocks");
-        let tx = storage.state.environment.write().unwrap();
+        let tx = storage.state.environment().write().unwrap();
         MARKER.put(&tx, BlockNumHash::new(4, B256::repeat_byte(9))).unwrap();
         tx.commit().unwrap();
         storage.state.check_log_index().unwrap();

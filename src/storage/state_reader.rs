@@ -23,6 +23,7 @@ use std::{
 #[derive(Debug)]
 pub struct StateReader {
     tx: ReadTx,
+    load: Option<B256>,
 }
 
 /// Hashed keys that a range of blocks wrote.
@@ -35,8 +36,13 @@ pub struct ChangedKeys {
 }
 
 impl StateReader {
-    pub(super) const fn new(tx: ReadTx) -> Self {
-        Self { tx }
+    pub(super) const fn new(tx: ReadTx, load: Option<B256>) -> Self {
+        Self { tx, load }
+    }
+
+    /// The load that the state comes from.
+    pub const fn load(&self) -> Option<B256> {
+        self.load
     }
 
     pub(super) const fn tx(&self) -> &ReadTx {

@@ -1,26 +1,35 @@
 //! How batches of blocks are written to `state`, and how they are unwound.
 
 use super::{
-    BlockReceipts, StorageError, address_index, codec,
+    BlockReceipts, StorageError, TxLocation, address_index, codec,
     environment::{Environment, WriteTx, be_u64},
     log_index,
+    renewal::load_of,
     state_reader::{
         ChangedKeys, StateReader, account_key, decode_changes, encode_changes, slot_key, trie_key,
     },
     tables::{
-        ACCOUNTS, CHANGES, CODES, META, META_ADDRESSES, META_HEAD, META_LOGS, META_NEXT_STORAGE_ID,
-        PREIMAGES, SLOTS, STATE, TRANSACTIONS, TRIE, Table,
+        ACCOUNTS, CHANGES, CODES, META, META_ADDRESSES, META_HEAD, META_HORIZON, META_LOAD,
+        META_LOGS, META_NEXT_STORAGE_ID, PREIMAGES, SLOTS, STATE, TRANSACTIONS, TRIE, Table,
     },
 };
 use crate::primitives::{BlockNumHash, Participant, Receipt, StateChanges, StorageId, Transaction};
 use alloy_primitives::{B256, keccak256};
 use alloy_trie::Nibbles;
+use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 
 /// The `state` environment.
 #[derive(Debug)]
 pub struct StateDb {
-    pub(super) environment: Environment,
+    opened: ArcSwap<Opened>,
+}
+
+/// The environment in use, and the load that it comes from.
+#[derive(Debug)]
+struct Opened {
+    environment: Environment,
+    load: Option<B256>,
 }
 
 /// One block's part of a batch.
@@ -78,13 +87,25 @@ pub struct StateBatch<'a> {
 type Short = SmallVec<[u8; 32]>;
 
 impl StateDb {
-    pub(super) const fn new(environment: Environment) -> Result<Self, StorageError> {
-        Ok(Self { environment })
+    pub(super) fn new(environment: Environment) -> Result<Self, StorageError> {
+        let load = load_of(&environment)?;
+        Ok(Self { opened: ArcSwap::from_pointee(Opened { environment, load }) })
+    }
+
+    /// The environment in use.
+    pub(super) fn environment(&self) -> Environment {
+        self.opened.load().environment.clone()
+    }
+
+    /// From now on the other's environment is in use.
+    pub(super) fn replace(&self, other: Self) {
+        self.opened.store(other.opened.into_inner());
     }
 
     /// A consistent snapshot.
     pub fn reader(&self) -> Result<StateReader, StorageError> {
-        Ok(StateReader::new(self.environment.read()?))
+        let opened = self.opened.load();
+        Ok(StateReader::new(opened.environment.read()?, opened.load))
     }
 
     /// Writes a batch as one commit.
@@ -93,7 +114,7 @@ impl StateDb {
         fail::fail_point!("state-flush-before", |_| Err(StorageError::Failpoint(
             "state-flush-before"
         )));
-        let tx = self.environment.write()?;
+        let tx = self.environment().write()?;
         write_rows(&tx, &batch.blocks)?;
         let events = batch.blocks.iter().map(|it| (it.block, it.receipts));
         let events = events.map(|(block, receipts)| BlockReceipts { block, receipts });
@@ -112,14 +133,60 @@ impl StateDb {
 
     /// Empties it: what is there belongs to no chain. One commit.
     pub fn clear(&self) -> Result<(), StorageError> {
-        let tx = self.environment.write()?;
+        let tx = self.environment().write()?;
         for table in STATE.iter().filter(|table| table.index != META.index) {
             tx.clear(*table)?;
         }
-        for key in [META_HEAD, META_LOGS, META_ADDRESSES, META_NEXT_STORAGE_ID] {
+        for key in
+            [META_HEAD, META_LOAD, META_LOGS, META_ADDRESSES, META_HORIZON, META_NEXT_STORAGE_ID]
+        {
             tx.delete(META, key)?;
         }
         tx.commit()
+    }
+
+    /// Writes the places of the transactions of blocks again. One commit.
+    pub fn index_transactions(
+        &self,
+        blocks: &[(u64, Vec<Transaction>)],
+    ) -> Result<(), StorageError> {
+        let tx = self.environment().write()?;
+        // Of those that have the same hash the newest comes last.
+        for (number, transactions) in blocks {
+            for (index, transaction) in (0_u64..).zip(transactions) {
+                let place = [number.to_be_bytes(), index.to_be_bytes()].concat();
+                tx.put(TRANSACTIONS, transaction.hash().as_slice(), &place)?;
+            }
+        }
+        tx.commit()
+    }
+
+    /// Removes places of transactions that are not there: looks at `count` from `from` on, and answers
+    /// where to go on; `None` at the end.
+    pub fn drop_stale_transactions(
+        &self,
+        from: B256,
+        count: usize,
+        mut is_there: impl FnMut(B256, TxLocation) -> Result<bool, StorageError>,
+    ) -> Result<Option<B256>, StorageError> {
+        let reader = self.reader()?;
+        let mut cursor = reader.tx().cursor(TRANSACTIONS)?;
+        let mut row: Option<([u8; 32], ())> = cursor.set_range(from.as_slice())?;
+        let (mut stale, mut seen) = (Vec::new(), 0);
+        while let Some((key, ())) = row.filter(|_| seen < count) {
+            let hash = B256::from(key);
+            let place = reader.transaction(hash)?;
+            if !place.map_or(Ok(false), |place| is_there(hash, place))? {
+                stale.push(hash);
+            }
+            seen += 1;
+            row = cursor.next()?;
+        }
+        drop(cursor);
+        let tx = self.environment().write()?;
+        stale.iter().try_for_each(|hash| tx.delete(TRANSACTIONS, hash.as_slice()).map(drop))?;
+        tx.commit()?;
+        Ok(row.map(|(key, ())| B256::from(key)))
     }
 
     /// Removes every version above block `to` and lets the stored trie follow. One commit.
@@ -132,7 +199,7 @@ impl StateDb {
         fail::fail_point!("state-unwind-before", |_| Err(StorageError::Failpoint(
             "state-unwind-before"
         )));
-        let tx = self.environment.write()?;
+        let tx = self.environment().write()?;
         for number in blocks_above(&tx, to.number)? {
             let mut changed = ChangedKeys::default();
             if let Some(row) = tx.get(CHANGES, &number.to_be_bytes())? {

@@ -89,6 +89,29 @@ pub(super) const ADDRESS_CREATIONS: Table = table(12, "address creations");
 /// `state`: sender, nonce, inverted block -> index of the transaction. Removed by unwinding.
 pub(super) const ADDRESS_NONCES: Table = table(13, "address nonces");
 
+/// While a dump is read: keccak(address) -> account. Removed with the environment.
+pub(super) const STAGED_ACCOUNTS: Table = table(1, "staged accounts");
+/// While a dump is read: keccak(address), keccak(slot) -> slot and value. Removed with the environment.
+pub(super) const STAGED_SLOTS: Table = table(2, "staged slots");
+/// While a dump is read: code hash -> code. Removed with the environment.
+pub(super) const STAGED_CODES: Table = table(3, "staged codes");
+/// While a dump is read: block hash -> header and body. Removed with the environment.
+pub(super) const STAGED_BLOCKS: Table = table(4, "staged blocks");
+/// While a dump is read: number -> hash of the block that came last. Removed with the environment.
+pub(super) const STAGED_NUMBERS: Table = table(5, "staged numbers");
+/// While a dump is read: block hash, index -> transaction hash and receipt. Removed with the environment.
+pub(super) const STAGED_RECEIPTS: Table = table(6, "staged receipts");
+
+/// Tables of a dump that is being read, in index order.
+pub(super) const STAGE: &[Table] = &[
+    META,
+    STAGED_ACCOUNTS,
+    STAGED_SLOTS,
+    STAGED_CODES,
+    STAGED_BLOCKS,
+    STAGED_NUMBERS,
+    STAGED_RECEIPTS,
+];
 /// Tables of the `blocks` environment, in index order.
 pub(super) const BLOCKS: &[Table] = &[
     META,
@@ -135,6 +158,11 @@ pub(super) const META_GENESIS: &[u8] = b"genesis";
 /// Key of the block that the chain stands on (JSON) in [`META`] of `blocks`. A directory without it
 /// begins with its genesis.
 pub(super) const META_BASE: &[u8] = b"base";
+/// Key of the id (32 bytes) of the load that both environments come from in [`META`] of both. A `state`
+/// that was built for a load counts once `blocks` has its id.
+pub(super) const META_LOAD: &[u8] = b"load";
+/// Key of the file that the chain was loaded from or dumped to last in [`META`] of `blocks`.
+pub(super) const META_STATE_FILE: &[u8] = b"state file";
 /// Key of the limits of execution (JSON) that hold for the newest blocks in [`META`] of `blocks`.
 pub(super) const META_LIMITS: &[u8] = b"limits";
 /// Key of what a developer set that is no block and no edit (JSON) in [`META`] of `blocks`.
@@ -149,5 +177,7 @@ pub(super) const META_HEAD: &[u8] = b"head";
 pub(super) const META_LOGS: &[u8] = b"logs";
 /// Key of the block (number, hash) up to which the address index is complete in [`META`] of `state`.
 pub(super) const META_ADDRESSES: &[u8] = b"addresses";
+/// Key of the first block whose state can be read in [`META`] of `state`; none as long as all of it can.
+pub(super) const META_HORIZON: &[u8] = b"horizon";
 /// Key of the next unused storage id in [`META`] of `state`.
 pub(super) const META_NEXT_STORAGE_ID: &[u8] = b"next storage id";

@@ -226,6 +226,7 @@ fn from_scratch(dir: &Path) -> ((u64, B256), B256, u64) {
         slots_in_an_epoch: Default::default(),
         verify_seals: false,
         allow_equal_timestamps: false,
+        keep_states: None,
         address_index: true,
         takes_future_blocks: false,
         remote: None,

@@ -24,9 +24,19 @@ use std::{
 const RIGHTLY_NULL: [&str; 2] =
     ["eth_getUncleByBlockNumberAndIndex", "eth_getUncleByBlockHashAndIndex"];
 /// What a reset does not undo: their examples begin on a new node.
-const OWN_NODE: [&str; 3] = ["personal_", "evm_addAccount", "evm_removeAccount"];
+const OWN_NODE: [&str; 4] = ["chain_", "personal_", "evm_addAccount", "evm_removeAccount"];
 /// What only a development chain serves.
-const DEVELOPMENT: [&str; 5] = ["anvil_", "evm_", "hardhat_", "personal_", "tenderly_"];
+const DEVELOPMENT: [&str; 9] = [
+    "anvil_",
+    "chain_branch",
+    "chain_checkout",
+    "chain_deleteBranch",
+    "chain_listBranches",
+    "evm_",
+    "hardhat_",
+    "personal_",
+    "tenderly_",
+];
 const EVERY_CHAIN: [&str; 2] = ["--timestamp", "1700000000"];
 
 fn file(name: &str) -> Value {

@@ -33,7 +33,7 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// The directory of the programs, installed if they are not there.
-fn programs() -> &'static Path {
+pub(crate) fn programs() -> &'static Path {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     PROGRAMS.get_or_init(|| {
         let script = root().join("scripts/setup-tools.sh");

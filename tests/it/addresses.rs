@@ -1,7 +1,7 @@
 //! Whatever happens, the index of addresses says what traces of every block say.
 
 use crate::{
-    node::{Setup, TestChain},
+    node::{Setup, TestChain, check_stored},
     wallet::{key, sign},
 };
 use alloy_consensus::Transaction as _;
@@ -83,8 +83,10 @@ impl Run {
             }
         }
         self.compare();
+        check_stored(&self.node);
         self.node.chain.flush_state().unwrap();
         self.compare();
+        check_stored(&self.node);
     }
 
     fn restart_with(&mut self, address_index: bool) {

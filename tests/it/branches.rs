@@ -256,7 +256,7 @@ fn what_was_made_under_other_limits_comes_back_without_being_executed() {
 
 #[test]
 fn branches_are_bounded_in_number_and_in_bytes_and_wrong_names_are_refused() {
-    let branches = BranchLimits { count: 3, bytes: 20_000 };
+    let branches = BranchLimits { count: 3, bytes: 200_000 };
     let node = TestChain::start(Setup { branches, ..Setup::default() });
     let refused =
         |name: &str, from: Option<&str>| node.dev.branch(name, from).unwrap_err().to_string();
@@ -279,15 +279,74 @@ fn branches_are_bounded_in_number_and_in_bytes_and_wrong_names_are_refused() {
         assert!(node.chain.head().number < 200, "the bytes are bounded");
     };
     let before = hashes(&node);
-    assert!(far.contains("20000 allowed") && far.contains("--max-branch-bytes"), "{far}");
+    assert!(far.contains("200000 allowed") && far.contains("--max-branch-bytes"), "{far}");
     assert!(before.len() > 20 && !node.dev.branches().unwrap()[1].is_current);
     // A branch that could not be kept is not left behind either.
     node.dev.branch("high", None).unwrap();
     let lost = node.dev.reset().unwrap_err().to_string();
-    assert!(lost.contains("20000 allowed"), "{lost}");
+    assert!(lost.contains("200000 allowed"), "{lost}");
     assert_eq!(hashes(&node), before);
     node.dev.delete_branch("high").unwrap();
     node.dev.reset().unwrap();
     assert_eq!(hashes(&node), before[..1]);
     check_rows(&node);
+}
+
+#[test]
+fn going_from_branch_to_branch_while_others_send_read_and_edit_harms_nobody() {
+    let node = TestChain::start(Setup { mode: Mode::Instant, ..Setup::default() });
+    node.dev.branch("other", None).unwrap();
+    let wallets: Vec<u64> = (0..2).collect();
+    std::thread::scope(|scope| {
+        let mut working: Vec<_> = wallets
+            .iter()
+            .map(|wallet| {
+                scope.spawn(|| {
+                    let from = key(*wallet);
+                    for _ in 0..60 {
+                        let (nonce, _) = node.account(from.address());
+                        // The branch may be another one by then, and the nonce used or not yet.
+                        let _ = node.send(transfer(&from, nonce, BOB, 1));
+                    }
+                })
+            })
+            .collect();
+        working.push(scope.spawn(|| {
+            for round in 0..40 {
+                node.dev.checkout(["other", "main"][round % 2]).unwrap();
+            }
+        }));
+        working.push(scope.spawn(|| {
+            for round in 0..40 {
+                node.chain
+                    .edit(vec![Edit::Balance(Address::repeat_byte(1), U256::from(round))])
+                    .unwrap();
+                let id = node.dev.snapshot().unwrap();
+                node.dev.revert(id).unwrap();
+                node.dev.reorganise(node.chain.head().number.min(1), Vec::new()).ok();
+            }
+        }));
+        working.push(scope.spawn(|| {
+            for _ in 0..60 {
+                let (head, view) = node.chain.latest().unwrap();
+                let account = view.account(BOB).unwrap();
+                assert!(
+                    account.is_none_or(|bob| bob.balance <= U256::from(120)),
+                    "{}",
+                    head.number
+                );
+            }
+        }));
+        working.into_iter().for_each(|work| work.join().unwrap());
+    });
+    for name in ["main", "other", "main"] {
+        node.dev.checkout(name).unwrap();
+        // What waited here is mined again.
+        let _pause = node.sealer.pause();
+        check_rows(&node);
+        let blocks =
+            (1..=node.chain.head().number).map(|it| node.chain.block(it).unwrap().unwrap());
+        let paid: usize = blocks.map(|block| block.body.transactions.len()).sum();
+        assert_eq!(bob(&node), paid as u64, "each transaction of {name} counts once");
+    }
 }

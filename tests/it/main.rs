@@ -15,6 +15,7 @@
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
 //! | `inspect` | pages of the state and states inside blocks do not depend on what is written yet |
 //! | `import` | blocks from outside are checked, and the heaviest branch is the chain |
+//! | `loads` | a chain goes into a dump and comes out of it, whole or not at all |
 //! | `logs` | a search by the index finds what a look into every block finds |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
@@ -35,6 +36,7 @@ mod genesis_files;
 mod history;
 mod import;
 mod inspect;
+mod loads;
 mod logs;
 mod maker;
 mod node;

@@ -4,7 +4,9 @@ use crate::wallet::{CHAIN_ID, key};
 use alloy_genesis::{CliqueConfig, EthashConfig};
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
-    chain::{BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened},
+    chain::{
+        BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened, verify,
+    },
     consensus::clique::Extra,
     dev::{Dev, DevSettings},
     evm::EvmSettings,
@@ -53,6 +55,8 @@ pub(crate) struct Setup {
     pub(crate) signs: Option<u64>,
     /// What it begins with instead of its genesis.
     pub(crate) founding: Option<Founding>,
+    /// How many states are kept below the newest.
+    pub(crate) keep_states: Option<u64>,
     /// Is there an index of addresses?
     pub(crate) address_index: bool,
     pub(crate) branches: BranchLimits,
@@ -76,6 +80,7 @@ impl Default for Setup {
             signers: 0,
             signs: None,
             founding: None,
+            keep_states: None,
             address_index: true,
             branches: BranchLimits::default(),
         }
@@ -141,6 +146,7 @@ impl Setup {
             slots_in_an_epoch: 0,
             verify_seals: false,
             allow_equal_timestamps: false,
+            keep_states: self.keep_states,
             address_index: self.address_index,
             takes_future_blocks: false,
             remote: None,
@@ -205,6 +211,12 @@ pub(crate) fn check_rows(node: &TestChain) {
     let reader = node.storage.state.reader().unwrap();
     let head = node.chain.head();
     assert_eq!(full_root(&reader, head.number).unwrap(), head.state_root);
+}
+
+/// Nothing of what is stored is found wrong.
+pub(crate) fn check_stored(node: &TestChain) {
+    let verified = verify(&node.storage, |_| {}).unwrap();
+    assert_eq!(verified.faults.count(), 0, "{:?}", verified.faults.listed());
 }
 
 impl TestChain {

@@ -9,6 +9,7 @@
 //! | `snapshots` | how does the chain go back? |
 //! | `forks` | who answers for the chain that this one is a fork of? |
 //! | `reorganise` | how are the newest blocks replaced by others? |
+//! | `state` | how does the whole state go out of the node and come back? |
 //! | `info` | what does the node say of itself? |
 //! | `error` | what is wrong with what a developer asked for? |
 
@@ -19,6 +20,7 @@ mod mining;
 mod next_block;
 mod reorganise;
 mod snapshots;
+mod state;
 mod time;
 mod tokens;
 
@@ -29,6 +31,7 @@ pub use mining::{EvmMiningServer, MiningServer};
 pub use next_block::NextBlockServer;
 pub use reorganise::ReorganisationsServer;
 pub use snapshots::SnapshotsServer;
+pub use state::StateServer;
 pub use time::TimeServer;
 pub use tokens::TokensServer;
 
@@ -43,6 +46,7 @@ pub(super) fn methods(api: &Api) -> Methods {
         NextBlockServer::into_rpc(api.clone()).into(),
         SnapshotsServer::into_rpc(api.clone()).into(),
         ReorganisationsServer::into_rpc(api.clone()).into(),
+        StateServer::into_rpc(api.clone()).into(),
         TokensServer::into_rpc(api.clone()).into(),
         InfoServer::into_rpc(api.clone()).into(),
         ForksServer::into_rpc(api.clone()).into(),

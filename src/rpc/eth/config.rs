@@ -104,15 +104,15 @@ impl ConfigServer for Api {
     fn capabilities(&self) -> Answer<Capabilities> {
         let head = self.chain.head();
         let from = |oldest| Reach { disabled: false, oldest_block: U64::from(oldest) };
-        let (all, executed) = (from(self.chain.earliest()), from(self.chain.first()));
+        let (all, kept) = (from(self.chain.earliest()), from(self.chain.first_state()?));
         Ok(Capabilities {
             head: Head { number: U64::from(head.number), hash: head.seal() },
-            state: executed,
+            state: kept,
             tx: all,
             logs: all,
             receipts: all,
             blocks: all,
-            stateproofs: executed,
+            stateproofs: kept,
         })
     }
 }

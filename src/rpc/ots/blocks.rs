@@ -124,16 +124,23 @@ fn transactions(
     Ok(Some(answer))
 }
 
-/// A receipt as Otterscan takes it in lists.
-pub(super) fn without_logs(receipt: TransactionReceipt, timestamp: u64) -> OtsTransactionReceipt {
+/// A receipt as Otterscan takes it: with the block's time.
+pub(super) fn timed(receipt: TransactionReceipt, timestamp: u64) -> OtsTransactionReceipt {
     let receipt = receipt.map_inner(|inner| OtsReceipt {
         status: inner.status(),
         cumulative_gas_used: inner.cumulative_gas_used(),
-        logs: None,
-        logs_bloom: None,
+        logs_bloom: Some(*inner.logs_bloom()),
         r#type: inner.tx_type() as u8,
+        logs: Some(inner.logs().to_vec()),
     });
     OtsTransactionReceipt { receipt, timestamp: Some(timestamp) }
+}
+
+/// The same for the list of a block's transactions, where events take too much room.
+fn without_logs(receipt: TransactionReceipt, timestamp: u64) -> OtsTransactionReceipt {
+    let mut shown = timed(receipt, timestamp);
+    (shown.receipt.inner.logs, shown.receipt.inner.logs_bloom) = (None, None);
+    shown
 }
 
 pub(super) fn methods(api: &Api) -> Methods {

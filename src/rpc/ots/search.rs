@@ -1,6 +1,6 @@
 //! In which transactions did an address take part?
 
-use super::blocks::without_logs;
+use super::blocks::timed;
 use crate::{
     chain::{Direction, Page},
     rpc::{
@@ -149,7 +149,7 @@ fn page(
             txs.push(convert::mined(header, tx, *index));
             let place = *index..*index + 1;
             let shown = convert::receipts_at(node.chain.spec(), block, &stored.receipts, place);
-            receipts.extend(shown.map(|it| without_logs(it, header.timestamp)));
+            receipts.extend(shown.map(|it| timed(it, header.timestamp)));
         }
     }
     Ok(TransactionsWithReceipts { txs, receipts, first_page, last_page })

@@ -13,9 +13,11 @@
 //! | `rows` | how a branch is stored |
 //! | `collapse` | which nodes may leave memory |
 //! | `proof` | what proves an account or a slot |
+//! | `check` | do the stored nodes give the root? |
 //! | `history` | tries, proofs and roots of older blocks |
 
 mod apply;
+mod check;
 mod collapse;
 mod edit;
 mod history;
@@ -27,6 +29,7 @@ mod rows;
 mod tests;
 
 pub use apply::{Removals, StorageIds};
+pub use check::{Walked, walk_stored};
 pub use history::{full_root, prove_at, rewind};
 pub use proof::{AccountProof, SlotProof};
 

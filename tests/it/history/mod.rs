@@ -5,14 +5,14 @@ mod named;
 mod steps;
 
 use crate::{
-    node::{COINBASE, Setup, TestChain},
+    node::{COINBASE, Setup, TestChain, check_stored},
     wallet::key,
     world::{Holder, World},
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::{Nibbles, proof::verify_proof};
 use mainspring::{
-    chain::FlushLimits,
+    chain::{ChainError, FlushLimits},
     spec::Fork,
     state::{StateView, full_root},
     storage::Durability,
@@ -45,6 +45,16 @@ fn seeds() -> std::ops::Range<u64> {
 #[test]
 fn every_block_answers_as_the_model_whatever_happened_since() {
     each_seed(|seed| Run::new(seed).go());
+}
+
+#[test]
+fn kept_states_answer_as_the_model_and_pruned_ones_say_that_they_are_gone() {
+    each_seed(|seed| {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let fork = if rng.random_bool(0.5) { Fork::London } else { Fork::Osaka };
+        let keep_states = Some(rng.random_range(0..8));
+        Run::start(rng, Setup { fork, keep_states, ..Setup::default() }).go();
+    });
 }
 
 /// Runs a test for every seed, on two threads.
@@ -148,8 +158,10 @@ impl Run {
             self.check_proofs(number);
         }
         self.node.chain.flush_state().unwrap();
+        check_stored(&self.node);
         let reader = self.node.storage.state.reader().unwrap();
-        for (number, (_, world)) in self.blocks.iter().enumerate() {
+        let first = reader.first_state().unwrap().unwrap();
+        for (number, (_, world)) in self.blocks.iter().enumerate().skip(first as usize) {
             assert_eq!(full_root(&reader, number as u64).unwrap(), world.root(), "rows {number}");
         }
     }
@@ -173,8 +185,20 @@ impl Run {
             let place = self.node.chain.locate(transaction.hash()).unwrap().unwrap();
             assert_eq!((place.block, place.index), (number as u64, index as u64));
         }
-        let view = self.node.chain.state_at(number as u64).unwrap();
+        let view = match self.node.chain.state_at(number as u64) {
+            Err(ChainError::Pruned { number, first }) => return self.check_pruned(number, first),
+            view => view.unwrap(),
+        };
         self.check_view(&view, world, &format!("block {number}"));
+    }
+
+    /// The chain went back no further than to the first state that is kept.
+    fn check_pruned(&self, number: u64, first: u64) {
+        let has_pruning = self.node.setup.keep_states.is_some();
+        assert!(
+            has_pruning && number < first && first < self.blocks.len() as u64,
+            "{number} {first}"
+        );
     }
 
     fn check_view(&self, view: &StateView, world: &World, when: &str) {
@@ -208,7 +232,12 @@ impl Run {
             let holder = world.get(*address);
             let mut slots: Vec<_> = (0..SLOTS).map(U256::from).collect();
             slots.extend(holder.slots.keys().choose_multiple(&mut self.rng, 4));
-            let proof = self.node.chain.prove(number as u64, *address, &slots).unwrap();
+            let proof = match self.node.chain.prove(number as u64, *address, &slots) {
+                Err(ChainError::Pruned { number, first }) => {
+                    return self.check_pruned(number, first);
+                }
+                proof => proof.unwrap(),
+            };
             let value = world.holders.get(address).map(|it| alloy_rlp::encode(it.in_trie()));
             let path = Nibbles::unpack(keccak256(address));
             let proven = verify_proof(header.state_root, path, value, &proof.proof);

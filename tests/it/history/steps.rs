@@ -10,6 +10,8 @@ use crate::{
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, map::B256Map};
 use mainspring::{
+    chain::ChainError,
+    dev::DevError,
     primitives::{Edit, Transaction},
     sealer::Spacing,
     spec::{Fork, contracts::CREATE2_DEPLOYER_ADDRESS},
@@ -236,7 +238,12 @@ impl Run {
         let place = self.rng.random_range(0..self.snapshots.len());
         let later: Vec<_> = self.snapshots.drain(place..).collect();
         let (id, height, world): (u64, usize, World) = later[0].clone();
-        assert!(self.node.dev.revert(id).unwrap());
+        match self.node.dev.revert(id) {
+            Err(DevError::Chain(ChainError::Pruned { number, first })) => {
+                return self.check_pruned(number, first);
+            }
+            done => assert!(done.unwrap()),
+        }
         for (id, ..) in later {
             assert!(!self.node.dev.revert(id).unwrap(), "snapshot {id} was used up");
         }
