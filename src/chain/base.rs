@@ -211,6 +211,11 @@ impl Chain {
         if self.remote.load().is_some() { 0 } else { self.stored_from() }
     }
 
+    /// Is what is not stored here answered by another chain?
+    pub(super) fn is_fork(&self) -> bool {
+        matches!(self.base().kind, BaseKind::Forked { .. })
+    }
+
     /// Height of the lowest block that is stored.
     pub(super) fn stored_from(&self) -> u64 {
         self.visible.load().base.earliest

@@ -230,7 +230,7 @@ impl Chain {
         let Some(keep) = self.settings.keep_states else { return Ok(()) };
         let to = written.saturating_sub(keep);
         if to > self.first() {
-            self.storage.state.prune(to, PRUNED_KEYS)?;
+            self.storage.state.prune(to, PRUNED_KEYS, self.is_fork())?;
         }
         Ok(())
     }

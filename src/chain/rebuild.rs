@@ -42,6 +42,6 @@ impl Chain {
     /// allow; answers how far that is.
     pub fn prune(&self, to: u64, keys: usize) -> Result<Pruned, ChainError> {
         let _state_writer = self.state_writer.lock();
-        Ok(self.storage.state.prune(to, keys)?)
+        Ok(self.storage.state.prune(to, keys, self.is_fork())?)
     }
 }

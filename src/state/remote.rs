@@ -265,6 +265,21 @@ mod tests {
                 .over(Some(remote.clone()))
         };
         let read = |view: &StateView| [1, 2, 3].map(|key| view.storage(HERE, slot(key)).unwrap());
+        let flush = |number, changes: &StateChanges, trie: &StateTrie, next_storage_id| {
+            let block = FlushBlock {
+                block: BlockNumHash::new(number, B256::ZERO),
+                root: trie.root(),
+                changes,
+                transactions: &[],
+                receipts: &[],
+                inside: None,
+            };
+            let rows = trie.rows_since(None);
+            let trie = TrieChanges { rows, ..TrieChanges::default() };
+            let batch = StateBatch { blocks: vec![block], trie, next_storage_id };
+            storage.state.flush(&batch).unwrap();
+        };
+        flush(5, &StateChanges::default(), &StateTrie::empty(), 1);
         let before = view(5, Overlay::default());
         let mut changes = changes(&before);
         let mut overlay = Overlay::default();
@@ -274,20 +289,13 @@ mod tests {
         let mut trie = StateTrie::empty();
         let mut ids = StorageIds::new(1);
         trie.apply(&mut changes, 6, &storage.state.reader().unwrap(), &mut ids).unwrap();
-        let block = FlushBlock {
-            block: BlockNumHash::new(6, B256::ZERO),
-            root: trie.root(),
-            changes: &changes,
-            transactions: &[],
-            receipts: &[],
-            inside: None,
-        };
-        let rows = trie.rows_since(None);
-        let trie = TrieChanges { rows, ..TrieChanges::default() };
-        let batch = StateBatch { blocks: vec![block], trie, next_storage_id: ids.next() };
-        storage.state.flush(&batch).unwrap();
+        flush(6, &changes, &trie, ids.next());
         assert_eq!(read(&before), [10, 20, 0].map(slot), "the block before stays");
-        [in_memory, read(&view(6, Overlay::default()))]
+        drop(before);
+        let written = read(&view(6, Overlay::default()));
+        storage.state.prune(6, usize::MAX, true).unwrap();
+        assert_eq!(read(&view(6, Overlay::default())), written, "what says nothing is not pruned");
+        [in_memory, written]
     }
 
     #[test]

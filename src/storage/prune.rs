@@ -31,8 +31,9 @@ impl StateReader {
 
 impl StateDb {
     /// Removes what the states of blocks from `to` on do not need: as much as `keys` changed keys allow,
-    /// block after block. One commit. Never goes above the head, nor back.
-    pub fn prune(&self, to: u64, keys: usize) -> Result<Pruned, StorageError> {
+    /// block after block. One commit. Never goes above the head, nor back. On a fork, a row that says that
+    /// there is nothing stays: without it, the remote chain would be asked.
+    pub fn prune(&self, to: u64, keys: usize, is_fork: bool) -> Result<Pruned, StorageError> {
         let tx = self.environment().write()?;
         let first = first_state(&tx)?.unwrap_or_default();
         let head = tx.get(META, META_HEAD)?.and_then(|row| row.get(..8).map(|it| be_u64(META, it)));
@@ -46,13 +47,14 @@ impl StateDb {
                 decode_changes(&row, &mut changed)?;
             }
             for hashed in &changed.accounts {
-                pruned.rows += prune_account(&tx, *hashed, number)?;
+                pruned.rows += prune_account(&tx, *hashed, number, is_fork)?;
             }
             for (id, slots) in &changed.slots {
                 for hashed in slots {
                     let (at, before) =
                         (slot_key(*id, *hashed, number), slot_key(*id, *hashed, number - 1));
-                    pruned.rows += prune_versions(&tx, SLOTS, &at, &before, |_value| Ok(()))?;
+                    pruned.rows +=
+                        prune_versions(&tx, SLOTS, &at, &before, is_fork, |_value| Ok(()))?;
                 }
                 seen += slots.len();
             }
@@ -102,11 +104,16 @@ gets!(WriteTx);
 
 /// Removes the versions of an account below the one of block `number`, and the storage that none of
 /// the kept versions has.
-fn prune_account(tx: &WriteTx, hashed: B256, number: u64) -> Result<u64, StorageError> {
+fn prune_account(
+    tx: &WriteTx,
+    hashed: B256,
+    number: u64,
+    is_fork: bool,
+) -> Result<u64, StorageError> {
     let (at, before) = (account_key(hashed, number), account_key(hashed, number - 1));
     let kept = tx.get(ACCOUNTS, &at)?.map_or(Ok(0), |row| storage_id(&row))?;
     let mut ended = Vec::new();
-    let rows = prune_versions(tx, ACCOUNTS, &at, &before, |value| {
+    let rows = prune_versions(tx, ACCOUNTS, &at, &before, is_fork, |value| {
         ended.extend(Some(storage_id(value)?).filter(|id| *id != 0 && *id != kept));
         Ok(())
     })?;
@@ -118,12 +125,13 @@ fn prune_account(tx: &WriteTx, hashed: B256, number: u64) -> Result<u64, Storage
 }
 
 /// Removes the versions of a key from `before` on, which is the key with the block below that of `at`,
-/// and the version at `at` itself if it says that there is nothing.
+/// and off a fork the version at `at` itself if it says that there is nothing.
 fn prune_versions(
     tx: &WriteTx,
     table: Table,
     at: &[u8],
     before: &[u8],
+    is_fork: bool,
     mut each: impl FnMut(&[u8]) -> Result<(), StorageError>,
 ) -> Result<u64, StorageError> {
     let mut rows = 0;
@@ -137,7 +145,7 @@ fn prune_versions(
         rows += 1;
     }
     drop(cursor);
-    if tx.get(table, at)?.is_some_and(|value| value.is_empty()) {
+    if !is_fork && tx.get(table, at)?.is_some_and(|value| value.is_empty()) {
         tx.delete(table, at)?;
         rows += 1;
     }

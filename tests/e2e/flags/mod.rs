@@ -30,7 +30,7 @@ const ALONE: &[&str] = &[
     "help",      // cli::help_shows_examples_and_every_flag
     "port",      // server::the_port_is_the_one_that_was_asked_for
     "quiet",     // server::a_quiet_node_prints_nothing_and_answers
-    // Folders of artifacts: src/explain and rpc::testing::decoded
+    // Folders of artifacts: artifacts, and src/artifacts/tests.rs for the limits
     "artifacts",
     "artifacts-max-bytes",
     "artifacts-max-file-bytes",
@@ -48,6 +48,12 @@ const ALONE: &[&str] = &[
     "no-storage-caching",
     "retries",
     "timeout",
+    // Files of a state: dumps
+    "dump-state",
+    "load-state",
+    "rpc-load-state-bytes",
+    "state",
+    "state-interval",
     "prune-history", // db::a_chain_prunes_while_it_grows
 ];
 
