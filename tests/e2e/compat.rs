@@ -31,3 +31,11 @@ fn every_check_of_the_report_passes_and_both_forms_say_the_same() {
     }
     assert!(table.ends_with(&format!("{0} of {0} checks passed.\n", checks.len())), "{table}");
 }
+
+#[test]
+fn the_readme_shows_the_report_that_the_node_makes() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("<!-- compat -->").unwrap();
+    let (copy, _) = rest.split_once("<!-- /compat -->").unwrap();
+    assert_eq!(copy.trim(), report(&[]).trim(), "copy the output of `mainspring compat` there");
+}

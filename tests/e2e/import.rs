@@ -293,7 +293,7 @@ fn a_node_serves_an_old_chain_with_the_namespaces_that_are_named() {
     drop(node);
     serve(&["node", "--no-seal", "--http.api", "eth,anvil"]).is_refused(&[
         "\"anvil\"",
-        "debug, eth",
+        "debug, erigon, eth",
         "web3",
     ]);
 }
@@ -353,9 +353,15 @@ fn a_development_chain_does_not_go_on_from_a_chain_of_others() {
         ("Pow", json!({ "ethash": {} })),
     ] {
         let mut all = json!({ "chainId": 1337, "homesteadBlock": 0 });
+        let extra = match mode {
+            "Poa" => format!("0x{}{}{}", "00".repeat(32), "11".repeat(20), "00".repeat(65)),
+            _ => "0x".to_owned(),
+        };
         all.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
         let genesis = json!({
             "config": all, "gasLimit": "0x1c9c380", "difficulty": "0x20000", "alloc": {},
+            // Of a signer, whom only proof of authority looks for.
+            "extraData": extra,
         });
         let file = launch.home().join("genesis.json");
         std::fs::write(&file, genesis.to_string()).unwrap();

@@ -48,6 +48,8 @@ const ALONE: &[&str] = &[
     "no-storage-caching",
     "retries",
     "timeout",
+    "print-traces", // artifacts::printed_traces_show_the_calls_of_transactions_and_of_calls
+    "steps-tracing", // the same node: steps can always be traced
     // Files of a state: dumps
     "dump-state",
     "load-state",
