@@ -362,3 +362,27 @@ fn without_an_address_index_explorers_are_told_and_it_is_made_at_the_next_start(
     assert_eq!(found["txs"][0]["hash"], sent["hash"]);
     assert_eq!(client.get("eth_getTransactionBySenderAndNonce", by_nonce), sent);
 }
+
+#[test]
+fn a_chain_that_was_loaded_or_forked_is_verified_and_its_first_state_is_not_made_anew() {
+    let first = Node::start(&[]);
+    first.client().mined(&Wallet::dev(0).transfer(fresh(1), 1));
+    let dump = first.launch.home().join("dump.json");
+    let first = first.stop("TERM").with_flags(&["--dump-state", in_words(&dump)]).start();
+    let _keeps_the_dump = first.stop("TERM");
+    let loaded = Node::start(&["--load-state", in_words(&dump)]);
+    let forked = Node::start(&["--fork-url", &loaded.url()]);
+    let chains = [loaded, forked].map(|node| {
+        let request = json!([{ "from": Wallet::dev(0).address(), "to": fresh(2), "value": "0x1" }]);
+        node.client().get("eth_sendTransaction", request);
+        node
+    });
+    for launch in chains.map(|node| node.stop("TERM")) {
+        let dir = launch.data_dir();
+        assert_eq!(works("verify", &dir, &[])["faults"]["count"], 0);
+        fails("rebuild", &dir, &["--state"], &["the chain stands", "backup"]);
+        let copy = launch.home().join("copy");
+        works("backup", &dir, &[in_words(&copy)]);
+        assert_eq!(works("verify", &copy, &[])["faults"]["count"], 0);
+    }
+}

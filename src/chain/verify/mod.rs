@@ -12,7 +12,7 @@ mod state;
 
 pub use fault::{Fault, Faults};
 
-use super::ChainError;
+use super::{Base, BaseKind, ChainError, base::stored_base};
 use crate::{
     primitives::BlockNumHash,
     storage::{BlocksReader, StateReader, Storage},
@@ -65,6 +65,7 @@ struct Work<'a> {
     blocks: BlocksReader,
     state: StateReader,
     written: BlockNumHash,
+    base: Base,
     found: Verified,
     at: Verifying,
     each: &'a mut dyn FnMut(Verifying),
@@ -79,6 +80,8 @@ pub fn verify(storage: &Storage, mut each: impl FnMut(Verifying)) -> Result<Veri
     let unknown = ChainError::UnknownBlock { number: 0, head: 0 };
     let (Some(first), Some(head)) = (blocks.first()?, blocks.head()?) else { return Err(unknown) };
     let written = state.head()?.unwrap_or_default();
+    let base = stored_base(storage, first.seal())?
+        .ok_or(ChainError::UnknownBlock { number: 0, head: 0 })?;
     let count = head.number + 1 - first.number;
     let rows = state.hashed_rows()? + state.account_rows()?;
     let found = Verified {
@@ -91,7 +94,7 @@ pub fn verify(storage: &Storage, mut each: impl FnMut(Verifying)) -> Result<Veri
         ..Default::default()
     };
     let at = Verifying { done: 0, of: count + rows, block: first.number };
-    let mut work = Work { blocks, state, written, found, at, each: &mut each };
+    let mut work = Work { blocks, state, written, base, found, at, each: &mut each };
     work.check_blocks();
     work.check_state();
     Ok(work.found)
