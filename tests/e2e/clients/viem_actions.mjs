@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createTestClient, http, keccak256, pad, parseGwei, publicActions, toHex, walletActions } from "viem";
+import { createTestClient, http, keccak256, pad, parseGwei, publicActions, testActions, toHex, walletActions } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { foundry } from "viem/chains";
 import { HTTP } from "./chain.mjs";
@@ -143,6 +143,10 @@ const ofBoth = {
     assert.equal((await it.waitForTransactionReceipt({ hash })).from.toLowerCase(), from.toLowerCase());
     assert.equal(await it.getBalance({ address }), 7n);
   },
+  async setMinGasPrice(it) {
+    // A price below which nothing is taken is a thing of the time before base fees, in anvil and Hardhat too.
+    await assert.rejects(it.setMinGasPrice({ gasPrice: 5n }), /EIP-1559/);
+  },
   async reset(it) {
     await it.mine({ blocks: 2 });
     await it.reset();
@@ -151,6 +155,10 @@ const ofBoth = {
 };
 
 const ofAnvil = {
+  async setRpcUrl(it) {
+    // tests/e2e/forks.rs calls it on a fork.
+    await assert.rejects(it.setRpcUrl(HTTP), /this chain is no fork, so it has no upstream/);
+  },
   async setBlockTimestampInterval(it) {
     await it.setBlockTimestampInterval({ interval: 5 });
     await it.mine({ blocks: 2 });
@@ -160,9 +168,40 @@ const ofAnvil = {
   },
 };
 
+/** These come last: a chain that was loaded is reset to the block that was loaded. */
+const atTheEnd = {
+  async dumpStateAndLoadState(it) {
+    const [address, before] = [fresh(), await it.getBlock()];
+    await it.setCode({ address, bytecode: CODE });
+    await it.setBalance({ address, value: 5n });
+    await it.mine({ blocks: 1 });
+    const [head, state] = [await it.getBlock(), await it.dumpState()];
+    assert.equal(head.number, before.number + 1n);
+    await it.setBalance({ address, value: 6n });
+    await it.mine({ blocks: 2 });
+    await it.loadState({ state });
+    assert.equal((await it.getBlock()).hash, head.hash);
+    assert.deepEqual([await it.getBalance({ address }), await it.getCode({ address })], [5n, CODE]);
+    await assert.rejects(it.loadState({ state: "0x1234" }));
+    assert.equal((await it.getBlock()).hash, head.hash);
+  },
+};
+
 const ofMode = { ganache: {}, hardhat: ofBoth, anvil: { ...ofBoth, ...ofAnvil } };
 for (const [mode, more] of Object.entries(ofMode)) {
   for (const [name, claim] of Object.entries({ ...actions, ...more })) {
     test(`in mode ${mode}, ${name} does what it says`, () => claim(client(mode)));
   }
 }
+for (const mode of ["hardhat", "anvil"]) {
+  for (const [name, claim] of Object.entries(atTheEnd)) {
+    test(`in mode ${mode}, ${name} does what it says`, () => claim(client(mode)));
+  }
+}
+
+test("no action of the test client is left out", () => {
+  const source = [actions, ofBoth, ofAnvil, atTheEnd].flatMap((claims) => Object.values(claims).map(String)).join();
+  const all = Object.keys(testActions({ mode: "anvil" })(client("anvil")));
+  assert.ok(all.length >= 30, `${all}`);
+  assert.deepEqual(all.filter((name) => !source.includes(`it.${name}(`)), []);
+});
