@@ -76,16 +76,6 @@ impl Authority {
         self.proposals.lock().insert(address, authorize);
     }
 
-    /// Ends [`Authority::propose`]; was there such a proposal?
-    pub fn discard(&self, address: Address) -> bool {
-        self.proposals.lock().remove(&address).is_some()
-    }
-
-    /// What it votes for.
-    pub fn proposals(&self) -> BTreeMap<Address, bool> {
-        self.proposals.lock().clone()
-    }
-
     /// May it sign the block after a snapshot, and is it its turn?
     pub fn turn(&self, snapshot: &Snapshot, period: u64, waits: bool) -> Turn {
         let number = snapshot.number.saturating_add(1);
@@ -215,8 +205,8 @@ fn say(authority: &Authority, turn: Turn) {
     if turn == Turn::NoSigner {
         tracing::warn!(
             target: "sealer",
-            "{address} is none of the signers: this node follows the chain and seals nothing; \
-             signers may vote it in with clique_propose(\"{address}\", true)"
+            "{address} is none of the signers: this node follows the chain, and seals nothing before the \
+             signers have voted it in"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{CliqueError, CliqueRules, Extra, NONCE_ADD, NONCE_DROP, Snapshot, seal};
 use alloy_consensus::Header;
-use alloy_primitives::{Address, U256};
+use alloy_primitives::Address;
 
 /// Checks a header against its parent and the signers after the parent. Says who signed it.
 ///
@@ -30,13 +30,6 @@ pub fn check_header(
         return Err(CliqueError::Difficulty { header: header.difficulty, expected, signer });
     }
     Ok(signer)
-}
-
-/// The difficulty of the block after a snapshot by a signer; `None` where it may not sign it.
-pub fn difficulty(snapshot: &Snapshot, signer: Address) -> Option<U256> {
-    let number = snapshot.number.saturating_add(1);
-    snapshot.check_turn(number, signer).ok()?;
-    Some(snapshot.difficulty(number, signer))
 }
 
 fn check_vote(rules: CliqueRules, header: &Header) -> Result<(), CliqueError> {
@@ -74,7 +67,7 @@ fn check_signers(
 #[cfg(test)]
 mod tests {
     use super::{super::testing::Authority, *};
-    use alloy_primitives::{B64, B256, Bytes};
+    use alloy_primitives::{B64, B256, Bytes, U256};
 
     const RULES: CliqueRules = CliqueRules { period: 2, epoch: 3 };
 
