@@ -36,6 +36,7 @@ mod main_order;
 mod methods;
 mod pool_restart;
 mod readme;
+mod resume;
 mod reverts;
 mod rpc_compat;
 mod scripts;

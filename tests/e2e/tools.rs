@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
     sync::OnceLock,
 };
 use tempfile::TempDir;
@@ -156,12 +156,8 @@ impl Foundry {
         path.display().to_string()
     }
 
-    fn run(
-        &self,
-        program: &str,
-        arguments: &[&str],
-        env: &[(&str, &str)],
-    ) -> Result<String, String> {
+    /// One of the programs, pointed at the node.
+    fn command(&self, program: &str, arguments: &[&str], env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(root());
         for proxy in PROXIES {
@@ -175,6 +171,16 @@ impl Foundry {
             .env("FOUNDRY_DISABLE_NIGHTLY_WARNING", "1")
             .env("NO_COLOR", "1")
             .envs(env.iter().copied());
+        command
+    }
+
+    fn run(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        env: &[(&str, &str)],
+    ) -> Result<String, String> {
+        let mut command = self.command(program, arguments, env);
         let output = command.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if output.status.success() {
@@ -217,6 +223,13 @@ impl Foundry {
         self.run("forge", arguments, env).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
+    /// forge, started and left to itself.
+    pub(crate) fn start_forge(&self, arguments: &[&str], env: &[(&str, &str)]) -> Running {
+        let mut command = self.command("forge", arguments, env);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Running(command.spawn().unwrap())
+    }
+
     /// What shell lines print, with the node in the place of the usual address; they must succeed.
     #[track_caller]
     pub(crate) fn shell(&self, lines: &str) -> String {
@@ -231,5 +244,24 @@ impl Foundry {
         let record = format!("broadcast/{script}/{chain_id}/run-latest.json");
         let text = std::fs::read(self.records.path().join(record)).unwrap();
         serde_json::from_slice(&text).unwrap()
+    }
+}
+
+/// A program that runs beside the test. It is killed when the test drops it.
+#[derive(Debug)]
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Does it still run?
+    pub(crate) fn runs(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
