@@ -10,7 +10,6 @@ use crate::{
     primitives::{Block, BlockNumHash, Participants},
     storage::BlockTransactions,
 };
-use std::time::{Duration, Instant};
 
 /// Blocks added to the index by one commit at most.
 const CHUNK_BLOCKS: u64 = 1_000;
@@ -18,35 +17,13 @@ const CHUNK_BLOCKS: u64 = 1_000;
 const CHUNK_GAS: u64 = 50_000_000;
 /// Their transactions at most.
 const CHUNK_TRANSACTIONS: usize = 20_000;
-/// How often the log says how far it is.
-const PROGRESS: Duration = Duration::from_secs(2);
 
 impl Chain {
     /// Adds blocks to the index until it has all that the state has. A failure is logged: the next
     /// start tries again.
     pub(crate) fn complete_address_index(&self) {
-        let (mut said, mut added) = (Instant::now(), 0);
-        while self.settings.address_index && !self.flush.is_stopping() {
-            match self.extend_address_index() {
-                Ok(None) => break,
-                Ok(Some((done, of))) => {
-                    added += 1;
-                    if said.elapsed() >= PROGRESS || added == 1 {
-                        said = Instant::now();
-                        tracing::info!(target: "chain", "address index: block {done} of {of}");
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(target: "chain", %error, "the address index is not complete");
-                    return;
-                }
-            }
-            if self.settings.flush.reached(&self.visible.load(), 1) {
-                self.flush.written(self.flush_batch());
-            }
-        }
-        if added > 0 && !self.flush.is_stopping() {
-            tracing::info!(target: "chain", "address index: complete");
+        if self.settings.address_index {
+            self.complete_index("address", || self.extend_address_index());
         }
     }
 

@@ -4,7 +4,7 @@
 //! begins at the base. Its trie covers what is stored here, so its root may be another one than the
 //! base's header says: a dump may have no root, and of a forked chain only local changes are stored.
 
-use super::{Chain, ChainError, query::check_kept, visible::Visible};
+use super::{Chain, ChainError, ChainEvent, Development, query::check_kept, visible::Visible};
 use crate::{
     primitives::{Block, BlockNumHash, Receipt, SealedHeader, StateChanges},
     state::{StateTrie, StorageIds},
@@ -198,6 +198,26 @@ impl Chain {
     /// What the chain stands on.
     pub fn base(&self) -> Arc<Base> {
         self.visible.load().base.clone()
+    }
+
+    /// Everyone sees the chain that is stored now, whose head is its base; nothing of the one before is
+    /// left. The caller holds the writers' locks.
+    pub(super) fn stand_on(
+        &self,
+        base: Base,
+        head: StoredBlock,
+        development: Development,
+    ) -> Result<(), ChainError> {
+        let next_storage_id = self.storage.state.reader()?.next_storage_id()?;
+        // Whoever reads what happened since has to begin anew.
+        let unwinds = Arc::new(self.visible.load().unwinds.and_all_anew());
+        let to = base.number.saturating_sub(1);
+        let next = Visible::written(Arc::new(base), head.block.header.clone(), next_storage_id);
+        self.settle(development);
+        self.visible.store(Arc::new(Visible { unwinds, ..next }));
+        self.publish(ChainEvent::Unwound { to, removed: Arc::default(), by_branch: false });
+        self.publish(ChainEvent::NewHead(head));
+        Ok(())
     }
 
     /// Height of the base: the lowest block with a state, above which blocks were executed here.

@@ -8,41 +8,16 @@ use crate::{
     primitives::{BlockNumHash, Receipt},
     storage::BlockReceipts,
 };
-use std::time::{Duration, Instant};
 
 /// Blocks added to the index by one commit, and about how many events at most.
 const CHUNK_BLOCKS: u64 = 5_000;
 const CHUNK_LOGS: usize = 200_000;
-/// How often the log says how far it is.
-const PROGRESS: Duration = Duration::from_secs(2);
 
 impl Chain {
     /// Adds blocks to the index until it has all that the state has. A failure is logged: searches
     /// work without, and the next start tries again.
     pub(crate) fn complete_log_index(&self) {
-        let (mut said, mut added) = (Instant::now(), 0);
-        while !self.flush.is_stopping() {
-            match self.extend_log_index() {
-                Ok(None) => break,
-                Ok(Some((done, of))) => {
-                    added += 1;
-                    if said.elapsed() >= PROGRESS || added == 1 {
-                        said = Instant::now();
-                        tracing::info!(target: "chain", "log index: block {done} of {of}");
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(target: "chain", %error, "the log index is not complete");
-                    return;
-                }
-            }
-            if self.settings.flush.reached(&self.visible.load(), 1) {
-                self.flush.written(self.flush_batch());
-            }
-        }
-        if added > 0 && !self.flush.is_stopping() {
-            tracing::info!(target: "chain", "log index: complete");
-        }
+        self.complete_index("log", || self.extend_log_index());
     }
 
     /// Empties the index, as if a version had written the data that knew none.

@@ -23,6 +23,7 @@
 //! | `flush` | when are blocks written into the state? |
 //! | `log_search`, `log_index` | in which blocks are the events that somebody looks for? |
 //! | `address_search`, `address_index` | in which transactions did an address take part? |
+//! | `completion` | how does an index come to cover all blocks? |
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
@@ -41,6 +42,7 @@ mod base;
 mod branch;
 mod checkout;
 mod clock;
+mod completion;
 mod development;
 mod draft;
 mod edits;

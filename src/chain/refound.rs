@@ -5,12 +5,11 @@
 //! directory: the old chain was given up, and the new one is made from the flags.
 
 use super::{
-    Chain, ChainError, ChainEvent, Development, Founding, base::stored_base, named::NamedBranches,
-    open::genesis_row, visible::Visible,
+    Chain, ChainError, Development, Founding, base::stored_base, named::NamedBranches,
+    open::genesis_row,
 };
 use crate::{
-    primitives::BlockNumHash,
-    state::{Overlay, Remote, StateTrie},
+    state::Remote,
     storage::{BlocksBatch, StoredBlock},
 };
 use std::sync::Arc;
@@ -70,31 +69,9 @@ impl Chain {
         let base = stored_base(&self.storage, genesis)?;
         let base =
             base.ok_or(ChainError::UnknownBlock { number: founding.block.number(), head: 0 })?;
-        let header = founding.block.header.clone();
-        let before = self.visible.load_full();
-        let next = Visible {
-            flushed: BlockNumHash::new(header.number, header.seal()),
-            trie: StateTrie::at(base.trie_root),
-            base: Arc::new(base),
-            recent: Default::default(),
-            overlay: Overlay::default(),
-            recent_bytes: 0,
-            recent_gas: 0,
-            edits: Arc::default(),
-            edit_changes: Arc::default(),
-            next_storage_id: self.storage.state.reader()?.next_storage_id()?,
-            // Whoever reads what happened since has to begin anew.
-            unwinds: Arc::new(before.unwinds.and(0, u64::MAX, &Arc::default(), false)),
-            header,
-        };
         self.remote.store(Some(remote));
         self.ancestors.forget();
-        self.settle(development);
-        self.visible.store(Arc::new(next));
-        let to = founding.block.number().saturating_sub(1);
-        self.publish(ChainEvent::Unwound { to, removed: Arc::default(), by_branch: false });
         let (block, receipts) = (founding.block.clone(), founding.receipts.clone());
-        self.publish(ChainEvent::NewHead(StoredBlock { block, receipts }));
-        Ok(())
+        self.stand_on(base, StoredBlock { block, receipts }, development)
     }
 }

@@ -118,9 +118,7 @@ impl BlocksDb {
     /// what says which chain it is. One commit.
     pub fn clear(&self) -> Result<(), StorageError> {
         let tx = self.environment.write()?;
-        for table in BLOCKS.iter().filter(|table| table.index != META.index) {
-            tx.clear(*table)?;
-        }
+        tx.clear_rows(BLOCKS)?;
         for key in
             [META_BASE, META_BRANCH, META_GENESIS, META_DEVELOPMENT, META_LOAD, META_STATE_FILE]
         {

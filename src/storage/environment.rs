@@ -369,6 +369,11 @@ impl Tx<Rw> {
         Ok(self.tx.clear_db(self.tables[table.index])?)
     }
 
+    /// Removes all rows of all these tables but [`META`].
+    pub(super) fn clear_rows(&self, tables: &[Table]) -> Result<(), StorageError> {
+        tables.iter().filter(|table| table.index != META.index).try_for_each(|it| self.clear(*it))
+    }
+
     /// Makes everything written durable (where the environment is) and visible.
     pub(super) fn commit(self) -> Result<(), StorageError> {
         Ok(self.tx.commit()?)

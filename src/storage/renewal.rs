@@ -118,9 +118,7 @@ impl BlocksDb {
     ) -> Result<(), StorageError> {
         fail::fail_point!("renew-before", |_| Err(StorageError::Failpoint("renew-before")));
         let tx = self.environment.write()?;
-        for table in BLOCKS.iter().filter(|table| table.index != META.index) {
-            tx.clear(*table)?;
-        }
+        tx.clear_rows(BLOCKS)?;
         // Named branches were of the chain before.
         tx.delete(META, META_BRANCH)?;
         for (place, stored) in blocks.enumerate() {

@@ -134,9 +134,7 @@ impl StateDb {
     /// Empties it: what is there belongs to no chain. One commit.
     pub fn clear(&self) -> Result<(), StorageError> {
         let tx = self.environment().write()?;
-        for table in STATE.iter().filter(|table| table.index != META.index) {
-            tx.clear(*table)?;
-        }
+        tx.clear_rows(STATE)?;
         for key in
             [META_HEAD, META_LOAD, META_LOGS, META_ADDRESSES, META_HORIZON, META_NEXT_STORAGE_ID]
         {

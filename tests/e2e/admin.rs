@@ -6,11 +6,7 @@ use crate::{
 };
 use alloy_primitives::U256;
 use serde_json::json;
-use std::{
-    fs,
-    io::{Read, Write},
-    net::TcpStream,
-};
+use std::fs;
 
 /// A chain of three transfers.
 fn three_blocks() -> Node {
@@ -112,17 +108,7 @@ fn a_web_page_cannot_reach_files() {
     let node = three_blocks();
     let ask = |method: &str| {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": [] }).to_string();
-        let mut stream = TcpStream::connect(node.address).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "POST / HTTP/1.1\r\nHost: node\r\nOrigin: http://page.example\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        node.client().ask_from_page("http://page.example", &body)
     };
     assert!(ask("eth_chainId").contains("0x7a69"));
     for method in ["admin_datadir", "admin_exportChain", "admin_importChain"] {

@@ -84,6 +84,21 @@ impl Client {
         self.exchange(&request)
     }
 
+    /// What a web page of this origin is answered, with the head of the answer.
+    pub(crate) fn ask_from_page(&self, origin: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nHost: node\r\nOrigin: {origin}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// A GET: status and text of the answer.
     pub(crate) fn get_page(&mut self, path: &str) -> io::Result<(u16, String)> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);

@@ -7,10 +7,9 @@ use crate::{
 use alloy_consensus::Transaction as _;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use mainspring::{
-    chain::{ChainError, Direction, FlushLimits},
+    chain::{ChainError, Direction},
     evm::trace::{TraceLimits, TraceOptions, trace_block},
     primitives::{Block, Edit, Part},
-    storage::Durability,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
@@ -51,14 +50,7 @@ struct Run {
 impl Run {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let tiny = FlushLimits {
-            blocks: rng.random_range(1..6),
-            age: Duration::from_millis(20),
-            ..FlushLimits::default()
-        };
-        let flush = if rng.random_bool(0.5) { tiny } else { FlushLimits::default() };
-        let setup = Setup { flush, durability: Durability::Ephemeral, ..Setup::default() };
-        let node = TestChain::start(setup);
+        let node = TestChain::start(Setup::at_any_pace(&mut rng));
         let mut run = Self { rng, node };
         let code = PLACED.map(|address| Edit::Code(address, run.program()));
         let wei = PLACED.map(|address| Edit::Balance(address, U256::from(1_000)));

@@ -7,9 +7,8 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256};
 use alloy_rpc_types::Filter;
-use mainspring::{chain::FlushLimits, primitives::Edit, storage::Durability};
+use mainspring::primitives::Edit;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IteratorRandom};
-use std::time::Duration;
 
 const STEPS: usize = 60;
 const QUERIES: usize = 12;
@@ -28,14 +27,7 @@ struct Run {
 impl Run {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
-        let tiny = FlushLimits {
-            blocks: rng.random_range(1..6),
-            age: Duration::from_millis(20),
-            ..FlushLimits::default()
-        };
-        let flush = if rng.random_bool(0.5) { tiny } else { FlushLimits::default() };
-        let setup = Setup { flush, durability: Durability::Ephemeral, ..Setup::default() };
-        let node = TestChain::start(setup);
+        let node = TestChain::start(Setup::at_any_pace(&mut rng));
         let code = EMITTERS.map(|address| Edit::Code(address, emitter()));
         node.chain.edit(code.into()).unwrap();
         node.mine().unwrap();

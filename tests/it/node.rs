@@ -20,6 +20,7 @@ use mainspring::{
 #[cfg(feature = "failpoints")]
 use parking_lot::RwLockWriteGuard;
 use parking_lot::{RwLock, RwLockReadGuard};
+use rand::{Rng, rngs::StdRng};
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 /// Who receives the tips.
@@ -97,6 +98,17 @@ impl Setup {
             age: Duration::from_secs(1 << 30),
         };
         Self { flush, writer: false, ..self }
+    }
+
+    /// Written after a few blocks, or as nodes do it; nothing is synced.
+    pub(crate) fn at_any_pace(rng: &mut StdRng) -> Self {
+        let tiny = FlushLimits {
+            blocks: rng.random_range(1..6),
+            age: Duration::from_millis(20),
+            ..FlushLimits::default()
+        };
+        let flush = if rng.random_bool(0.5) { tiny } else { FlushLimits::default() };
+        Self { flush, durability: Durability::Ephemeral, ..Self::default() }
     }
 
     pub(crate) fn genesis(&self) -> DevGenesis {

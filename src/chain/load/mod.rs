@@ -5,10 +5,7 @@
 
 mod build;
 
-use super::{
-    Base, BaseKind, Chain, ChainError, ChainEvent, Development, MAX_TIMESTAMP,
-    named::NamedBranches, visible::Visible,
-};
+use super::{Base, BaseKind, Chain, ChainError, Development, MAX_TIMESTAMP, named::NamedBranches};
 use crate::{
     primitives::{Block, BlockNumHash, Body, StateChanges},
     storage::{
@@ -128,7 +125,11 @@ impl Chain {
             return Err(error.into());
         }
         let swapped = self.storage.take_over(next).map_err(ChainError::from);
-        if let Err(error) = swapped.and_then(|()| self.stand_on(base, &stored, development)) {
+        let stands = swapped.and_then(|()| {
+            self.clock.block_appended(stored.block.header.timestamp);
+            self.stand_on(base, stored, development)
+        });
+        if let Err(error) = stands {
             writer.halted = Some(error.to_string());
             return Err(error);
         }
@@ -149,26 +150,6 @@ impl Chain {
         writer.check()?;
         let batch = BlocksBatch { state_file: Some(file.as_bytes()), ..Default::default() };
         Ok(self.storage.blocks.commit(&batch)?)
-    }
-
-    /// Everyone sees the loaded chain.
-    fn stand_on(
-        &self,
-        base: Base,
-        head: &StoredBlock,
-        development: Development,
-    ) -> Result<(), ChainError> {
-        let next_storage_id = self.storage.state.reader()?.next_storage_id()?;
-        let unwinds = Arc::new(self.visible.load().unwinds.and_all_anew());
-        let number = base.number;
-        let next = Visible::written(Arc::new(base), head.block.header.clone(), next_storage_id);
-        self.clock.block_appended(head.block.header.timestamp);
-        self.settle(development);
-        self.visible.store(Arc::new(Visible { unwinds, ..next }));
-        let to = number.saturating_sub(1);
-        self.publish(ChainEvent::Unwound { to, removed: Arc::default(), by_branch: false });
-        self.publish(ChainEvent::NewHead(head.clone()));
-        Ok(())
     }
 
     /// The clock begins anew behind the head; the chain id stays what it is.

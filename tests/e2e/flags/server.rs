@@ -9,8 +9,8 @@ use crate::{
 use serde_json::{Value, json};
 use std::{
     fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::Read,
+    net::{SocketAddr, TcpListener},
     os::unix::net::UnixStream,
     process::{Command, Stdio},
 };
@@ -126,16 +126,7 @@ const CHAIN_ID: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params
 
 /// The head of an answer to a page of another origin.
 fn head(node: &Node) -> String {
-    let mut stream = TcpStream::connect(node.address).unwrap();
-    let length = CHAIN_ID.len();
-    write!(
-        stream,
-        "POST / HTTP/1.1\r\nHost: node\r\nOrigin: http://a.example\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{CHAIN_ID}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = node.client().ask_from_page("http://a.example", CHAIN_ID);
     answer.split("\r\n\r\n").next().unwrap().to_lowercase()
 }
 
