@@ -16,6 +16,7 @@
 //! | 6 | [`chain`] | the canonical chain and its only writer: append, import, reorganisation |
 //! | 6 | [`explain`] | what a transaction did, in words its author knows |
 //! | 7 | [`pool`] | which transactions wait, in which order |
+//! | 8 | [`network`] | other nodes: who is there, what do they have, what do we tell them? |
 //! | 8 | [`sealer`] | makes our own blocks: when, and of what |
 //! | 9 | [`dev`] | what only a development chain may do |
 //! | 10 | [`rpc`] | Ethereum JSON-RPC: translate, call one thing below, translate back |
@@ -31,6 +32,7 @@ pub mod consensus;
 pub mod dev;
 pub mod evm;
 pub mod explain;
+pub mod network;
 pub mod node;
 pub mod pool;
 pub mod primitives;

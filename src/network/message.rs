@@ -1,0 +1,101 @@
+//! What do nodes say to each other? Values only; the wire form and its bounds are the codec's.
+
+use crate::{primitives::Block, spec::Mode};
+use alloy_consensus::Header;
+use alloy_primitives::{B256, Bytes, FixedBytes, U256};
+
+/// What a node says of itself before anything else, and again when its head moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// EIP-155 id.
+    pub chain_id: u64,
+    /// Hash of the chain's first block.
+    pub genesis: B256,
+    /// How blocks are sealed.
+    pub mode: Mode,
+    /// EIP-2124: the forks that have passed at the head, and when the next one comes (0: none is known).
+    pub fork: ForkId,
+    /// The head.
+    pub head: Head,
+    /// Seconds since 1970 by the clock of who says it.
+    pub time: u64,
+    /// Software and version, at most 64 bytes of printable ASCII.
+    pub client: String,
+    /// Does this node seal blocks?
+    pub seals: bool,
+}
+
+/// The newest block of somebody's chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Its height.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+    /// Difficulty of it and all blocks before it.
+    pub total_difficulty: U256,
+}
+
+/// [EIP-2124](https://eips.ethereum.org/EIPS/eip-2124).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ForkId {
+    /// CRC-32 of the genesis hash and the forks that have passed.
+    pub hash: FixedBytes<4>,
+    /// Block or time of the next fork, 0 where none is known.
+    pub next: u64,
+}
+
+/// What a node asks one other node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Who are you? Here is who I am. The first request on each connection, both ways.
+    Hello(Status),
+    /// My head is this now; where is yours?
+    Head(Head),
+    /// Headers of your canonical chain, ascending.
+    Headers {
+        /// The first wanted.
+        from: u64,
+        /// How many at most.
+        count: u64,
+    },
+    /// The bodies of these blocks, as far as you have them and they fit.
+    Bodies(Vec<B256>),
+    /// Blocks that you announced or that are not canonical, whole, with up to so many ancestors.
+    Ancestry {
+        /// The newest wanted.
+        of: B256,
+        /// How many at most, newest first.
+        count: u64,
+    },
+    /// Whom else do you know?
+    Peers,
+}
+
+/// The answer to a [`Request`] of the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// We may talk.
+    Hello(Status),
+    /// We may not, and this is why; the connection ends.
+    Refused(Status),
+    /// Where the head is.
+    Head(Head),
+    /// As many as there are and fit, ascending.
+    Headers(Vec<Header>),
+    /// In the order asked, each an encoded block body; unknown ones are left out together with all after them.
+    Bodies(Vec<Bytes>),
+    /// Newest first.
+    Ancestry(Vec<Block>),
+    /// Multiaddresses that end in a peer id.
+    Peers(Vec<String>),
+}
+
+/// What a node tells everyone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gossip {
+    /// A block that was sealed a moment ago.
+    Block(Box<Block>),
+    /// Transactions in their network form (EIP-2718, blobs in their sidecars).
+    Transactions(Vec<Bytes>),
+}
