@@ -13,6 +13,7 @@
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
 //! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
+//! | `header_tip` | may these headers follow each other? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `signers` | who may sign the block after a given one? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
@@ -52,6 +53,7 @@ mod flush;
 mod follow;
 mod fork_choice;
 mod foundation;
+mod header_tip;
 mod import;
 mod import_error;
 mod inspect;
@@ -83,6 +85,7 @@ pub use error::ChainError;
 pub use events::ChainEvent;
 pub use flush::FlushLimits;
 pub use follow::Cursor;
+pub use header_tip::{HeaderRun, HeaderTip};
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use load::{LoadHead, Loaded};

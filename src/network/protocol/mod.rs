@@ -6,4 +6,7 @@
 
 mod event;
 
-pub use event::{Action, Direction, Event, Failure, GossipId, Refusal, RequestId, Verdict};
+pub use event::{
+    Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Refusal,
+    RequestId, Verdict,
+};
