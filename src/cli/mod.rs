@@ -13,6 +13,7 @@ mod foreign;
 mod import;
 mod init;
 mod logging;
+mod mining;
 mod node;
 mod progress;
 mod script_tracer;
@@ -79,7 +80,8 @@ elsewhere: the export stops there and names it."
     /// Serve a stored chain
     #[command(after_help = "Examples:
   mainspring node --datadir ./chain --http.port 8545 --no-seal
-  mainspring node --datadir ./chain --signer key.json --password-file password.txt")]
+  mainspring node --datadir ./chain --signer key.json --password-file password.txt
+  mainspring node --datadir ./chain --mine --coinbase 0xf39F… --threads 2")]
     Node(Box<NodeArgs>),
     /// Run published tests of Ethereum's rules
     #[command(subcommand)]

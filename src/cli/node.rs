@@ -1,6 +1,10 @@
 //! `mainspring node`: serves a stored chain until it is asked to stop.
 
-use super::{CliError, logging, signals};
+use super::{
+    CliError, logging,
+    mining::{MiningArgs, show_datasets},
+    signals,
+};
 use crate::{
     config::{Config, IpcConfig, Role, Settings, SignerConfig},
     node::{self, NodeHandle},
@@ -49,6 +53,8 @@ pub(super) struct NodeArgs {
     /// File whose first line is the key file's passphrase
     #[arg(long, env = "MAINSPRING_PASSWORD_FILE", value_name = "FILE", requires = "signer")]
     password_file: Option<PathBuf>,
+    #[command(flatten)]
+    mining: MiningArgs,
     /// Verify proof of work also on a chain that has merged
     #[arg(long, env = "MAINSPRING_VERIFY_SEAL")]
     verify_seal: bool,
@@ -75,6 +81,7 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CliError> {
     tokio::select! {
         requested = stop => requested.map_err(CliError::Signals)?,
         () = node.ended() => {}
+        () = show_datasets(&node) => {}
     }
     node.shutdown().await.map_err(CliError::from)
 }
@@ -98,6 +105,7 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         None => IpcConfig::Default,
     };
     config.role = Role::Stored { seals: !args.no_seal, verify_seals: args.verify_seal };
+    config.mining = args.mining.config();
     let signer = args.signer.zip(args.password_file);
     config.signer = signer.map(|(key, password)| SignerConfig { key, password });
     Ok(config)

@@ -9,6 +9,7 @@ mod debugging;
 mod error;
 mod fork;
 mod limits;
+mod mining;
 mod resolve;
 mod settings;
 
@@ -17,6 +18,7 @@ pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
+pub use mining::{MiningConfig, parse_extra_data, parse_recommit};
 pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
 use crate::spec::Fork;
@@ -34,6 +36,8 @@ pub struct Config {
     pub role: Role,
     /// Who signs blocks of a chain of proof of authority.
     pub signer: Option<SignerConfig>,
+    /// Who mines a chain of proof of work, and how.
+    pub mining: MiningConfig,
     /// Where the chain lives.
     pub data: DataConfig,
     /// Files that the chain is loaded from and dumped to.

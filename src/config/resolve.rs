@@ -2,8 +2,8 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
-    IpcConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings,
-    StateConfig, WriterConfig,
+    IpcConfig, MiningConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig,
+    ServerConfig, Settings, StateConfig, WriterConfig,
     accounts::parse_funding,
     fork::{cache, fork},
 };
@@ -24,6 +24,7 @@ impl Config {
         Ok(Self {
             role: Role::default(),
             signer: None,
+            mining: MiningConfig::default(),
             genesis: genesis(&settings, accounts.balance)?,
             fork: fork(&settings)?,
             cache: cache(&settings),

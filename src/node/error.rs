@@ -90,6 +90,12 @@ pub enum NodeError {
         /// The chain's mode.
         mode: spec::Mode,
     },
+    /// There is no work to prove.
+    #[error("--mine is for chains of proof of work; this one is of mode {mode:?}")]
+    NothingToMine {
+        /// The chain's mode.
+        mode: spec::Mode,
+    },
     /// The port cannot be opened.
     #[error(transparent)]
     Serve(#[from] ServeError),

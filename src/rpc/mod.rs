@@ -47,6 +47,7 @@ mod ids;
 pub mod ipc;
 pub mod limits;
 mod middleware;
+pub mod miner;
 mod namespaces;
 pub mod net;
 pub mod ots;
@@ -231,6 +232,7 @@ impl Api {
             drop::methods(self),
             build::methods(self),
             chain::methods(self),
+            miner::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),

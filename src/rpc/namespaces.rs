@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 const TESTING: &str = "testing";
 /// Works with files of the machine: served over HTTP where nobody else can ask, or where it is named.
 const ADMIN: &str = "admin";
+/// Says who is paid: served over HTTP where nobody else can ask, or where it is named.
+const MINER: &str = "miner";
 /// Tells which namespaces there are; always served.
 const RPC: &str = "rpc";
 
@@ -86,7 +88,9 @@ pub struct Namespaces {
     pub kind: Kind,
     /// Is `admin` served over HTTP without being named?
     pub admin: bool,
-    /// Exactly these, by name; `None` is all but `testing` and, as the field says, `admin`.
+    /// Is `miner` served over HTTP without being named?
+    pub miner: bool,
+    /// Exactly these, by name; `None` is all but `testing` and, as the fields say, `admin` and `miner`.
     pub named: Option<Vec<String>>,
 }
 
@@ -102,7 +106,7 @@ pub struct UnknownNamespace {
 
 impl Default for Namespaces {
     fn default() -> Self {
-        Self { kind: Kind::Development, admin: true, named: None }
+        Self { kind: Kind::Development, admin: true, miner: true, named: None }
     }
 }
 
@@ -145,7 +149,12 @@ impl Namespaces {
     fn serves(&self, space: &str) -> bool {
         let wanted = match &self.named {
             Some(named) => named.iter().any(|name| name == space),
-            None => space != TESTING && (space != ADMIN || self.admin),
+            None => match space {
+                TESTING => false,
+                ADMIN => self.admin,
+                MINER => self.miner,
+                _ => true,
+            },
         };
         space == RPC || wanted
     }
@@ -182,7 +191,7 @@ mod tests {
 
     fn served(kind: Kind, named: Option<&[&str]>) -> Vec<&'static str> {
         let named = named.map(|names| names.iter().map(|&name| name.to_owned()).collect());
-        let methods = Namespaces { kind, admin: false, named }.select(&all());
+        let methods = Namespaces { kind, admin: false, miner: true, named }.select(&all());
         let mut names: Vec<_> = methods.method_names().collect();
         names.sort_unstable();
         names
@@ -226,7 +235,8 @@ mod tests {
     fn a_namespace_of_another_chain_cannot_be_named() {
         let unknown = |kind, space: &str| {
             let named = Some(vec!["eth".to_owned(), space.to_owned()]);
-            let error = Namespaces { kind, admin: false, named }.check(&all()).unwrap_err();
+            let error =
+                Namespaces { kind, admin: false, miner: true, named }.check(&all()).unwrap_err();
             (error.given, error.known)
         };
         let (given, known) = unknown(Kind::Stored(Mode::Poa), "anvil");

@@ -3,12 +3,13 @@
 use super::{SealError, SealerSettings};
 use crate::{
     chain::{BuildContext, Chain, ExecutedBlock, NextBlock},
+    consensus::rewards,
     evm::{ApplyError, BlockExecutor, BlockTemplate, InvalidTx, assemble},
     pool::{Conditions, Pool, UnmetCondition},
     primitives::{Block, Body, SealedHeader, Transaction},
     spec::{ChainSpec, Fork},
 };
-use alloy_consensus::Header;
+use alloy_consensus::{Header, Transaction as _};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use std::sync::Arc;
 
@@ -35,7 +36,24 @@ pub fn build(
         true => Ok(Vec::new()),
         false => fill(executor, pool, settings, chain.spec(), template),
     };
-    execute(chain, context, template, fill, Ok)
+    execute(chain, context, template, Vec::new(), fill, Ok)
+}
+
+/// Builds a block of what waits in the pool from a template, with ommers, whose seal is still to be
+/// searched for.
+pub(super) fn build_unsealed(
+    chain: &Chain,
+    pool: &Pool,
+    settings: &SealerSettings,
+    context: BuildContext,
+    template: BlockTemplate,
+    ommers: Vec<Header>,
+) -> Result<ExecutedBlock, SealError> {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
+        fill(executor, pool, settings, chain.spec(), template)
+    };
+    let unsealed = |header| Ok(Header { mix_hash: B256::ZERO, ..header });
+    execute(chain, context, template, ommers, fill, unsealed)
 }
 
 /// Builds a block of what waits in the pool from a template, and lets `seal` finish its header.
@@ -50,7 +68,7 @@ pub(super) fn build_sealed(
     let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
         fill(executor, pool, settings, chain.spec(), template)
     };
-    execute(chain, context, template, fill, seal)
+    execute(chain, context, template, Vec::new(), fill, seal)
 }
 
 /// Builds a block without transactions on any parent, as [`super::burst`] makes them by the hundred.
@@ -59,7 +77,7 @@ pub(super) fn build_empty(
     context: BuildContext,
     template: BlockTemplate,
 ) -> Result<ExecutedBlock, SealError> {
-    execute(chain, context, template, |_executor, _template| Ok(Vec::new()), Ok)
+    execute(chain, context, template, Vec::new(), |_executor, _template| Ok(Vec::new()), Ok)
 }
 
 /// Builds a block on the head of transactions that were mined elsewhere, in a block with this header.
@@ -109,14 +127,15 @@ pub(super) fn build_of(
         }
         Ok(included)
     };
-    execute(chain, context, template, fill, Ok)
+    execute(chain, context, template, Vec::new(), fill, Ok)
 }
 
-/// Executes a block of what `fill` puts into it; `seal` finishes its header.
+/// Executes a block of what `fill` puts into it, and pays its rewards; `seal` finishes its header.
 fn execute(
     chain: &Chain,
     context: BuildContext,
     template: BlockTemplate,
+    ommers: Vec<Header>,
     fill: impl FnOnce(&mut BlockExecutor, &BlockTemplate) -> Result<Vec<Transaction>, SealError>,
     seal: impl FnOnce(Header) -> Result<Header, SealError>,
 ) -> Result<ExecutedBlock, SealError> {
@@ -129,9 +148,12 @@ fn execute(
         executor = executor.with_roots(parent_trie, next_storage_id);
     }
     let transactions = fill(&mut executor, &template)?;
+    for (address, wei) in rewards(spec, &rewarded(&template), &ommers) {
+        executor.credit(address, wei)?;
+    }
     let mut executed = executor.finish()?;
     let (root, step) = trie.root(&mut executed.changes)?;
-    let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
+    let body = Body { transactions, ommers, withdrawals: template.withdrawals.clone() };
     let header = seal(assemble(&template, &body, &executed, root))?;
     let block = Block::new(header, body);
     if executed.may_have_logged {
@@ -146,6 +168,17 @@ fn execute(
     })
 }
 
+/// What rewards depend on.
+fn rewarded(template: &BlockTemplate) -> Header {
+    Header {
+        number: template.number,
+        timestamp: template.timestamp,
+        difficulty: template.difficulty,
+        beneficiary: template.beneficiary,
+        ..Default::default()
+    }
+}
+
 /// Executes what waits, best first, until the block or the pool is exhausted.
 fn fill(
     executor: &mut BlockExecutor,
@@ -158,10 +191,16 @@ fn fill(
         .excess_blob_gas
         .map_or(0, |excess| spec.blob_params_at(template.timestamp).calc_blob_fee(excess));
     let mut best = pool.best(template.base_fee.unwrap_or(0), blob_fee, settings.order);
+    let min_tip = settings.least_tip();
     let mut included = Vec::new();
     while included.len() < settings.max_transactions {
         let Some(transaction) = best.next() else { break };
         let (sender, hash) = (transaction.sender(), transaction.hash());
+        let tip = transaction.effective_tip_per_gas(template.base_fee.unwrap_or(0));
+        if tip.is_some_and(|tip| tip < min_tip) {
+            best.skip_sender(sender);
+            continue;
+        }
         if let Some(unmet) = unmet_condition(best.conditions(), executor, template)? {
             best.skip_sender(sender);
             if !unmet.may_hold_later() {

@@ -49,3 +49,4 @@ mod wallet;
 mod wallet_resets;
 mod websocket;
 mod wire;
+mod work;

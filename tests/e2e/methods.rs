@@ -9,6 +9,7 @@ use crate::{
     tools::{Foundry, root},
     wallet::{Wallet, fresh},
     wire::Client,
+    work,
 };
 use jsonrpsee::{
     core::client::ClientT,
@@ -147,10 +148,17 @@ fn a_node_of_a_network_serves_what_its_chain_has() {
 }
 
 #[test]
+fn a_node_that_mines_serves_what_miners_ask_for() {
+    let node = work::node_that_finds_nothing();
+    serves_the_list(&node, Some("proof of work"), &["testing_", "admin_"]);
+}
+
+#[test]
 fn every_method_answers_its_example_under_every_name() {
     let node = chain(&[]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let ws = runtime.block_on(connected(&node));
+    let working = work::node_that_finds_nothing();
     let mut wrong = Vec::new();
     for (name, method) in listed() {
         let example = &method["example"];
@@ -159,6 +167,8 @@ fn every_method_answers_its_example_under_every_name() {
         } else if let Some(flags) = example["flags"].as_array() {
             let flags: Vec<&str> = flags.iter().map(|flag| flag.as_str().unwrap()).collect();
             runs(&chain(&flags), &name, example)
+        } else if example["chain"] == "work" {
+            runs(&working, &name, example)
         } else if example["fork"] == true {
             runs_on_a_fork(&name, example)
         } else if OWN_NODE.iter().any(|own| name.starts_with(own)) {

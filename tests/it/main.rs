@@ -5,6 +5,7 @@
 //! | `node` | no claim: starts, stops, kills and reopens a chain |
 //! | `code` | no claim: the few contracts that the tests deploy, in bytes |
 //! | `wallet` | no claim: keys and signed transactions |
+//! | `work` | miners agree on a chain, ommers are paid, and old work is taken as long as it counts |
 //! | `world` | no claim: what a state is, as simple as it can be said, and what a transaction does to it |
 //! | `authority` | under proof of authority only who may sign does, and all agree on the head |
 //! | `bases` | a chain goes on from a block that it did not execute, and its state begins there |
@@ -46,4 +47,5 @@ mod sealing;
 mod snapshots;
 mod trace;
 mod wallet;
+mod work;
 mod world;
