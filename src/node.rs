@@ -2,6 +2,7 @@
 //!
 //! | file | question |
 //! |---|---|
+//! | `access` | who may ask from other machines? |
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `database` | what can be done with a data directory as a whole? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
@@ -17,6 +18,7 @@
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `report` | what does the log say of the chain? |
 
+mod access;
 pub mod database;
 mod directory;
 mod error;
@@ -83,6 +85,8 @@ pub struct NodeHandle {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
+    /// Serve requests until the very end: those that wait for a block are told that there comes none.
+    _ports: JoinSet<()>,
     ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
     state_file: Option<Arc<StateFile>>,
@@ -100,6 +104,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         // Keys that everyone knows have no place on a chain of others.
         config.accounts.count = 0;
     }
+    let token = access::token(&config)?;
     let accounts = Arc::new(config.accounts.derive()?);
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
@@ -178,11 +183,12 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         scripts: parts::script_host(&config),
         told,
     });
-    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
-    let (mut addresses, mut servers) = (Vec::new(), Vec::new());
+    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
+    let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
     for host in &config.server.hosts {
         let wanted = SocketAddr::new(*host, config.server.port);
-        let (address, server) = rpc::serve(&api, wanted, &settings).await?;
+        let (address, server, serving) = rpc::serve(&api, wanted, &settings).await?;
+        ports.spawn(serving);
         addresses.push(address);
         servers.push(server);
     }
@@ -199,6 +205,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
+        _ports: ports,
         ipc_path,
         tasks,
         state_file,
