@@ -177,6 +177,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
         told,
+        network: None,
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
