@@ -135,6 +135,21 @@ pub(super) fn with_peer(address: Multiaddr, id: PeerId) -> Multiaddr {
     }
 }
 
+/// Reads an address at which this node can be reached; it need not name who it is.
+pub fn external_address(given: &str) -> Result<Multiaddr, AddressError> {
+    let own = given.trim_end_matches('/');
+    let whole = match own.contains("/p2p/") {
+        true => own.to_owned(),
+        false => format!("{own}/p2p/{}", PeerId::random()),
+    };
+    let read = whole.parse::<PeerAddress>().map_err(|error| match error {
+        AddressError::Form { reason, .. } => AddressError::Form { given: given.to_owned(), reason },
+        other => other,
+    })?;
+    let kept = if own.contains("/p2p/") { 3 } else { 2 };
+    Ok(read.address.iter().take(kept).collect())
+}
+
 /// Reads a peer id.
 pub fn peer_id(given: &str) -> Result<PeerId, AddressError> {
     given.trim().parse::<PeerId>().map_err(|reason| AddressError::PeerId {

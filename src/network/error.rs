@@ -1,6 +1,9 @@
 //! Why is there no network, or why was a wish about it not granted?
 
-use crate::network::{Multiaddr, PeerId};
+use crate::{
+    chain::ChainError,
+    network::{Multiaddr, PeerId},
+};
 use std::{io, net::SocketAddr, path::PathBuf};
 
 /// Why the network did not start, or did not do what was asked.
@@ -41,6 +44,12 @@ pub enum NetworkError {
         /// What it says.
         reason: String,
     },
+    /// The chain cannot be read.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The chain has no first block.
+    #[error("the stored chain has no genesis block; restore a backup")]
+    NoGenesis,
     /// An address of a peer has another form.
     #[error(transparent)]
     Address(#[from] AddressError),

@@ -41,7 +41,7 @@ pub struct PeerInfo {
     pub status: Option<Status>,
     /// Its clock minus ours, in seconds, as of its greeting.
     pub clock_difference: Option<i64>,
-    /// 0 is no fault; the lower, the nearer to a ban.
+    /// 0 is no fault, -100 a ban.
     pub score: i64,
     /// How long it has been connected.
     pub connected: Duration,

@@ -74,6 +74,10 @@ pub enum Request {
     },
     /// Whom else do you know?
     Peers,
+    /// Which transactions wait with you? Gossip may have missed some, and does not reach who comes later.
+    Waiting,
+    /// These transactions, as far as they wait with you and fit.
+    Transactions(Vec<B256>),
 }
 
 /// The answer to a [`Request`] of the same name.
@@ -93,6 +97,10 @@ pub enum Response {
     Ancestry(Vec<EncodedBlock>),
     /// Multiaddresses that end in a peer id.
     Peers(Vec<String>),
+    /// Hashes of executable ones.
+    Waiting(Vec<B256>),
+    /// In their network form (EIP-2718, blobs in their sidecars); those that left meanwhile are left out.
+    Transactions(Vec<Bytes>),
 }
 
 /// What a node tells everyone.

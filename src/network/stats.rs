@@ -40,12 +40,24 @@ pub enum RequestKind {
     Ancestry,
     /// Addresses of others.
     Peers,
+    /// Which transactions wait.
+    Waiting,
+    /// Transactions that wait.
+    Transactions,
 }
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Hello, Self::Head, Self::Headers, Self::Bodies, Self::Ancestry, Self::Peers];
+    pub const ALL: [Self; 8] = [
+        Self::Hello,
+        Self::Head,
+        Self::Headers,
+        Self::Bodies,
+        Self::Ancestry,
+        Self::Peers,
+        Self::Waiting,
+        Self::Transactions,
+    ];
 
     /// As in labels.
     pub const fn name(self) -> &'static str {
@@ -56,6 +68,8 @@ impl RequestKind {
             Self::Bodies => "bodies",
             Self::Ancestry => "ancestry",
             Self::Peers => "peers",
+            Self::Waiting => "waiting",
+            Self::Transactions => "transactions",
         }
     }
 
@@ -67,6 +81,8 @@ impl RequestKind {
             Request::Bodies(_) => Self::Bodies,
             Request::Ancestry { .. } => Self::Ancestry,
             Request::Peers => Self::Peers,
+            Request::Waiting => Self::Waiting,
+            Request::Transactions(_) => Self::Transactions,
         }
     }
 }
@@ -101,7 +117,7 @@ pub struct NetworkStats {
     /// Messages of gossip that this node began, in the order of [`Topic::ALL`].
     pub published: [u64; 2],
     /// Requests, in the order of [`RequestKind::ALL`].
-    pub requests: [Requests; 6],
+    pub requests: [Requests; 8],
     /// Bytes of messages that came in, before encryption.
     pub bytes_in: u64,
     /// Bytes of messages that went out, before encryption and to one peer.
@@ -141,7 +157,7 @@ impl Count {
 pub(super) struct Counters {
     heard: [[Count; 3]; 2],
     published: [Count; 2],
-    requests: [[Count; 3]; 6],
+    requests: [[Count; 3]; 8],
     pub(super) bytes_in: Count,
     pub(super) bytes_out: Count,
     pub(super) bans: Count,

@@ -9,7 +9,7 @@ use crate::{
     primitives::{Block, BlockNumHash, SealedHeader},
 };
 use alloy_consensus::Header;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use std::{sync::Arc, time::Duration};
 
 /// When something happened.
@@ -148,12 +148,12 @@ pub enum Event {
         /// The first that was not, and why.
         refused: Option<Refusal>,
     },
-    /// Gossiped transactions were offered to the pool.
+    /// Transactions of others were offered to the pool.
     Admitted {
-        /// Who passed them on.
+        /// Who sent them.
         peer: PeerId,
-        /// Of the gossip.
-        id: GossipId,
+        /// Of the [`Action::Admit`].
+        id: Option<GossipId>,
         /// May they be passed on, and is somebody at fault?
         verdict: Verdict,
     },
@@ -193,8 +193,8 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// What is to be found out from the chain, away from the machine: it reads the database, verifies seals,
-/// recovers senders. [`crate::network::check::check`] does it, on any thread, also several at a time.
+/// What is to be found out from chain and pool, away from the machine: it reads the database, verifies
+/// seals, recovers senders. [`crate::network::check::check`] does it, on any thread, also several at a time.
 #[derive(Clone, Debug)]
 pub enum Check {
     /// Is this block canonical?
@@ -216,6 +216,8 @@ pub enum Check {
     /// Are these blocks right, as far as that can be said before they are executed? Each is the child of
     /// the one before, and the first one's parent may be in the chain or beside it.
     Blocks(Vec<EncodedBlock>),
+    /// Which of these transactions do not wait in the pool?
+    Missing(Vec<B256>),
 }
 
 /// What headers follow.
@@ -250,6 +252,8 @@ pub enum Checked {
         /// Who signed each, on a chain of proof of authority.
         signers: Vec<Address>,
     },
+    /// Transactions that do not wait in the pool.
+    Missing(Vec<B256>),
     /// Something is wrong, and with what.
     Refused(Refusal),
 }
@@ -277,7 +281,7 @@ pub enum Action {
     Serve {
         /// Of [`Event::Asked`].
         id: RequestId,
-        /// Headers, bodies or ancestry.
+        /// Any but `Hello`, `Head` and `Peers`.
         request: Request,
     },
     /// Pass gossip on, or do not.
@@ -305,10 +309,10 @@ pub enum Action {
     },
     /// Offer transactions to the pool; [`Event::Admitted`] follows.
     Admit {
-        /// Who passed them on.
+        /// Who sent them.
         peer: PeerId,
-        /// Of [`Event::Heard`].
-        id: GossipId,
+        /// Of [`Event::Heard`]; `None` for transactions that this node asked for.
+        id: Option<GossipId>,
         /// In their network form.
         transactions: Vec<Bytes>,
     },
