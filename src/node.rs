@@ -46,7 +46,10 @@ use crate::{
     network::NetworkHandle,
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
-    rpc::{self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServerSettings, Verbosity},
+    rpc::{
+        self, Dialect, FeePolicy, Kind, Namespaces, Readiness, RpcContext, ServerSettings,
+        Verbosity,
+    },
     sealer::{Authority, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec},
 };
@@ -172,7 +175,10 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
             DialectName::Hardhat => Dialect::Hardhat,
         },
         namespaces: Namespaces {
-            development: config.role == Role::Development,
+            kind: match config.role {
+                Role::Development => Kind::Development,
+                Role::Stored { .. } => Kind::Stored(chain.spec().mode),
+            },
             admin: config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
             named: config.server.namespaces.clone(),
         },

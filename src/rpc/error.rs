@@ -496,12 +496,9 @@ pub(super) fn unknown_method(method: &str) -> ErrorObjectOwned {
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 
-/// The answer to a method that only another kind of chain serves.
-pub(super) fn development_method(method: &str) -> ErrorObjectOwned {
-    let text = format!(
-        "the method {method} does not exist/is not available: only a development chain (mainspring \
-         dev) may be changed by hand"
-    );
+/// The answer to a method that means nothing on this chain; `chains` says where it does.
+pub(super) fn method_elsewhere(method: &str, chains: &str) -> ErrorObjectOwned {
+    let text = format!("the method {method} does not exist/is not available: {chains}");
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 

@@ -6,7 +6,7 @@
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
 //! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
-//! | `namespaces` | which namespaces are served? |
+//! | `namespaces` | which methods are served, on which kind of node? |
 //! | `admin` | where is the chain, and how does it go into a file and back? |
 //! | `health` | is the node alive, can it take work? |
 //! | `peers` | who is connected, who should be, and who is this node to others? |
@@ -70,7 +70,7 @@ pub use error::RpcError;
 pub use health::Readiness;
 pub use ipc::{IpcServer, SocketError};
 pub use limits::{FeePolicy, RpcLimits};
-pub use namespaces::{Namespaces, UnknownNamespace};
+pub use namespaces::{Kind, Namespaces, UnknownNamespace};
 pub use server::{ServeError, ServerSettings, serve};
 pub use verbosity::Verbosity;
 
@@ -109,7 +109,7 @@ pub struct RpcContext {
     pub fees: FeePolicy,
     /// The words of errors.
     pub dialect: Dialect,
-    /// Which namespaces are served.
+    /// Which methods are served.
     pub namespaces: Namespaces,
     /// Asked by `/ready`.
     pub ready: Readiness,

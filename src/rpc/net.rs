@@ -26,7 +26,7 @@ impl NetServer for Api {
     }
 
     fn listening(&self) -> Answer<bool> {
-        let is_alone = || self.namespaces.development;
+        let is_alone = || self.namespaces.kind.is_development();
         Ok(self.network.as_ref().map_or_else(is_alone, |it| !it.listen_addresses().is_empty()))
     }
 

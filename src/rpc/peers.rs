@@ -18,10 +18,8 @@ const MAX_ISOLATED: usize = 1_024;
 /// Why the network did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum PeersError {
-    /// A development chain, or `--no-p2p`.
-    #[error(
-        "this node has no network: a development chain is alone, and --no-p2p leaves the network out"
-    )]
+    /// Nobody wanted one.
+    #[error("this node has no network: it was started with --no-p2p")]
     NoNetwork,
     /// No address of a peer.
     #[error(transparent)]
