@@ -13,6 +13,7 @@
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
 //! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
+//! | `header_tip` | may these headers follow each other? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `signers` | who may sign the block after a given one? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
@@ -52,6 +53,7 @@ mod flush;
 mod follow;
 mod fork_choice;
 mod foundation;
+mod header_tip;
 mod import;
 mod import_error;
 mod inspect;
@@ -83,6 +85,7 @@ pub use error::ChainError;
 pub use events::ChainEvent;
 pub use flush::FlushLimits;
 pub use follow::Cursor;
+pub use header_tip::{HeaderRun, HeaderTip};
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use load::{LoadHead, Loaded};
@@ -94,7 +97,11 @@ pub use verify::{Fault, Faults, Verified, Verifying, verify};
 pub use whole::Whole;
 
 use crate::{
-    consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, state::Remote, storage::Storage,
+    consensus::{Ethash, SealPolicy},
+    evm::EvmSettings,
+    spec::ChainSpec,
+    state::Remote,
+    storage::Storage,
 };
 use arc_swap::{ArcSwap, ArcSwapOption};
 use branch::Branch;
@@ -117,6 +124,8 @@ pub struct ChainSettings {
     /// Verify the seals of imported blocks also where the chain's mode does not ask for it: on a
     /// chain that has merged since.
     pub verify_seals: bool,
+    /// Verifies them, and has the caches for that.
+    pub ethash: Arc<Ethash>,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
     /// Keep the states of so many blocks below the newest; `None` keeps all.
@@ -140,6 +149,7 @@ impl Default for ChainSettings {
             trie_nodes: 400_000,
             slots_in_an_epoch: 0,
             verify_seals: false,
+            ethash: Ethash::shared(),
             allow_equal_timestamps: false,
             keep_states: None,
             address_index: true,

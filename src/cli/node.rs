@@ -6,7 +6,7 @@ use super::{
     signals,
 };
 use crate::{
-    config::{Config, IpcConfig, Role, Settings, SignerConfig},
+    config::{Config, IpcConfig, NetworkArgs, Role, Settings, SignerConfig},
     node::{self, NodeHandle},
 };
 use clap::Args;
@@ -48,6 +48,8 @@ pub(super) struct NodeArgs {
     role: RoleArgs,
     #[command(flatten)]
     access: AccessArgs,
+    #[command(flatten)]
+    p2p: NetworkArgs,
     /// Make no blocks
     #[arg(long, env = "MAINSPRING_NO_SEAL")]
     no_seal: bool,
@@ -106,6 +108,7 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         host: args.host,
         allow_origin: args.allow_origin,
         http_api: args.http_api,
+        p2p: args.p2p,
         quiet: args.quiet,
         json_logs: args.json_logs,
         prune_history: args.prune_history,
@@ -143,6 +146,12 @@ fn announce(config: &Config, node: &NodeHandle) -> io::Result<()> {
     }
     if node.addresses().is_empty() {
         writeln!(out, "RPC:          on the IPC path only (--port or --host opens it)")?;
+    }
+    if let Some(network) = node.network() {
+        writeln!(out, "Peer id:      {}", network.local_peer_id())?;
+        for address in network.listen_addresses() {
+            writeln!(out, "Peer address: {address}")?;
+        }
     }
     for address in node.addresses() {
         writeln!(out, "Listening on {address}")?;

@@ -3,7 +3,7 @@
 use super::{
     Dialect,
     clients::Visitor,
-    error::{development_method, no_notifications, not_for_pages, unknown_method, unnamed_method},
+    error::{method_elsewhere, no_notifications, not_for_pages, unknown_method, unnamed_method},
 };
 use crate::{chain::Chain, primitives::echo};
 use jsonrpsee::{
@@ -17,7 +17,7 @@ use jsonrpsee::{
     },
 };
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
@@ -53,8 +53,8 @@ pub(super) struct Page;
 pub(super) struct Rules {
     /// Every method that is served.
     pub(super) methods: Methods,
-    /// Methods that a development chain would serve.
-    pub(super) elsewhere: HashSet<&'static str>,
+    /// Methods that mean nothing on this chain, and on which chains they do.
+    pub(super) elsewhere: HashMap<&'static str, &'static str>,
     /// Methods of namespaces that are not served here.
     pub(super) unnamed: HashSet<&'static str>,
     /// The words of errors.
@@ -72,8 +72,8 @@ pub(super) struct Rules {
 impl Rules {
     /// The answer to a method that is not served.
     fn refuse_unknown(&self, method: &str) -> ErrorObjectOwned {
-        if self.elsewhere.contains(method) {
-            development_method(method)
+        if let Some(chains) = self.elsewhere.get(method) {
+            method_elsewhere(method, chains)
         } else if self.unnamed.contains(method) {
             unnamed_method(method)
         } else {

@@ -130,13 +130,10 @@ pub async fn serve(
 
 /// What the layer around these methods needs to know.
 pub(super) fn rules(api: &Api, methods: &Methods) -> Rules {
-    let (all, namespaces) = (api.all_methods(), &api.namespaces);
+    let (all, kind) = (api.all_methods(), api.namespaces.kind);
     Rules {
         methods: methods.clone(),
-        elsewhere: all
-            .method_names()
-            .filter(|name| namespaces.belongs_to_development(name))
-            .collect(),
+        elsewhere: all.method_names().filter_map(|name| Some((name, kind.lacks(name)?))).collect(),
         unnamed: all.method_names().filter(|name| methods.method(name).is_none()).collect(),
         dialect: api.dialect,
         batch_requests: api.limits.batch_requests,

@@ -7,7 +7,7 @@ use mainspring::{
     chain::{
         BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened, verify,
     },
-    consensus::clique::Extra,
+    consensus::{Ethash, clique::Extra, ethash::Sizes},
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
@@ -157,6 +157,7 @@ impl Setup {
             trie_nodes: self.trie_nodes,
             slots_in_an_epoch: 0,
             verify_seals: false,
+            ethash: if self.proof { Ethash::with_sizes(Sizes::TINY) } else { Ethash::shared() },
             allow_equal_timestamps: false,
             keep_states: self.keep_states,
             address_index: self.address_index,
