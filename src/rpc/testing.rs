@@ -202,6 +202,7 @@ fn spec(accounts: &[Address]) -> ChainSpec {
 
 fn chain_settings() -> ChainSettings {
     ChainSettings {
+        wall: Default::default(),
         evm: EvmSettings::default(),
         flush: FlushLimits::default(),
         trie_nodes: 10_000,

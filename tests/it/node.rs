@@ -152,6 +152,7 @@ impl Setup {
 
     pub(crate) fn chain_settings(&self) -> ChainSettings {
         ChainSettings {
+            wall: Default::default(),
             evm: EvmSettings { code_size_limit: self.code_size_limit, ..Default::default() },
             flush: self.flush,
             trie_nodes: self.trie_nodes,
