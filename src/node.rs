@@ -12,6 +12,7 @@
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `ipc` | does the node answer on a Unix socket? |
 //! | `error` | why did it not start? |
+//! | `network` | does the node have a network, and how do transactions of peers come into the pool? |
 //! | `parts` | what does each part need of the settings? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
@@ -26,6 +27,7 @@ mod fork;
 mod import;
 mod ipc;
 mod library;
+mod network;
 mod parts;
 mod report;
 mod state_file;
@@ -41,6 +43,7 @@ use crate::{
     chain::{Chain, ChainError, Opened},
     config::{AccountsConfig, Config, DialectName, Role},
     dev::{Dev, accounts::DevAccounts, keyring::key_from_files},
+    network::NetworkHandle,
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
     rpc::{
@@ -86,6 +89,7 @@ pub struct NodeHandle {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
+    network: Option<network::Joined>,
     ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
     state_file: Option<Arc<StateFile>>,
@@ -157,6 +161,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
+    let network = network::join(&config, &directory.path, &chain, &pool, &handle).await?;
     let api = rpc::Api::new(RpcContext {
         chain: chain.clone(),
         pool: pool.clone(),
@@ -174,8 +179,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
                 Role::Development => Kind::Development,
                 Role::Stored { .. } => Kind::Stored(chain.spec().mode),
             },
-            admin: config.role == Role::Development
-                && config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
+            admin: config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
             named: config.server.namespaces.clone(),
         },
         ready: readiness(&chain, &handle),
@@ -183,6 +187,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
         told,
+        network: network.as_ref().map(|it| it.handle().clone()),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
@@ -205,6 +210,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
+        network,
         ipc_path,
         tasks,
         state_file,
@@ -224,6 +230,11 @@ impl NodeHandle {
     /// Where its Unix socket is, if it has one.
     pub fn ipc_path(&self) -> Option<&Path> {
         self.ipc_path.as_deref()
+    }
+
+    /// Its network, if it has one.
+    pub fn network(&self) -> Option<&NetworkHandle> {
+        self.network.as_ref().map(network::Joined::handle)
     }
 
     /// The chain.
@@ -289,6 +300,9 @@ impl NodeHandle {
             let _ = server.stop();
         }
         self.tasks.shutdown().await;
+        if let Some(network) = self.network.take() {
+            network.leave().await;
+        }
         self.sealer.stop();
         self.chain.stop();
         drop(self.library.take());

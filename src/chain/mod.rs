@@ -97,7 +97,11 @@ pub use verify::{Fault, Faults, Verified, Verifying, verify};
 pub use whole::Whole;
 
 use crate::{
-    consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, state::Remote, storage::Storage,
+    consensus::{Ethash, SealPolicy},
+    evm::EvmSettings,
+    spec::ChainSpec,
+    state::Remote,
+    storage::Storage,
 };
 use arc_swap::{ArcSwap, ArcSwapOption};
 use branch::Branch;
@@ -120,6 +124,8 @@ pub struct ChainSettings {
     /// Verify the seals of imported blocks also where the chain's mode does not ask for it: on a
     /// chain that has merged since.
     pub verify_seals: bool,
+    /// Verifies them, and has the caches for that.
+    pub ethash: Arc<Ethash>,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
     /// Keep the states of so many blocks below the newest; `None` keeps all.
@@ -145,6 +151,7 @@ impl Default for ChainSettings {
             trie_nodes: 400_000,
             slots_in_an_epoch: 0,
             verify_seals: false,
+            ethash: Ethash::shared(),
             allow_equal_timestamps: false,
             keep_states: None,
             address_index: true,

@@ -90,7 +90,7 @@ impl Chain {
         let signers = Signers::of(&spec, &header)?;
         let visible = Visible::written(Arc::new(base), header, 1);
         Ok(Self {
-            seals: SealPolicy::of(&spec, settings.verify_seals),
+            seals: SealPolicy::of(&spec, settings.verify_seals, &settings.ethash),
             signers,
             clock: Clock::new(settings.allow_equal_timestamps, settings.wall.clone()),
             spec,

@@ -2,7 +2,7 @@
 
 use super::{CliError, logging, signals};
 use crate::{
-    config::{Config, IpcConfig, Role, Settings, SignerConfig},
+    config::{Config, IpcConfig, NetworkArgs, Role, Settings, SignerConfig},
     node::{self, NodeHandle},
 };
 use clap::Args;
@@ -40,6 +40,8 @@ pub(super) struct NodeArgs {
     /// Open no Unix socket
     #[arg(long, env = "MAINSPRING_NO_IPC", visible_alias = "ipcdisable", conflicts_with = "ipc")]
     no_ipc: bool,
+    #[command(flatten)]
+    p2p: NetworkArgs,
     /// Make no blocks
     #[arg(long, env = "MAINSPRING_NO_SEAL")]
     no_seal: bool,
@@ -87,6 +89,7 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         host: args.host,
         allow_origin: args.allow_origin,
         http_api: args.http_api,
+        p2p: args.p2p,
         quiet: args.quiet,
         json_logs: args.json_logs,
         ..Settings::default()
@@ -113,6 +116,12 @@ fn announce(config: &Config, node: &NodeHandle) -> io::Result<()> {
     writeln!(out, "Head:         block {} {}", head.number, head.seal())?;
     if let Some(path) = node.ipc_path() {
         writeln!(out, "IPC path:     {}", path.display())?;
+    }
+    if let Some(network) = node.network() {
+        writeln!(out, "Peer id:      {}", network.local_peer_id())?;
+        for address in network.listen_addresses() {
+            writeln!(out, "Peer address: {address}")?;
+        }
     }
     for address in node.addresses() {
         writeln!(out, "Listening on {address}")?;

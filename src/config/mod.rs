@@ -9,6 +9,7 @@ mod debugging;
 mod error;
 mod fork;
 mod limits;
+mod network;
 mod resolve;
 mod settings;
 
@@ -17,6 +18,7 @@ pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
+pub use network::{NetworkArgs, NetworkConfig};
 pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
 use crate::spec::Fork;
@@ -52,6 +54,8 @@ pub struct Config {
     pub evm: EvmConfig,
     /// Where the node listens and to whom.
     pub server: ServerConfig,
+    /// How it takes part in the network, if it does; a development chain never does.
+    pub network: Option<NetworkConfig>,
     /// What a request may cost.
     pub rpc: RpcLimits,
     /// How much may wait, and what is admitted.

@@ -2,8 +2,8 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
-    IpcConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings,
-    StateConfig, WriterConfig,
+    IpcConfig, NetworkConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig,
+    ServerConfig, Settings, StateConfig, WriterConfig,
     accounts::parse_funding,
     fork::{cache, fork},
 };
@@ -33,6 +33,7 @@ impl Config {
             sealing: sealing(&settings)?,
             evm: evm(&settings)?,
             server: server(&settings)?,
+            network: NetworkConfig::from_settings(&settings)?,
             rpc: rpc(&settings)?,
             pool: pool(&settings)?,
             writer: writer(&settings)?,

@@ -1,6 +1,6 @@
 //! Settings as given: on the command line, in the environment, in `mainspring.toml`.
 
-use super::ConfigError;
+use super::{ConfigError, NetworkArgs};
 use alloy_primitives::B256;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -429,6 +429,10 @@ pub struct Settings {
     #[arg(help_heading = DEBUGGING)]
     pub artifacts_max_bytes: Option<u64>,
 
+    /// The network; a table in the file
+    #[arg(skip)]
+    pub p2p: NetworkArgs,
+
     /// Print nothing but errors
     #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent", help_heading = OUTPUT)]
     pub quiet: bool,
@@ -476,11 +480,21 @@ impl Settings {
     pub fn over(self, weaker: Self) -> Result<Self, ConfigError> {
         let strong = serde_json::to_value(self).map_err(ConfigError::Combine)?;
         let mut merged = serde_json::to_value(weaker).map_err(ConfigError::Combine)?;
-        if let (Some(merged), serde_json::Value::Object(strong)) = (merged.as_object_mut(), strong)
-        {
-            merged.extend(strong.into_iter().filter(|(_name, value)| is_named(value)));
-        }
+        merge(&mut merged, strong);
         serde_json::from_value(merged).map_err(ConfigError::Combine)
+    }
+}
+
+/// Puts what is named in `strong` in the place of what `weak` says, also inside of tables.
+fn merge(weak: &mut serde_json::Value, strong: serde_json::Value) {
+    let (Some(weak), serde_json::Value::Object(strong)) = (weak.as_object_mut(), strong) else {
+        return;
+    };
+    for (name, value) in strong.into_iter().filter(|(_name, value)| is_named(value)) {
+        match weak.get_mut(&name) {
+            Some(table) if table.is_object() => merge(table, value),
+            _ => drop(weak.insert(name, value)),
+        }
     }
 }
 

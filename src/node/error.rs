@@ -3,6 +3,7 @@
 use crate::{
     chain::ChainError,
     dev::{accounts::AccountsError, dump::DumpError, forking::ForkError, keyring::KeyringError},
+    network::NetworkError,
     rpc::{ServeError, SocketError},
     sealer::SealError,
     spec::{self, SpecError},
@@ -90,6 +91,9 @@ pub enum NodeError {
         /// The chain's mode.
         mode: spec::Mode,
     },
+    /// The network cannot be joined.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The port cannot be opened.
     #[error(transparent)]
     Serve(#[from] ServeError),

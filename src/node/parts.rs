@@ -3,6 +3,7 @@
 use crate::{
     chain::{self, BranchLimits, ChainSettings, FlushLimits},
     config::{Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName, Role},
+    consensus::Ethash,
     dev::DevSettings,
     evm::{EvmSettings, trace::ScriptHost},
     explain::Told,
@@ -48,6 +49,7 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         trie_nodes: config.writer.trie_nodes,
         slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
         verify_seals,
+        ethash: Ethash::shared(),
         allow_equal_timestamps: config.sealing.allow_equal_timestamps,
         keep_states: config.data.keep_states,
         address_index: !config.data.no_address_index,

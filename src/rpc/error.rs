@@ -7,6 +7,7 @@ use super::{
     dialect,
     drop::AlreadyMined,
     eth::{conditional::TooManyConditions, error::WatchError, waiting::ResendError},
+    peers::PeersError,
     txpool::PoolTooLarge,
 };
 use crate::{
@@ -309,6 +310,9 @@ pub enum RpcError {
     /// Blocks did not go into a file or come from one.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The network did not do what was asked.
+    #[error(transparent)]
+    Peers(#[from] PeersError),
     /// A transaction to drop that is mined.
     #[error(transparent)]
     AlreadyMined(#[from] AlreadyMined),
@@ -412,6 +416,7 @@ impl RpcError {
             )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
+            | Self::Peers(PeersError::Address(_) | PeersError::TooMany { .. })
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Chain(
                 ChainError::BelowBase { .. }

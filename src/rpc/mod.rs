@@ -9,6 +9,7 @@
 //! | `namespaces` | which methods are served, on which kind of node? |
 //! | `admin` | where is the chain, and how does it go into a file and back? |
 //! | `health` | is the node alive, can it take work? |
+//! | `peers` | who is connected, who should be, and who is this node to others? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
@@ -51,6 +52,7 @@ mod namespaces;
 pub mod net;
 pub mod ots;
 pub mod params;
+pub mod peers;
 pub mod personal;
 mod resolve;
 mod server;
@@ -77,6 +79,7 @@ use crate::{
     dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
     explain::Told,
+    network::NetworkHandle,
     pool::Pool,
     sealer::SealerHandle,
 };
@@ -118,6 +121,8 @@ pub struct RpcContext {
     pub scripts: ScriptHost,
     /// What the log says of transactions and calls by itself.
     pub told: Told,
+    /// Other nodes; `None` where there is no network.
+    pub network: Option<NetworkHandle>,
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -222,6 +227,7 @@ impl Api {
         let mut methods = eth::methods(self);
         for more in [
             admin::methods(self),
+            peers::methods(self),
             net::methods(self),
             web3::methods(self),
             txpool::methods(self),
