@@ -80,7 +80,7 @@ pub use address_search::{Direction, Page};
 pub use ancestors::remote_receipts;
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
 pub use base::{Base, BaseKind, Founding, stored_kind};
-pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
+pub use clock::{Clock, ClockState, MAX_TIMESTAMP, WallTime, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;
 pub use error::ChainError;
@@ -140,6 +140,8 @@ pub struct ChainSettings {
     pub remote: Option<Arc<Remote>>,
     /// How much may be kept for named branches.
     pub branches: BranchLimits,
+    /// What time it is.
+    pub wall: WallTime,
 }
 
 /// As a node has them that nobody configured.
@@ -158,6 +160,7 @@ impl Default for ChainSettings {
             takes_future_blocks: false,
             remote: None,
             branches: BranchLimits::default(),
+            wall: WallTime::default(),
         }
     }
 }

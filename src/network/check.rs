@@ -26,7 +26,7 @@ enum CheckError {
     #[error("block {} ({}): {reason}", block.number, block.hash)]
     Undecodable { block: BlockNumHash, reason: BlockDecodeError },
     #[error("the body that was sent for block {} ({}): {reason}", block.number, block.hash)]
-    Body { block: BlockNumHash, reason: BodyError },
+    Body { block: BlockNumHash, reason: Box<BodyError> },
     #[error("{bodies} bodies for {headers} headers")]
     Count { headers: usize, bodies: usize },
     #[error("no header was given")]
@@ -79,7 +79,7 @@ fn check_bodies(
         let body =
             Body::decode(&rlp).map_err(|reason| CheckError::Undecodable { block, reason })?;
         spec::check_body(chain.spec(), &header, &body)
-            .map_err(|reason| CheckError::Body { block, reason })?;
+            .map_err(|reason| CheckError::Body { block, reason: reason.into() })?;
         Ok(Block { header, body: Arc::new(body) })
     });
     Ok(Checked::Bodies(blocks.collect::<Result<_, CheckError>>()?))
@@ -99,7 +99,7 @@ fn check_blocks(chain: &Chain, blocks: &[EncodedBlock]) -> Result<Checked, Check
         let block = Block::decode(&encoded.rlp)
             .map_err(|reason| CheckError::Undecodable { block: at, reason })?;
         spec::check_body(chain.spec(), &block.header, &block.body)
-            .map_err(|reason| CheckError::Body { block: at, reason })?;
+            .map_err(|reason| CheckError::Body { block: at, reason: reason.into() })?;
         Ok(block)
     });
     Ok(Checked::Blocks { blocks: decoded.collect::<Result<_, CheckError>>()?, signers })

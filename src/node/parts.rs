@@ -8,7 +8,7 @@ use crate::{
     evm::{EvmSettings, trace::ScriptHost},
     explain::Told,
     pool::Order,
-    rpc::{FeePolicy, RpcLimits},
+    rpc::{ClientLimits, FeePolicy, RpcLimits},
     sealer::{Miner, MinerSettings, Mode, SealerSettings, Wishes},
     spec::{self, ChainSpec, Fork, dev::DevGenesis},
 };
@@ -32,6 +32,7 @@ pub(super) fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGen
 pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings {
     let verify_seals = matches!(config.role, Role::Stored { verify_seals: true, .. });
     ChainSettings {
+        wall: Default::default(),
         evm: EvmSettings {
             code_size_limit: config.evm.code_size_limit,
             disable_block_gas_limit: config.evm.disable_block_gas_limit,
@@ -114,6 +115,13 @@ pub(super) fn rpc_limits(config: &Config) -> RpcLimits {
         body_bytes: config.rpc.max_body_bytes,
         response_bytes: config.rpc.max_response_bytes,
         batch_requests: config.rpc.max_batch as usize,
+        clients: ClientLimits {
+            requests: config.rpc.client_requests,
+            bytes: config.rpc.client_bytes,
+            connections: config.rpc.client_connections,
+            clients: config.rpc.clients,
+            loopback: config.rpc.limit_loopback,
+        },
         connections: config.rpc.max_connections,
         subscriptions: config.rpc.max_subscriptions,
         log_range: config.rpc.log_range,

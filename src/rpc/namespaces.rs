@@ -35,7 +35,7 @@ struct Special {
 }
 
 /// What is not here is served by every kind of node.
-const SPECIAL: [Special; 3] = [
+const SPECIAL: [Special; 4] = [
     Special {
         names: &[
             "anvil_",
@@ -50,6 +50,22 @@ const SPECIAL: [Special; 3] = [
         ],
         on: &[Kind::Development],
         chains: "only a development chain (mainspring dev) may be changed by hand",
+    },
+    Special {
+        names: &[
+            "admin_addPeer",
+            "admin_addTrustedPeer",
+            "admin_isolate",
+            "admin_removePeer",
+            "admin_removeTrustedPeer",
+        ],
+        on: &[
+            Kind::Stored(Mode::Poa),
+            Kind::Stored(Mode::Pow),
+            Kind::Stored(Mode::Merged),
+            Kind::Stored(Mode::Bft),
+        ],
+        chains: "only a node of a network (mainspring node) has peers",
     },
     Special {
         names: &["clique_"],
@@ -86,11 +102,9 @@ fn names(name: &str, method: &str) -> bool {
 pub struct Namespaces {
     /// The kind of node.
     pub kind: Kind,
-    /// Is `admin` served over HTTP without being named?
+    /// Are `admin` and `miner` served over HTTP without being named?
     pub admin: bool,
-    /// Is `miner` served over HTTP without being named?
-    pub miner: bool,
-    /// Exactly these, by name; `None` is all but `testing` and, as the fields say, `admin` and `miner`.
+    /// Exactly these, by name; `None` is all but `testing` and, as the field says, `admin` and `miner`.
     pub named: Option<Vec<String>>,
 }
 
@@ -106,7 +120,7 @@ pub struct UnknownNamespace {
 
 impl Default for Namespaces {
     fn default() -> Self {
-        Self { kind: Kind::Development, admin: true, miner: true, named: None }
+        Self { kind: Kind::Development, admin: true, named: None }
     }
 }
 
@@ -151,8 +165,7 @@ impl Namespaces {
             Some(named) => named.iter().any(|name| name == space),
             None => match space {
                 TESTING => false,
-                ADMIN => self.admin,
-                MINER => self.miner,
+                ADMIN | MINER => self.admin,
                 _ => true,
             },
         };
@@ -191,7 +204,7 @@ mod tests {
 
     fn served(kind: Kind, named: Option<&[&str]>) -> Vec<&'static str> {
         let named = named.map(|names| names.iter().map(|&name| name.to_owned()).collect());
-        let methods = Namespaces { kind, admin: false, miner: true, named }.select(&all());
+        let methods = Namespaces { kind, admin: false, named }.select(&all());
         let mut names: Vec<_> = methods.method_names().collect();
         names.sort_unstable();
         names
@@ -236,7 +249,7 @@ mod tests {
         let unknown = |kind, space: &str| {
             let named = Some(vec!["eth".to_owned(), space.to_owned()]);
             let error =
-                Namespaces { kind, admin: false, miner: true, named }.check(&all()).unwrap_err();
+                Namespaces { kind, admin: false, named }.check(&all()).unwrap_err();
             (error.given, error.known)
         };
         let (given, known) = unknown(Kind::Stored(Mode::Poa), "anvil");

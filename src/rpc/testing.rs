@@ -109,6 +109,7 @@ impl TestNode {
             files: no_files(),
             scripts: ScriptHost::default(),
             told: Default::default(),
+            network: None,
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }

@@ -108,7 +108,7 @@ async fn branches_that_cannot_be_are_refused_with_the_reason() {
 async fn branches_are_for_development_chains_only() {
     let node = TestNode::start();
     let all = node.api.all_methods();
-    let served = |kind| Namespaces { kind, admin: false, miner: true, named: None }.select(&all);
+    let served = |kind| Namespaces { kind, admin: false, named: None }.select(&all);
     let stored = Kind::Stored(spec::Mode::Dev);
     for name in ["chain_branch", "chain_checkout", "chain_deleteBranch", "chain_listBranches"] {
         assert!(served(Kind::Development).method(name).is_some());

@@ -17,7 +17,7 @@ async fn what_is_listed_is_registered_and_what_is_registered_is_listed() {
     let node = TestNode::start();
     let stored = [Mode::Dev, Mode::Poa, Mode::Pow, Mode::Merged].map(Kind::Stored);
     for kind in [Kind::Development].into_iter().chain(stored) {
-        let namespaces = Namespaces { kind, admin: true, miner: true, named: None };
+        let namespaces = Namespaces { kind, admin: true, named: None };
         let all = namespaces.select(&node.api.all_methods());
         let mut served = all.clone();
         served.merge(crate::rpc::discover::method(&all)).unwrap();

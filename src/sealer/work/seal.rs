@@ -124,6 +124,17 @@ impl SealerHandle {
         Ok(())
     }
 
+    /// Puts up work on the head now, for whoever keeps the time without [`crate::sealer::Sealer::run`]. `None`
+    /// where no work could prove it.
+    ///
+    /// # Errors
+    /// [`SealError::NoMiner`] on a chain without proof of work; why the block cannot be made.
+    pub fn put_up_work(&self) -> Result<Option<Arc<Job>>, SealError> {
+        let miner = self.miner().ok_or(SealError::NoMiner)?;
+        self.shared.make_work(miner)?;
+        Ok(miner.work())
+    }
+
     /// Hands in a nonce for a block that was worked on. False if it does not seal it, or if nobody knows
     /// the block any more. Takes a few milliseconds.
     pub fn submit_work(
