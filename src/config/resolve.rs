@@ -2,8 +2,8 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
-    IpcConfig, MiningConfig, NetworkConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig,
-    ServerConfig, Settings, StateConfig, WriterConfig,
+    IpcConfig, MiningConfig, NetworkConfig, OutputConfig, PoolConfig, Role, RpcLimits,
+    SealingConfig, ServerConfig, Settings, StateConfig, WriterConfig,
     accounts::parse_funding,
     fork::{cache, fork},
 };

@@ -248,8 +248,7 @@ mod tests {
     fn a_namespace_of_another_chain_cannot_be_named() {
         let unknown = |kind, space: &str| {
             let named = Some(vec!["eth".to_owned(), space.to_owned()]);
-            let error =
-                Namespaces { kind, admin: false, named }.check(&all()).unwrap_err();
+            let error = Namespaces { kind, admin: false, named }.check(&all()).unwrap_err();
             (error.given, error.known)
         };
         let (given, known) = unknown(Kind::Stored(Mode::Poa), "anvil");

@@ -301,7 +301,7 @@ mod tests {
         let mut damaged = good.clone();
         damaged[20] ^= 1;
         assert!(reason(&damaged).ends_with("its first bytes"));
-        damaged = good.clone();
+        damaged = good;
         damaged[128..].iter_mut().for_each(|byte| *byte ^= 1);
         assert!(reason(&damaged).ends_with("a page of it"));
         fs::rename(&file, path(dir.path(), 1)).unwrap();
