@@ -2,6 +2,7 @@
 //!
 //! | file | question |
 //! |---|---|
+//! | `access` | who may ask from other machines? |
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `database` | what can be done with a data directory as a whole? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
@@ -18,6 +19,7 @@
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `report` | what does the log say of the chain? |
 
+mod access;
 pub mod database;
 mod directory;
 mod error;
@@ -89,6 +91,8 @@ pub struct NodeHandle {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
+    /// Serve requests until the very end: those that wait for a block are told that there comes none.
+    _ports: JoinSet<()>,
     network: Option<network::Joined>,
     ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
@@ -107,6 +111,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         // Keys that everyone knows have no place on a chain of others.
         config.accounts.count = 0;
     }
+    let token = access::token(&config)?;
     let accounts = Arc::new(config.accounts.derive()?);
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
@@ -189,11 +194,12 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         told,
         network: network.as_ref().map(|it| it.handle().clone()),
     });
-    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
-    let (mut addresses, mut servers) = (Vec::new(), Vec::new());
+    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
+    let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
     for host in &config.server.hosts {
         let wanted = SocketAddr::new(*host, config.server.port);
-        let (address, server) = rpc::serve(&api, wanted, &settings).await?;
+        let (address, server, serving) = rpc::serve(&api, wanted, &settings).await?;
+        ports.spawn(serving);
         addresses.push(address);
         servers.push(server);
     }
@@ -210,6 +216,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
+        _ports: ports,
         network,
         ipc_path,
         tasks,

@@ -251,6 +251,8 @@ pub struct ServerConfig {
     pub hosts: Vec<IpAddr>,
     /// HTTP and WebSocket; 0 takes a free one.
     pub port: u16,
+    /// Who may ask from other machines.
+    pub access: RpcAccess,
     /// Whether and where a Unix socket is.
     pub ipc: IpcConfig,
     /// Value of the CORS header `access-control-allow-origin`; `None` sends no CORS headers.
@@ -259,6 +261,18 @@ pub struct ServerConfig {
     pub namespaces: Option<Vec<String>>,
     /// The words of errors.
     pub dialect: DialectName,
+}
+
+/// Who may ask over HTTP and WebSocket. The Unix socket is its owner's in any case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RpcAccess {
+    /// Programs on this machine; on other addresses than loopback only a development chain listens.
+    #[default]
+    Machine,
+    /// Everyone.
+    Open,
+    /// Who sends the token in this file, from this machine too.
+    Token(PathBuf),
 }
 
 /// Whether and where the node answers on a Unix socket. A bare name lies in the data directory.
@@ -278,6 +292,7 @@ impl Default for ServerConfig {
         Self {
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 8545,
+            access: RpcAccess::default(),
             ipc: IpcConfig::Off,
             allow_origin: Some("*".to_owned()),
             namespaces: None,

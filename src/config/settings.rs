@@ -378,6 +378,24 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
     pub rpc_max_connections: Option<u32>,
+    /// Requests a second of one client, which is an IPv4 address or an IPv6 network of 64 bits; ten
+    /// seconds' worth may come at once, and this machine is exempt [default: 1000]
+    #[arg(long, env = "MAINSPRING_RPC_CLIENT_REQUESTS", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_client_requests: Option<u32>,
+    /// Bytes of answers that a client gets a second [default: 26214400]
+    #[arg(long, env = "MAINSPRING_RPC_CLIENT_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub rpc_client_bytes: Option<u32>,
+    /// Open connections of one client [default: 256]
+    #[arg(long, env = "MAINSPRING_RPC_CLIENT_CONNECTIONS", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_client_connections: Option<u32>,
+    /// Clients that are told apart; more share the limits of one [default: 10000]
+    #[arg(long, env = "MAINSPRING_RPC_CLIENTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_clients: Option<usize>,
+    /// Let the limits of clients hold for this machine too
+    #[arg(long, env = "MAINSPRING_RPC_LIMIT_LOOPBACK", help_heading = LIMITS)]
+    pub rpc_limit_loopback: bool,
     /// Subscriptions of one connection [default: 128]
     #[arg(long, env = "MAINSPRING_RPC_MAX_SUBSCRIPTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]

@@ -8,7 +8,7 @@ use crate::{
     evm::{EvmSettings, trace::ScriptHost},
     explain::Told,
     pool::Order,
-    rpc::{FeePolicy, RpcLimits},
+    rpc::{ClientLimits, FeePolicy, RpcLimits},
     sealer::{Mode, SealerSettings},
     spec::{self, ChainSpec, Fork, dev::DevGenesis},
 };
@@ -93,6 +93,13 @@ pub(super) fn rpc_limits(config: &Config) -> RpcLimits {
         body_bytes: config.rpc.max_body_bytes,
         response_bytes: config.rpc.max_response_bytes,
         batch_requests: config.rpc.max_batch as usize,
+        clients: ClientLimits {
+            requests: config.rpc.client_requests,
+            bytes: config.rpc.client_bytes,
+            connections: config.rpc.client_connections,
+            clients: config.rpc.clients,
+            loopback: config.rpc.limit_loopback,
+        },
         connections: config.rpc.max_connections,
         subscriptions: config.rpc.max_subscriptions,
         log_range: config.rpc.log_range,

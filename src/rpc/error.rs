@@ -44,6 +44,8 @@ pub const SERVER_ERROR: i32 = -32000;
 pub const PRUNED: i32 = 4444;
 /// Code of a transaction whose conditions do not hold (EIP-7796).
 pub const CONDITION_NOT_MET: i32 = -32003;
+/// Code of a client that has had its share ([EIP-1474](https://eips.ethereum.org/EIPS/eip-1474)).
+pub const LIMIT_EXCEEDED: i32 = -32005;
 /// Code of a transaction with too many conditions (EIP-7796).
 pub const TOO_MANY_CONDITIONS: i32 = -32005;
 

@@ -2,6 +2,7 @@
 
 use super::{
     Dialect,
+    clients::Visitor,
     error::{method_elsewhere, no_notifications, not_for_pages, unknown_method, unnamed_method},
 };
 use crate::{chain::Chain, primitives::echo};
@@ -131,6 +132,11 @@ where
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let method = request.method_name();
+        let visitor = request.extensions().get::<Visitor>().cloned();
+        if let Some(enough) = visitor.as_ref().and_then(|visitor| visitor.ask().err()) {
+            tracing::debug!(target: "rpc", "refused: {enough}");
+            return ResponseFuture::ready(MethodResponse::error(request.id, enough));
+        }
         let error = if !self.is_known(method) {
             self.rules.refuse_unknown(method)
         } else if SUBSCRIPTIONS.contains(&method) && request.extensions().get::<Http>().is_some() {
@@ -156,7 +162,11 @@ where
                         InPlace(Box::pin(dialect.speak_in(begun))).await
                     }
                 };
-                in_words(id, answer)
+                let answer = in_words(id, answer);
+                if let Some(visitor) = visitor {
+                    visitor.spend(answer.as_ref().len());
+                }
+                answer
             });
         };
         tracing::info!(target: "rpc", "refused: {}", error.message());

@@ -3,6 +3,8 @@
 //! | file | question |
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
+//! | `access` | who may ask: who knows the token |
+//! | `clients` | who calls, and has that client had its share? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
 //! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
@@ -28,11 +30,13 @@
 //! | `ots`, `erigon` | what do explorers ask? |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
+mod access;
 pub mod admin;
 pub mod anvil;
 pub mod blobs;
 pub mod build;
 pub mod chain;
+mod clients;
 mod convert;
 pub mod debug;
 pub mod decoded;
@@ -64,7 +68,9 @@ pub mod txpool;
 mod verbosity;
 pub mod web3;
 
+pub use access::{Token, TokenError};
 pub use admin::ChainFiles;
+pub use clients::ClientLimits;
 pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
