@@ -14,6 +14,7 @@
 //! | `ipc` | does the node answer on a Unix socket? |
 //! | `error` | why did it not start? |
 //! | `network` | does the node have a network, and how do transactions of peers come into the pool? |
+//! | `metrics` | what does the node say of itself in numbers? |
 //! | `parts` | what does each part need of the settings? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
@@ -29,6 +30,7 @@ mod fork;
 mod import;
 mod ipc;
 mod library;
+mod metrics;
 mod network;
 mod parts;
 mod report;
@@ -60,6 +62,7 @@ use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
+use metrics::{MetricsServer, Sources};
 use state_file::StateFile;
 use std::{
     io::Read,
@@ -95,6 +98,7 @@ pub struct NodeHandle {
     _ports: JoinSet<()>,
     network: Option<network::Joined>,
     ipc_path: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
     tasks: JoinSet<()>,
     state_file: Option<Arc<StateFile>>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
@@ -113,6 +117,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let token = access::token(&config)?;
     let accounts = Arc::new(config.accounts.derive()?);
+    let metrics = MetricsServer::open(config.server.metrics).await?;
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
     let (fork, kept) = fork::open(&config, &directory, &funded)?;
@@ -167,6 +172,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
     let network = network::join(&config, &directory.path, &chain, &pool, &handle).await?;
+    let peers = network.as_ref().map(|it| it.handle().clone());
     let api = rpc::Api::new(RpcContext {
         chain: chain.clone(),
         pool: pool.clone(),
@@ -192,7 +198,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
         told,
-        network: network.as_ref().map(|it| it.handle().clone()),
+        network: peers.clone(),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
     let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
@@ -206,6 +212,12 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let ipc = ipc::open(&api, &config.server.ipc, &directory.path)?;
     let ipc_path = ipc.as_ref().map(|server| server.path().clone());
     ipc.map(|server| tasks.spawn(server.run()));
+    let metrics_address = metrics.as_ref().map(MetricsServer::address);
+    if let Some(server) = metrics {
+        let (storage, sealer) = (directory.storage.clone(), handle.clone());
+        let (chain, pool) = (chain.clone(), pool.clone());
+        tasks.spawn(server.run(Sources { chain, pool, sealer, api, storage, network: peers }));
+    }
     Ok(NodeHandle {
         addresses,
         chain,
@@ -219,6 +231,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         _ports: ports,
         network,
         ipc_path,
+        metrics: metrics_address,
         tasks,
         state_file,
         threads,
@@ -242,6 +255,11 @@ impl NodeHandle {
     /// Its network, if it has one.
     pub fn network(&self) -> Option<&NetworkHandle> {
         self.network.as_ref().map(network::Joined::handle)
+    }
+
+    /// Where its numbers are, if it serves them.
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// The chain.

@@ -6,6 +6,7 @@
 //! | `access` | who may ask: who knows the token |
 //! | `clients` | who calls, and has that client had its share? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `calls` | how often was which method called, and how long did it take? |
 //! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which methods are served, on which kind of node? |
@@ -35,6 +36,7 @@ pub mod admin;
 pub mod anvil;
 pub mod blobs;
 pub mod build;
+mod calls;
 pub mod chain;
 mod clients;
 mod convert;
@@ -70,6 +72,7 @@ pub mod web3;
 
 pub use access::{Token, TokenError};
 pub use admin::ChainFiles;
+pub use calls::{MethodStats, RpcStats};
 pub use clients::ClientLimits;
 pub use dialect::Dialect;
 pub use error::RpcError;
@@ -89,9 +92,14 @@ use crate::{
     pool::Pool,
     sealer::SealerHandle,
 };
+use calls::{Calls, Subscriptions};
 use eth::{nonces::Nonces, watch::Filters};
 use jsonrpsee::Methods;
-use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a method answers.
@@ -143,6 +151,8 @@ struct Shared {
     filters: Filters,
     /// Room for addresses and topics that filters and subscriptions watch for.
     watched: Arc<Semaphore>,
+    calls: OnceLock<Arc<Calls>>,
+    subscriptions: Subscriptions,
 }
 
 impl std::fmt::Debug for Api {
@@ -172,6 +182,8 @@ impl Api {
             nonces: Nonces::default(),
             filters: Filters::default(),
             watched: Arc::new(Semaphore::new(watched)),
+            calls: OnceLock::new(),
+            subscriptions: Subscriptions::default(),
         }))
     }
 
@@ -216,6 +228,11 @@ impl Api {
     /// Room for addresses and topics that are watched for.
     fn watched(&self) -> &Arc<Semaphore> {
         &self.0.watched
+    }
+
+    /// Where calls are counted.
+    fn calls(&self) -> &Arc<Calls> {
+        self.0.calls.get_or_init(|| Arc::new(Calls::of(&described(self.all_methods()))))
     }
 
     /// Every method that is served, under every name.
