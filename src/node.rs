@@ -19,6 +19,7 @@
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `report` | what does the log say of the chain? |
+//! | `watchdog` | does nothing come when a block is expected? |
 
 mod access;
 pub mod database;
@@ -37,6 +38,7 @@ mod report;
 mod state_file;
 mod stored;
 mod stories;
+mod watchdog;
 
 pub use error::NodeError;
 pub use files::{BlocksOut, ExportFailure, blocks_in, check_range, export, is_compressed};
@@ -73,6 +75,7 @@ use std::{
     time::Duration,
 };
 use tokio::task::JoinSet;
+use watchdog::Watched;
 
 /// The pool's journal is made durable this often.
 const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -173,6 +176,13 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
 
     let network = network::join(&config, &directory.path, &chain, &pool, &handle).await?;
     let peers = network.as_ref().map(|it| it.handle().clone());
+    tasks.spawn(watchdog::watch(Watched {
+        chain: chain.clone(),
+        pool: pool.clone(),
+        sealer: handle.clone(),
+        network: peers.clone(),
+        is_development: config.role == Role::Development,
+    }));
     let api = rpc::Api::new(RpcContext {
         chain: chain.clone(),
         pool: pool.clone(),

@@ -21,6 +21,7 @@
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
 //! | `chain` | `chain_*`: which branches have names? |
+//! | `status` | `chain_status`: who makes the next block, and why is it not there? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
@@ -62,6 +63,7 @@ pub mod peers;
 pub mod personal;
 mod resolve;
 mod server;
+pub mod status;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -260,6 +262,7 @@ impl Api {
             drop::methods(self),
             build::methods(self),
             chain::methods(self),
+            status::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),
