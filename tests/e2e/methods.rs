@@ -158,12 +158,6 @@ fn a_node_of_a_network_serves_what_its_chain_has() {
 }
 
 #[test]
-fn a_node_that_mines_serves_what_miners_ask_for() {
-    let node = work::node_that_finds_nothing();
-    serves_the_list(&node, Some("proof of work"), &["testing_", "admin_"]);
-}
-
-#[test]
 fn every_method_answers_its_example_under_every_name() {
     let node = chain(&[]);
     let runtime = tokio::runtime::Runtime::new().unwrap();

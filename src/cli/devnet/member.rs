@@ -118,9 +118,17 @@ impl Member {
         add("--datadir", self.datadir.clone().into());
         add("--port", self.port.to_string().into());
         add("--role", self.role().into());
-        if let (Some(key), Consensus::Poa) = (&self.key, self.consensus) {
-            add("--signer", key.file.clone().into());
-            add("--password-file", self.password.clone().into());
+        match (&self.key, self.consensus) {
+            (Some(key), Consensus::Poa) => {
+                add("--signer", key.file.clone().into());
+                add("--password-file", self.password.clone().into());
+            }
+            (Some(key), Consensus::Pow) => {
+                add("--coinbase", key.address.to_string().into());
+                add("--threads", "1".into());
+                arguments.push("--mine".into());
+            }
+            (None, _) => {}
         }
         arguments
     }

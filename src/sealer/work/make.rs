@@ -43,7 +43,8 @@ impl Shared {
         let template = work_template(&self.chain, &wanted, &parent);
         let ommers = choose(self.chain.ommer_candidates(&parent)?, coinbase);
         let (chain, pool) = (&self.chain, &self.pool);
-        let executed = build_unsealed(chain, pool, &self.settings, context, template, ommers)?;
+        let (settings, times) = (&self.settings, &self.counted.times);
+        let executed = build_unsealed(chain, pool, settings, context, template, ommers, times)?;
         if let Some(job) = miner.board.put(executed) {
             let (number, block) = (job.block.number(), &job.block);
             let (transactions, ommers) = (block.body.transactions.len(), block.body.ommers.len());

@@ -107,6 +107,7 @@ impl Shared {
             Ok(made) => Some(made),
             Err(error) => {
                 tracing::error!(target: "sealer", %error, "no block can be made to work on");
+                self.counted.failed.one();
                 self.state.lock().failure = Some(Arc::new(error));
                 None
             }

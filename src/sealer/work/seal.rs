@@ -59,6 +59,7 @@ impl Shared {
         drop(sealing);
         self.wake();
         if taken? {
+            self.counted.sealed.one();
             let (number, hash) = (block.number(), block.hash());
             tracing::info!(target: "sealer", number, %hash, "mined a block");
         }
@@ -68,7 +69,7 @@ impl Shared {
     /// Is it the head now?
     fn append_sealed(&self, executed: ExecutedBlock, block: Block) -> Result<bool, SealError> {
         let executed = ExecutedBlock { block: block.clone(), ..executed };
-        match self.chain.append(executed) {
+        match self.counted.times.append.time(|| self.chain.append(executed)) {
             Err(ChainError::StaleParent { .. }) => return self.import_sealed(&block),
             appended => appended?,
         }

@@ -13,10 +13,7 @@ use mainspring::{
     spec::Mode,
 };
 use rand::{Rng, rngs::StdRng, seq::IteratorRandom};
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Milliseconds between two ticks of a node.
 const TICK: u64 = 250;
