@@ -28,6 +28,7 @@
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
+//! | `stats` | what has it done so far, and how long did that take? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 //! | `rebuild` | how is derived data made anew? |
 //! | `verify` | is everything in a directory what it should be? |
@@ -69,6 +70,7 @@ mod refound;
 mod side;
 mod signers;
 mod spoken;
+mod stats;
 mod unwind;
 mod verify;
 mod visible;
@@ -93,6 +95,7 @@ pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
+pub use stats::{ChainStats, ImportStats};
 pub use verify::{Fault, Faults, Verified, Verifying, verify};
 pub use whole::Whole;
 
@@ -193,4 +196,6 @@ pub struct Chain {
     bad_blocks: bad_blocks::BadBlocks,
     /// Printed by whoever reports.
     spoken: spoken::Spoken,
+    /// Read by whoever measures.
+    counted: stats::Counted,
 }
