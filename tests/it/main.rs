@@ -20,6 +20,7 @@
 //! | `logs` | a search by the index finds what a look into every block finds |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `network` | real nodes find each other, share blocks and transactions, and agree |
+//! | `peers` | what peers send is checked, and whoever lies, stalls or asks too much is left |
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
@@ -44,6 +45,7 @@ mod logs;
 mod maker;
 mod network;
 mod node;
+mod peers;
 mod pool;
 mod recovery;
 mod sealing;
