@@ -14,10 +14,12 @@
 //! | `ipc` | does the node answer on a Unix socket? |
 //! | `error` | why did it not start? |
 //! | `network` | does the node have a network, and how do transactions of peers come into the pool? |
+//! | `metrics` | what does the node say of itself in numbers? |
 //! | `parts` | what does each part need of the settings? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `report` | what does the log say of the chain? |
+//! | `watchdog` | does nothing come when a block is expected? |
 
 mod access;
 pub mod database;
@@ -29,12 +31,14 @@ mod fork;
 mod import;
 mod ipc;
 mod library;
+mod metrics;
 mod network;
 mod parts;
 mod report;
 mod state_file;
 mod stored;
 mod stories;
+mod watchdog;
 
 pub use error::NodeError;
 pub use files::{BlocksOut, ExportFailure, blocks_in, check_range, export, is_compressed};
@@ -60,6 +64,7 @@ use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
+use metrics::{MetricsServer, Sources};
 use state_file::StateFile;
 use std::{
     io::Read,
@@ -70,6 +75,7 @@ use std::{
     time::Duration,
 };
 use tokio::task::JoinSet;
+use watchdog::Watched;
 
 /// The pool's journal is made durable this often.
 const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -95,6 +101,7 @@ pub struct NodeHandle {
     _ports: JoinSet<()>,
     network: Option<network::Joined>,
     ipc_path: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
     tasks: JoinSet<()>,
     state_file: Option<Arc<StateFile>>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
@@ -113,6 +120,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let token = access::token(&config)?;
     let accounts = Arc::new(config.accounts.derive()?);
+    let metrics = MetricsServer::open(config.server.metrics).await?;
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
     let (fork, kept) = fork::open(&config, &directory, &funded)?;
@@ -167,6 +175,14 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
     let network = network::join(&config, &directory.path, &chain, &pool, &handle).await?;
+    let peers = network.as_ref().map(|it| it.handle().clone());
+    tasks.spawn(watchdog::watch(Watched {
+        chain: chain.clone(),
+        pool: pool.clone(),
+        sealer: handle.clone(),
+        network: peers.clone(),
+        is_development: config.role == Role::Development,
+    }));
     let api = rpc::Api::new(RpcContext {
         chain: chain.clone(),
         pool: pool.clone(),
@@ -192,7 +208,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
         told,
-        network: network.as_ref().map(|it| it.handle().clone()),
+        network: peers.clone(),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
     let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
@@ -206,6 +222,12 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let ipc = ipc::open(&api, &config.server.ipc, &directory.path)?;
     let ipc_path = ipc.as_ref().map(|server| server.path().clone());
     ipc.map(|server| tasks.spawn(server.run()));
+    let metrics_address = metrics.as_ref().map(MetricsServer::address);
+    if let Some(server) = metrics {
+        let (storage, sealer) = (directory.storage.clone(), handle.clone());
+        let (chain, pool) = (chain.clone(), pool.clone());
+        tasks.spawn(server.run(Sources { chain, pool, sealer, api, storage, network: peers }));
+    }
     Ok(NodeHandle {
         addresses,
         chain,
@@ -219,6 +241,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         _ports: ports,
         network,
         ipc_path,
+        metrics: metrics_address,
         tasks,
         state_file,
         threads,
@@ -242,6 +265,11 @@ impl NodeHandle {
     /// Its network, if it has one.
     pub fn network(&self) -> Option<&NetworkHandle> {
         self.network.as_ref().map(network::Joined::handle)
+    }
+
+    /// Where its numbers are, if it serves them.
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// The chain.

@@ -1,7 +1,7 @@
 //! May these headers follow each other? All rules that need no body, seals too, before any body is asked
 //! for.
 
-use super::{Chain, ChainError, ImportError, InvalidBlock, clock, side::Parent};
+use super::{Chain, ChainError, ImportError, InvalidBlock, side::Parent};
 use crate::{
     consensus::clique::{self, CliqueError, Snapshot},
     primitives::{BlockNumHash, SealedHeader},
@@ -136,7 +136,7 @@ impl Chain {
     ) -> Result<(), ImportError> {
         let has_clock = matches!(self.spec.mode, Mode::Pow | Mode::Poa);
         let is_checked = has_clock && !self.settings.takes_future_blocks;
-        if is_checked && let Some(now) = clock::future(header.timestamp) {
+        if is_checked && let Some(now) = self.clock.future(header.timestamp) {
             return Err(ImportError::Future { block, timestamp: header.timestamp, now });
         }
         Ok(())

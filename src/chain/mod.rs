@@ -28,6 +28,7 @@
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
+//! | `stats` | what has it done so far, and how long did that take? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 //! | `rebuild` | how is derived data made anew? |
 //! | `verify` | is everything in a directory what it should be? |
@@ -69,6 +70,7 @@ mod refound;
 mod side;
 mod signers;
 mod spoken;
+mod stats;
 mod unwind;
 mod verify;
 mod visible;
@@ -78,7 +80,7 @@ pub use address_search::{Direction, Page};
 pub use ancestors::remote_receipts;
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
 pub use base::{Base, BaseKind, Founding, stored_kind};
-pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
+pub use clock::{Clock, ClockState, MAX_TIMESTAMP, WallTime, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;
 pub use error::ChainError;
@@ -93,6 +95,7 @@ pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
+pub use stats::{ChainStats, ImportStats};
 pub use verify::{Fault, Faults, Verified, Verifying, verify};
 pub use whole::Whole;
 
@@ -138,6 +141,8 @@ pub struct ChainSettings {
     pub remote: Option<Arc<Remote>>,
     /// How much may be kept for named branches.
     pub branches: BranchLimits,
+    /// What time it is.
+    pub wall: WallTime,
 }
 
 /// As a node has them that nobody configured.
@@ -156,6 +161,7 @@ impl Default for ChainSettings {
             takes_future_blocks: false,
             remote: None,
             branches: BranchLimits::default(),
+            wall: WallTime::default(),
         }
     }
 }
@@ -190,4 +196,6 @@ pub struct Chain {
     bad_blocks: bad_blocks::BadBlocks,
     /// Printed by whoever reports.
     spoken: spoken::Spoken,
+    /// Read by whoever measures.
+    counted: stats::Counted,
 }

@@ -6,13 +6,16 @@ use super::{
     signals,
 };
 use crate::{
-    config::{Config, IpcConfig, NetworkArgs, Role, Settings, SignerConfig},
+    config::{
+        Config, DEFAULT_METRICS, IpcConfig, NetworkArgs, Role, Settings, SignerConfig,
+        metrics_address,
+    },
     node::{self, NodeHandle},
 };
 use clap::Args;
 use std::{
     io::{self, Write},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
 
@@ -41,6 +44,10 @@ pub(super) struct NodeArgs {
     /// Where to answer on a Unix socket; a bare name lies in the data directory [default: mainspring.ipc]
     #[arg(long, env = "MAINSPRING_IPC", visible_alias = "ipcpath", value_name = "PATH")]
     ipc: Option<PathBuf>,
+    /// Serve the node's numbers at /metrics, in Prometheus' form [default: off; 127.0.0.1:9001]
+    #[arg(long, env = "MAINSPRING_METRICS", value_name = "ADDR:PORT", num_args = 0..=1)]
+    #[arg(default_missing_value = DEFAULT_METRICS, value_parser = metrics_address)]
+    metrics: Option<SocketAddr>,
     /// Open no Unix socket
     #[arg(long, env = "MAINSPRING_NO_IPC", visible_alias = "ipcdisable", conflicts_with = "ipc")]
     no_ipc: bool,
@@ -109,6 +116,7 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         allow_origin: args.allow_origin,
         http_api: args.http_api,
         p2p: args.p2p,
+        metrics: args.metrics,
         quiet: args.quiet,
         json_logs: args.json_logs,
         prune_history: args.prune_history,
@@ -152,6 +160,9 @@ fn announce(config: &Config, node: &NodeHandle) -> io::Result<()> {
         for address in network.listen_addresses() {
             writeln!(out, "Peer address: {address}")?;
         }
+    }
+    if let Some(address) = node.metrics_address() {
+        writeln!(out, "Metrics:      http://{address}/metrics")?;
     }
     for address in node.addresses() {
         writeln!(out, "Listening on {address}")?;

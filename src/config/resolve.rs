@@ -172,6 +172,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         allow_origin: allow_origin.filter(|_origin| !no_cors),
         namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),
+        metrics: settings.metrics,
     })
 }
 

@@ -9,7 +9,10 @@ use crate::{
     spec::{self, SpecError},
     storage::StorageError,
 };
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// Why the node did not start, or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,16 @@ pub enum NodeError {
     /// The transactions before a fork's first block cannot be executed.
     #[error("{0}")]
     Replay(Box<SealError>),
+    /// The port of the metrics is taken, or not ours.
+    #[error(
+        "cannot serve metrics on {address}: {source}; choose another place with --metrics ADDR:PORT"
+    )]
+    Metrics {
+        /// Where they were wanted.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The accounts cannot be made.
     #[error(transparent)]
     Accounts(#[from] AccountsError),

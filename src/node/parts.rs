@@ -31,6 +31,7 @@ pub(super) fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGen
 pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings {
     let verify_seals = matches!(config.role, Role::Stored { verify_seals: true, .. });
     ChainSettings {
+        wall: Default::default(),
         evm: EvmSettings {
             code_size_limit: config.evm.code_size_limit,
             disable_block_gas_limit: config.evm.disable_block_gas_limit,

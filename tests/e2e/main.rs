@@ -35,6 +35,7 @@ mod import;
 mod ipc;
 mod main_order;
 mod methods;
+mod metrics;
 mod namespaces;
 mod network;
 mod partitions;

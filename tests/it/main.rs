@@ -22,6 +22,7 @@
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
+//! | `simulation` | nodes of a network agree in the end, whatever is lost, cut or killed |
 //! | `snapshots` | a snapshot brings back everything that a developer set |
 //! | `trace` | traces of known contracts read as geth writes them |
 
@@ -45,6 +46,7 @@ mod node;
 mod pool;
 mod recovery;
 mod sealing;
+mod simulation;
 mod snapshots;
 mod trace;
 mod wallet;
