@@ -91,6 +91,8 @@ elsewhere: the export stops there and names it."
   mainspring devnet --consensus poa --workers 3     four nodes; RPC of the main node on port 8545
   mainspring devnet status                          from a second terminal: heads and peers
   mainspring devnet kill worker-1                   as if its power had failed
+  mainspring devnet cut worker-1 worker-2           they keep each other and lose all others
+  mainspring devnet heal                            all connected again
 
 The same directory goes on with the same network. If this process dies, its nodes end.")]
     Devnet(Box<DevnetArgs>),
