@@ -30,7 +30,6 @@ use std::{
 /// A node, whether it runs or not.
 pub(super) struct Node {
     pub(super) index: usize,
-    pub(super) peer: PeerId,
     pub(super) running: Option<Running>,
     /// Grows with each start: what was begun before does not end after.
     pub(super) life: u64,
@@ -74,7 +73,6 @@ impl Node {
     pub(super) fn new(index: usize, rules: Arc<Rules>, skew: i64) -> Self {
         Self {
             index,
-            peer: peer_of(index),
             running: None,
             life: 0,
             dir: tempfile::tempdir().unwrap(),
