@@ -47,6 +47,7 @@ mod roles;
 mod rpc_compat;
 mod scripts;
 mod soak;
+mod status;
 mod stored_keys;
 mod tools;
 mod vectors;
