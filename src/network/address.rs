@@ -1,7 +1,10 @@
 //! Where is a peer? Addresses as people write them, and names that are looked up at every dial.
 
 use super::error::AddressError;
-use crate::network::{Multiaddr, PeerId};
+use crate::{
+    network::{Multiaddr, PeerId},
+    primitives::echo,
+};
 use libp2p::multiaddr::Protocol;
 use std::{
     net::{IpAddr, SocketAddr},
@@ -76,10 +79,10 @@ impl FromStr for PeerAddress {
 
     fn from_str(given: &str) -> Result<Self, AddressError> {
         if given.starts_with("enode:") || given.starts_with("enr:") {
-            return Err(AddressError::Enode(given.to_owned()));
+            return Err(AddressError::Enode(echo(given).into_owned()));
         }
         let form = |reason: libp2p::multiaddr::Error| AddressError::Form {
-            given: given.to_owned(),
+            given: echo(given).into_owned(),
             reason: reason.to_string(),
         };
         given.trim().parse::<Multiaddr>().map_err(form)?.try_into()
@@ -143,7 +146,9 @@ pub fn external_address(given: &str) -> Result<Multiaddr, AddressError> {
         false => format!("{own}/p2p/{}", PeerId::random()),
     };
     let read = whole.parse::<PeerAddress>().map_err(|error| match error {
-        AddressError::Form { reason, .. } => AddressError::Form { given: given.to_owned(), reason },
+        AddressError::Form { reason, .. } => {
+            AddressError::Form { given: echo(given).into_owned(), reason }
+        }
         other => other,
     })?;
     let kept = if own.contains("/p2p/") { 3 } else { 2 };
@@ -153,7 +158,7 @@ pub fn external_address(given: &str) -> Result<Multiaddr, AddressError> {
 /// Reads a peer id.
 pub fn peer_id(given: &str) -> Result<PeerId, AddressError> {
     given.trim().parse::<PeerId>().map_err(|reason| AddressError::PeerId {
-        given: given.to_owned(),
+        given: echo(given).into_owned(),
         reason: reason.to_string(),
     })
 }

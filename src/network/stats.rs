@@ -147,7 +147,7 @@ impl Count {
         self.0.fetch_add(more as u64, Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(super) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }

@@ -39,6 +39,7 @@ mod metrics;
 mod namespaces;
 mod network;
 mod partitions;
+mod peers;
 mod pool_restart;
 mod readme;
 mod resume;

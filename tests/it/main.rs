@@ -12,9 +12,11 @@
 //! | `addresses` | the index of addresses says what traces of every block say |
 //! | `branches` | a named branch brings back everything that a developer left there |
 //! | `clock` | whatever is done to the clock, the next block gets the time that a model says |
+//! | `decoders` | bytes that are nearly right do no harm |
 //! | `genesis_files` | genesis files of other clients give the chain that they give there |
 //! | `history` | whatever happens, every block since genesis answers as the simple model does |
 //! | `inspect` | pages of the state and states inside blocks do not depend on what is written yet |
+//! | `hostile` | whatever a peer sends, the node is alive and goes on with the honest ones |
 //! | `import` | blocks from outside are checked, and the heaviest branch is the chain |
 //! | `loads` | a chain goes into a dump and comes out of it, whole or not at all |
 //! | `logs` | a search by the index finds what a look into every block finds |
@@ -36,8 +38,10 @@ mod bases;
 mod branches;
 mod clock;
 mod code;
+mod decoders;
 mod genesis_files;
 mod history;
+mod hostile;
 mod import;
 mod inspect;
 mod loads;

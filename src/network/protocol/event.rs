@@ -91,6 +91,13 @@ pub enum Event {
     },
     /// From now on a connection to this address, which ends in a peer id, is kept up.
     AddPeer(Multiaddr),
+    /// There is always room for this peer, or no more than for others.
+    Trust {
+        /// Whom.
+        peer: PeerId,
+        /// Always?
+        is_trusted: bool,
+    },
     /// No connection to this peer is kept up any more, and an existing one ends.
     RemovePeer(PeerId),
     /// A peer asks.

@@ -35,9 +35,9 @@ impl Protocol {
         self.ask(peer, Request::Hello(status), AskFor::Hello);
     }
 
-    /// Is there no room? Whoever is kept up always has some.
+    /// Is there no room? Whoever is kept up or trusted always has some.
     fn is_full(&self, peer: &PeerId, direction: Direction) -> Option<&'static str> {
-        if self.book.is_static(peer) {
+        if self.book.is_static(peer) || self.trusted.contains(peer) {
             return None;
         }
         if self.peers.all.len() >= self.settings.max_peers {

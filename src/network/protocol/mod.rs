@@ -52,7 +52,10 @@ use imports::Imports;
 use peers::Peers;
 use rand::{SeedableRng, rngs::StdRng};
 use scores::{Scores, Sentence};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use sync::Sync;
 use transactions::Transactions;
 
@@ -73,6 +76,8 @@ pub struct Protocol {
     peers: Peers,
     scores: Scores,
     book: Book,
+    /// For whom there is always room.
+    trusted: BTreeSet<PeerId>,
     asks: BTreeMap<RequestId, Ask>,
     checks: BTreeMap<CheckId, CheckFor>,
     last_id: u64,
@@ -107,6 +112,7 @@ impl Protocol {
             peers: Peers::default(),
             scores: Scores::default(),
             book: Book::default(),
+            trusted: BTreeSet::new(),
             asks: BTreeMap::new(),
             checks: BTreeMap::new(),
             last_id: 0,
@@ -130,6 +136,8 @@ impl Protocol {
             Event::DialFailed { address, reason } => self.dial_failed(&address, &reason),
             Event::Identified { peer, listens } => self.identified(peer, listens),
             Event::AddPeer(address) => self.add_peer(address),
+            Event::Trust { peer, is_trusted: true } => drop(self.trusted.insert(peer)),
+            Event::Trust { peer, is_trusted: false } => drop(self.trusted.remove(&peer)),
             Event::RemovePeer(peer) => self.remove_peer(&peer),
             Event::Asked { peer, id, request } => self.asked(peer, id, request),
             Event::Answered { peer, id, response } => self.answered(peer, id, response),

@@ -54,7 +54,7 @@ impl Network {
             Action::Ban { peer, time, reason } => {
                 self.shared.counters.bans.add(1);
                 let seconds = time.as_secs();
-                tracing::warn!(target: "network", %peer, "banned for {seconds} s: {reason}");
+                tracing::debug!(target: "network", %peer, "banned for {seconds} s: {reason}");
                 let until = Instant::now() + time.min(LONGEST_BAN);
                 self.swarm.behaviour_mut().gate.ban(peer, until);
             }
@@ -75,7 +75,7 @@ impl Network {
             return self.tell_after(Event::Failed { peer, id, failure });
         }
         let kind = RequestKind::of(&request);
-        let wire = self.swarm.behaviour_mut().requests.send_request(&peer, request);
+        let wire = self.swarm.behaviour_mut().requests.send_request(&peer, Ok(request));
         self.asked.insert(wire, (peer, id, kind));
     }
 

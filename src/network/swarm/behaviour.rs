@@ -32,8 +32,8 @@ const PER_PEER: u32 = 2;
 const SPARE: u32 = 16;
 /// A connection ends when the peer does not answer a ping, and never because it is quiet.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
-/// How often each peer is pinged, and how long an answer may take.
-const PING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(10));
+/// How often each peer is pinged, and how long an answer may take. Two that do not come end the connection.
+const PING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(10));
 
 /// Everything that is spoken.
 #[derive(NetworkBehaviour)]

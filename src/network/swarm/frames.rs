@@ -17,6 +17,10 @@ use std::{io, sync::Arc};
 /// Of the messages. Nodes of another version are told by it.
 pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/mainspring/1");
 
+/// What a peer asks, or what was wrong with it: a request that cannot be read must not be lost, since its
+/// peer is to be held to account.
+pub(super) type Asked = Result<Request, String>;
+
 /// Reads and writes requests and their answers.
 #[derive(Clone, Debug)]
 pub(super) struct Frames {
@@ -90,15 +94,18 @@ fn no_message(error: CodecError) -> io::Error {
 
 impl request_response::Codec for Frames {
     type Protocol = StreamProtocol;
-    type Request = Request;
+    type Request = Asked;
     type Response = Response;
 
-    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Request>
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Asked>
     where
         T: AsyncRead + Unpin + Send,
     {
-        let bytes = self.read(io, codec::MAX_REQUEST_BYTES).await?;
-        codec::decode_request(&bytes).map_err(no_message)
+        match self.read(io, codec::MAX_REQUEST_BYTES).await {
+            Ok(bytes) => Ok(codec::decode_request(&bytes).map_err(|error| error.to_string())),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        }
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Response>
@@ -114,11 +121,12 @@ impl request_response::Codec for Frames {
         &mut self,
         _: &StreamProtocol,
         io: &mut T,
-        request: Request,
+        request: Asked,
     ) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
+        let request = request.map_err(wrong)?;
         self.asked = Some(RequestKind::of(&request));
         self.write(io, &codec::encode_request(&request)).await
     }

@@ -88,7 +88,8 @@ pub(super) fn behaviour(key: &Keypair, topics: &Topics) -> Result<Behaviour, Net
         .mesh_n_low(8)
         .mesh_n_high(20)
         .mesh_outbound_min(2)
-        .history_length(4)
+        // A block is executed before it is passed on, which may take seconds.
+        .history_length(20)
         .history_gossip(3)
         .flood_publish(true)
         // Whoever was cut off comes back into the mesh soon.

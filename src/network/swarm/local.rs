@@ -19,6 +19,8 @@ const IMPORTED: usize = 8_192;
 const HEARD: usize = 65_536;
 /// News of the chain that is read together; who is farther behind than that skips it.
 const EVENTS: usize = 1_024;
+/// So far below the head a block of our own is still told.
+const NEWS: u64 = 16;
 /// New transactions that are looked at together.
 const BATCH: usize = 1_024;
 
@@ -93,7 +95,9 @@ impl Local {
                 }
                 Ok(Some(_went)) => {}
                 Ok(None) => {
-                    sealed.retain(|block| self.is_canonical(block));
+                    // A file of blocks that was read in is no news.
+                    let newest = self.chain.head().number;
+                    sealed.retain(|it| it.number() + NEWS > newest && self.is_canonical(it));
                     return sealed;
                 }
                 Err(error) => {

@@ -1,7 +1,7 @@
 //! What happened, and who is told? The loop of the network.
 
 use super::{
-    behaviour::{Behaviour, swarm},
+    behaviour::{Behaviour, BehaviourEvent, swarm},
     dial::Dialing,
     gossip::Topics,
     inbound::Inbound,
@@ -12,9 +12,9 @@ use crate::{
     chain::Chain,
     network::{
         Multiaddr, NetworkError, NetworkHandle, NetworkSettings, PeerId,
-        address::{of_socket, with_peer},
+        address::{ip_of, of_socket, with_peer},
         handle::{Command, Seen, Shared, SyncProgress},
-        protocol::{Event, GossipId, Now, Protocol, ProtocolSettings, RequestId},
+        protocol::{Event, GossipId, Now, Protocol, ProtocolSettings, RequestId, Verdict},
         stats::{RequestKind, Topic},
         status::Identity,
     },
@@ -41,6 +41,12 @@ use tokio::{
 const TICK: Duration = Duration::from_millis(200);
 /// New transactions gather so long, so that a flood of them becomes few messages.
 const GATHER: Duration = Duration::from_millis(20);
+/// Events before the start that are waited for.
+const EARLY: usize = 64;
+/// How long judging gossip may take: a block is executed first.
+const JUDGING: Duration = Duration::from_secs(60);
+/// So often it is said that connections were turned away.
+const TURNED_AWAY: Duration = Duration::from_secs(10);
 /// How long saying goodbye may take.
 const CLOSE_TIME: Duration = Duration::from_millis(500);
 /// How long opening the port may take.
@@ -77,6 +83,7 @@ pub(super) struct Unjudged {
     pub(super) from: PeerId,
     pub(super) topic: Topic,
     pub(super) bytes: usize,
+    pub(super) since: Instant,
 }
 
 /// The network of a node. It listens; nothing happens before [`Network::run`].
@@ -96,6 +103,8 @@ pub struct Network {
     pub(super) unjudged: HashMap<GossipId, Unjudged>,
     pub(super) next_gossip: GossipId,
     pub(super) peers: HashMap<PeerId, Seen>,
+    /// When it was last said how many connections were not taken, and how many.
+    turned_away: (Option<Instant>, u64),
     events: VecDeque<Event>,
     began: Instant,
     commands: mpsc::Receiver<Command>,
@@ -125,7 +134,7 @@ impl Network {
         let genesis = first.ok_or(NetworkError::NoGenesis)?.seal();
         let topics = Topics::of(genesis);
         let mut swarm = swarm(&settings, &topics, shared.clone())?;
-        listen(&mut swarm, settings.listen, settings.any_port).await?;
+        let early = listen(&mut swarm, settings.listen, settings.any_port).await?;
         for address in &settings.external {
             swarm.add_external_address(address.clone());
         }
@@ -147,10 +156,12 @@ impl Network {
             unjudged: HashMap::new(),
             next_gossip: 0,
             peers: HashMap::new(),
+            turned_away: (None, 0),
             events: VecDeque::new(),
             began: Instant::now(),
             commands,
         };
+        early.into_iter().for_each(|event| network.happened(event));
         network.show();
         for peer in settings.peers {
             network.tell(Event::AddPeer(peer.address));
@@ -233,15 +244,42 @@ impl Network {
 
     fn ticked(&mut self) {
         self.tell(Event::Tick);
+        self.give_up_judging();
+        self.say_turned_away();
         self.show();
+    }
+
+    /// Gossip that nobody judges in time is not passed on, and takes no more room.
+    fn give_up_judging(&mut self) {
+        let late = |it: &Unjudged| it.since.elapsed() > JUDGING;
+        let overdue = self.unjudged.iter().filter(|(_, it)| late(it)).map(|(id, _)| *id);
+        let overdue: Vec<GossipId> = overdue.collect();
+        overdue.into_iter().for_each(|id| self.judge(id, Verdict::Ignore));
+    }
+
+    /// A flood of connections makes a line now and then.
+    fn say_turned_away(&mut self) {
+        let (said, before) = self.turned_away;
+        let now = self.shared.counters.refused_connections.get();
+        if now == before || said.is_some_and(|said| said.elapsed() < TURNED_AWAY) {
+            return;
+        }
+        self.turned_away = (Some(Instant::now()), now);
+        tracing::warn!(
+            target: "network",
+            "{} connections were turned away: banned or not allowed, or too many (--max-peers); \
+             --verbosity 4 names them", now - before
+        );
     }
 
     /// Lets the rest of the node see what is so now.
     pub(super) fn show(&mut self) {
         let local = self.shared.local;
-        let listens = self.external.iter().chain(self.swarm.listeners()).cloned();
-        let mut listens: Vec<_> = listens.map(|address| with_peer(address, local)).collect();
-        listens.dedup();
+        let mut own: Vec<_> = self.swarm.listeners().collect();
+        // Those that only this machine can reach come last.
+        own.sort_by_key(|address| ip_of(address).is_some_and(|ip| ip.is_loopback()));
+        let listens = self.external.iter().chain(own).cloned();
+        let listens: Vec<_> = listens.map(|address| with_peer(address, local)).collect();
         let machine = self.machine.view();
         let peers = self.seen_peers(machine.peers);
         let mut view = self.shared.view.write();
@@ -279,6 +317,7 @@ impl Network {
                 } else {
                     limits.remove_peer_id(&peer);
                 }
+                self.tell(Event::Trust { peer, is_trusted });
                 let _ = done.send(());
             }
             Command::Isolate(peers, done) => {
@@ -332,12 +371,15 @@ async fn changed<T>(news: &mut watch::Receiver<T>) -> bool {
     true
 }
 
+/// What happened before there was a machine to tell.
+type Early = Vec<SwarmEvent<BehaviourEvent>>;
+
 /// Opens the port, and waits until it is open.
 async fn listen(
     swarm: &mut Swarm<Behaviour>,
     address: SocketAddr,
     any_port: bool,
-) -> Result<(), NetworkError> {
+) -> Result<Early, NetworkError> {
     match listen_on(swarm, address).await {
         Err(NetworkError::Listen { reason, .. }) if any_port => {
             let free = SocketAddr::new(address.ip(), 0);
@@ -352,26 +394,38 @@ async fn listen(
     }
 }
 
-async fn listen_on(swarm: &mut Swarm<Behaviour>, at: SocketAddr) -> Result<(), NetworkError> {
+async fn listen_on(swarm: &mut Swarm<Behaviour>, at: SocketAddr) -> Result<Early, NetworkError> {
     let failed = |reason: String| NetworkError::Listen { address: at, reason };
+    if at.port() != 0 {
+        // The library shares a port with whoever has it already; peers would meet one or the other.
+        drop(std::net::TcpListener::bind(at).map_err(|error| failed(error.to_string()))?);
+    }
     let listener = swarm.listen_on(of_socket(at)).map_err(|error| failed(error.to_string()))?;
-    let opened = async {
-        loop {
-            match swarm.select_next_some().await {
-                SwarmEvent::NewListenAddr { listener_id, .. } if listener_id == listener => {
-                    return Ok(());
-                }
-                SwarmEvent::ListenerClosed { listener_id, reason: Err(error), .. }
-                    if listener_id == listener =>
-                {
-                    return Err(failed(error.to_string()));
-                }
-                _ => {}
+    let (mut early, mut is_open) = (Vec::new(), false);
+    loop {
+        // All addresses of the machine come at once.
+        let time = if is_open { GATHER } else { LISTEN_TIME };
+        let event = match timeout(time, swarm.select_next_some()).await {
+            Ok(event) => event,
+            Err(_elapsed) if is_open => return Ok(early),
+            Err(_elapsed) => return Err(failed("the system does not answer".to_owned())),
+        };
+        match &event {
+            SwarmEvent::NewListenAddr { listener_id, .. } if *listener_id == listener => {
+                is_open = true;
             }
+            SwarmEvent::ListenerClosed { listener_id, reason: Err(error), .. }
+                if *listener_id == listener =>
+            {
+                return Err(failed(error.to_string()));
+            }
+            _ => {}
         }
-    };
-    let late = || failed("the system does not answer".to_owned());
-    timeout(LISTEN_TIME, opened).await.map_err(|_elapsed| late())?
+        early.push(event);
+        if early.len() >= EARLY {
+            return Ok(early);
+        }
+    }
 }
 
 /// The machine, as it begins.

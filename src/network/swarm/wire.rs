@@ -3,6 +3,7 @@
 use super::{
     behaviour::BehaviourEvent,
     dial::last,
+    frames::Asked,
     gossip,
     run::{Network, Unjudged},
 };
@@ -10,14 +11,14 @@ use crate::network::{
     Multiaddr, PeerId,
     address::with_peer,
     handle::{PeerInfo, Seen},
-    message::{Request, Response},
+    message::Response,
     protocol::{Direction, Event, Failure, PeerView, Verdict},
     stats::RequestKind,
 };
 use libp2p::{
     core::ConnectedPoint,
     gossipsub, identify, ping,
-    request_response::{self, InboundFailure, Message, OutboundFailure},
+    request_response::{self, Message, OutboundFailure},
     swarm::{DialError, ListenError, SwarmEvent},
 };
 use std::{
@@ -32,7 +33,7 @@ const ALL_UNJUDGED: usize = 96 << 20;
 /// Addresses that a peer may say it listens on.
 const LISTENS: usize = 16;
 
-type Requests = request_response::Event<Request, Response>;
+type Requests = request_response::Event<Asked, Response>;
 
 impl Network {
     pub(super) fn happened(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -40,11 +41,7 @@ impl Network {
             SwarmEvent::Behaviour(BehaviourEvent::Requests(event)) => self.requested(event),
             SwarmEvent::Behaviour(BehaviourEvent::Gossip(event)) => self.gossiped(event),
             SwarmEvent::Behaviour(BehaviourEvent::Identify(event)) => self.identified(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { peer, result, .. })) => {
-                if let (Ok(round_trip), Some(seen)) = (result, self.peers.get_mut(&peer)) {
-                    seen.info.round_trip = Some(round_trip);
-                }
-            }
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => self.pinged(event),
             SwarmEvent::ConnectionEstablished { peer_id, endpoint, connection_id, .. } => {
                 self.dialled(connection_id);
                 self.connected(peer_id, &endpoint);
@@ -118,6 +115,23 @@ impl Network {
         self.show();
     }
 
+    /// A connection on which nothing comes back is over, whatever the system thinks of it.
+    fn pinged(&mut self, event: ping::Event) {
+        let ping::Event { peer, connection, result } = event;
+        match result {
+            Ok(round_trip) => {
+                if let Some(seen) = self.peers.get_mut(&peer) {
+                    seen.info.round_trip = Some(round_trip);
+                }
+            }
+            Err(ping::Failure::Unsupported) => {}
+            Err(error) => {
+                tracing::info!(target: "network", %peer, "disconnected: no answer ({})", last(&error));
+                self.swarm.close_connection(connection);
+            }
+        }
+    }
+
     fn identified(&mut self, event: identify::Event) {
         let identify::Event::Received { peer_id: peer, info, .. } = event else { return };
         let listens = info.listen_addrs.into_iter().take(LISTENS);
@@ -131,7 +145,11 @@ impl Network {
     fn requested(&mut self, event: Requests) {
         match event {
             Requests::Message { peer, message, .. } => match message {
-                Message::Request { request_id, request, channel } => {
+                // Without an answer its stream ends.
+                Message::Request { request: Err(what), .. } => {
+                    self.tell(Event::Garbage { peer, what });
+                }
+                Message::Request { request_id, request: Ok(request), channel } => {
                     self.shared.counters.served(RequestKind::of(&request));
                     let taken = self.inbound.take(peer, request_id, &request, channel);
                     match taken {
@@ -152,15 +170,8 @@ impl Network {
                 self.shared.counters.failed(kind);
                 self.tell(Event::Failed { peer, id, failure: failure(error) });
             }
-            Requests::InboundFailure { peer, request_id, error, .. } => {
-                self.inbound.ended(request_id);
-                if let InboundFailure::Io(error) = error
-                    && error.kind() == io::ErrorKind::InvalidData
-                {
-                    self.tell(Event::Garbage { peer, what: error.to_string() });
-                }
-            }
-            Requests::ResponseSent { request_id, .. } => self.inbound.ended(request_id),
+            Requests::InboundFailure { request_id, .. }
+            | Requests::ResponseSent { request_id, .. } => self.inbound.ended(request_id),
         }
     }
 
@@ -190,7 +201,10 @@ impl Network {
         let waits = self.unjudged.values().filter(|it| it.from == from);
         let (count, size) = waits.fold((1, bytes), |(count, all), it| (count + 1, all + it.bytes));
         let all: usize = self.unjudged.values().map(|it| it.bytes).sum();
-        self.unjudged.insert(id, Unjudged { message: message_id, from, topic, bytes });
+        self.unjudged.insert(
+            id,
+            Unjudged { message: message_id, from, topic, bytes, since: Instant::now() },
+        );
         if count > UNJUDGED.0 || size > UNJUDGED.1 || all > ALL_UNJUDGED {
             return self.judge(id, Verdict::Ignore);
         }

@@ -52,7 +52,7 @@ impl InfoServer for Api {
         let Some(progress) = progress else { return Ok(Value::Bool(false)) };
         Ok(json!({
             "startingBlock": U64::from(progress.starting),
-            "currentBlock": U64::from(progress.current),
+            "currentBlock": U64::from(self.chain.head().number.max(progress.current)),
             "highestBlock": U64::from(progress.highest),
         }))
     }

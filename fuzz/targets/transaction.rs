@@ -1,0 +1,4 @@
+//! What is read as: transaction. The claims are in `src/decoders.rs`.
+#![cfg_attr(fuzzing, no_main)]
+
+mainspring_fuzz::target!(transaction);

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Feeds noise to every decoder that faces a peer, until it is stopped or the time is over. What holds of each is in
+# fuzz/src/decoders.rs; the same claims run on seeded mutations in scripts/test.sh (tests/it/decoders.rs).
+#
+#   scripts/fuzz.sh                  every decoder for a minute each
+#   scripts/fuzz.sh gossip 3600      one of them, so many seconds
+#   scripts/fuzz.sh check            only: do the targets build? (needs no fuzzer)
+#
+# Needs: rustup toolchain install nightly; cargo install cargo-fuzz
+# A finding lies in fuzz/artifacts/NAME/; see it again with: cargo run --manifest-path fuzz/Cargo.toml --bin NAME FILE
+set -euo pipefail
+cd "$(dirname "$0")/.."
+targets='request response gossip block body transaction address'
+what=${1:-all}
+seconds=${2:-60}
+
+if [ "$what" = check ]; then
+  # The versions that the node itself is built with.
+  [ -e fuzz/Cargo.lock ] || cp Cargo.lock fuzz/Cargo.lock
+  exec cargo check --manifest-path fuzz/Cargo.toml
+fi
+command -v cargo-fuzz >/dev/null || { echo 'cargo-fuzz is missing: cargo install cargo-fuzz' >&2; exit 1; }
+rustup toolchain list | grep -q nightly || { echo 'rustup toolchain install nightly' >&2; exit 1; }
+[ -e fuzz/Cargo.lock ] || cp Cargo.lock fuzz/Cargo.lock
+[ "$what" = all ] || targets=$what
+for target in $targets; do
+  printf '\n== %s, %s seconds\n' "$target" "$seconds"
+  # Blocks are up to 10 MiB, but what breaks a decoder is short.
+  cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=1024
+done
