@@ -34,6 +34,7 @@ mod import;
 mod ipc;
 mod main_order;
 mod methods;
+mod older_states;
 mod pool_restart;
 mod readme;
 mod resume;

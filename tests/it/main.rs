@@ -18,6 +18,7 @@
 //! | `loads` | a chain goes into a dump and comes out of it, whole or not at all |
 //! | `logs` | a search by the index finds what a look into every block finds |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
+//! | `older_states` | a dump brings the states of older blocks along, where it has them |
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
@@ -40,6 +41,7 @@ mod loads;
 mod logs;
 mod maker;
 mod node;
+mod older_states;
 mod pool;
 mod recovery;
 mod sealing;
