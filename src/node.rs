@@ -2,6 +2,7 @@
 //!
 //! | file | question |
 //! |---|---|
+//! | `access` | who may ask from other machines? |
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `database` | what can be done with a data directory as a whole? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
@@ -12,11 +13,13 @@
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `ipc` | does the node answer on a Unix socket? |
 //! | `error` | why did it not start? |
+//! | `network` | does the node have a network, and how do transactions of peers come into the pool? |
 //! | `parts` | what does each part need of the settings? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `report` | what does the log say of the chain? |
 
+mod access;
 pub mod database;
 mod directory;
 mod error;
@@ -26,6 +29,7 @@ mod fork;
 mod import;
 mod ipc;
 mod library;
+mod network;
 mod parts;
 mod report;
 mod state_file;
@@ -41,9 +45,13 @@ use crate::{
     chain::{Chain, ChainError, Opened},
     config::{AccountsConfig, Config, DialectName, Role},
     dev::{Dev, accounts::DevAccounts, keyring::key_from_files},
+    network::NetworkHandle,
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
-    rpc::{self, Dialect, FeePolicy, Namespaces, Readiness, RpcContext, ServerSettings, Verbosity},
+    rpc::{
+        self, Dialect, FeePolicy, Kind, Namespaces, Readiness, RpcContext, ServerSettings,
+        Verbosity,
+    },
     sealer::{Authority, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec},
 };
@@ -83,6 +91,9 @@ pub struct NodeHandle {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
+    /// Serve requests until the very end: those that wait for a block are told that there comes none.
+    _ports: JoinSet<()>,
+    network: Option<network::Joined>,
     ipc_path: Option<PathBuf>,
     tasks: JoinSet<()>,
     state_file: Option<Arc<StateFile>>,
@@ -100,6 +111,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         // Keys that everyone knows have no place on a chain of others.
         config.accounts.count = 0;
     }
+    let token = access::token(&config)?;
     let accounts = Arc::new(config.accounts.derive()?);
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
@@ -154,6 +166,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
+    let network = network::join(&config, &directory.path, &chain, &pool, &handle).await?;
     let api = rpc::Api::new(RpcContext {
         chain: chain.clone(),
         pool: pool.clone(),
@@ -167,9 +180,11 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
             DialectName::Hardhat => Dialect::Hardhat,
         },
         namespaces: Namespaces {
-            development: config.role == Role::Development,
-            admin: config.role == Role::Development
-                && config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
+            kind: match config.role {
+                Role::Development => Kind::Development,
+                Role::Stored { .. } => Kind::Stored(chain.spec().mode),
+            },
+            admin: config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
             named: config.server.namespaces.clone(),
         },
         ready: readiness(&chain, &handle),
@@ -177,12 +192,14 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
         told,
+        network: network.as_ref().map(|it| it.handle().clone()),
     });
-    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
-    let (mut addresses, mut servers) = (Vec::new(), Vec::new());
+    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
+    let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
     for host in &config.server.hosts {
         let wanted = SocketAddr::new(*host, config.server.port);
-        let (address, server) = rpc::serve(&api, wanted, &settings).await?;
+        let (address, server, serving) = rpc::serve(&api, wanted, &settings).await?;
+        ports.spawn(serving);
         addresses.push(address);
         servers.push(server);
     }
@@ -199,6 +216,8 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
+        _ports: ports,
+        network,
         ipc_path,
         tasks,
         state_file,
@@ -218,6 +237,11 @@ impl NodeHandle {
     /// Where its Unix socket is, if it has one.
     pub fn ipc_path(&self) -> Option<&Path> {
         self.ipc_path.as_deref()
+    }
+
+    /// Its network, if it has one.
+    pub fn network(&self) -> Option<&NetworkHandle> {
+        self.network.as_ref().map(network::Joined::handle)
     }
 
     /// The chain.
@@ -283,6 +307,9 @@ impl NodeHandle {
             let _ = server.stop();
         }
         self.tasks.shutdown().await;
+        if let Some(network) = self.network.take() {
+            network.leave().await;
+        }
         self.sealer.stop();
         self.chain.stop();
         drop(self.library.take());

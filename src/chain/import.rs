@@ -6,7 +6,6 @@
 use super::{
     Branch, Chain, ChainError, ImportError,
     adopt::By,
-    clock,
     fork_choice::{Choice, Head, choose},
     side::{MAX_BRANCH_BYTES, Parent, SideBranches},
     visible::Recent,
@@ -293,12 +292,7 @@ impl Chain {
     /// What can be said of a block before its parent's state is known: header, body, seals.
     fn check(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
         let header = block.header.inner();
-        let has_clock = matches!(self.spec.mode, Mode::Pow | Mode::Poa);
-        let is_checked = has_clock && !self.settings.takes_future_blocks;
-        if is_checked && let Some(now) = clock::future(header.timestamp) {
-            let (block, timestamp) = (block.num_hash(), header.timestamp);
-            return Err(ImportError::Future { block, timestamp, now });
-        }
+        self.check_time(block.num_hash(), header)?;
         spec::check_header(&self.spec, &parent.header, header, parent.total_difficulty)
             .map_err(|error| ImportError::invalid(block, error))?;
         spec::check_body(&self.spec, header, &block.body)

@@ -60,6 +60,11 @@ impl Signers {
 }
 
 impl Chain {
+    /// Of proof of authority; `None` on another chain.
+    pub(super) const fn clique_rules(&self) -> Option<CliqueRules> {
+        self.signers.rules
+    }
+
     /// Who may sign after a block, canonical or beside it.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod debugging;
 mod error;
 mod fork;
 mod limits;
+mod network;
 mod resolve;
 mod settings;
 
@@ -17,6 +18,7 @@ pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
+pub use network::{NetworkArgs, NetworkConfig};
 pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
 use crate::spec::Fork;
@@ -52,6 +54,8 @@ pub struct Config {
     pub evm: EvmConfig,
     /// Where the node listens and to whom.
     pub server: ServerConfig,
+    /// How it takes part in the network, if it does; a development chain never does.
+    pub network: Option<NetworkConfig>,
     /// What a request may cost.
     pub rpc: RpcLimits,
     /// How much may wait, and what is admitted.
@@ -250,6 +254,8 @@ pub struct ServerConfig {
     pub hosts: Vec<IpAddr>,
     /// HTTP and WebSocket; 0 takes a free one.
     pub port: u16,
+    /// Who may ask from other machines.
+    pub access: RpcAccess,
     /// Whether and where a Unix socket is.
     pub ipc: IpcConfig,
     /// Value of the CORS header `access-control-allow-origin`; `None` sends no CORS headers.
@@ -258,6 +264,18 @@ pub struct ServerConfig {
     pub namespaces: Option<Vec<String>>,
     /// The words of errors.
     pub dialect: DialectName,
+}
+
+/// Who may ask over HTTP and WebSocket. The Unix socket is its owner's in any case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RpcAccess {
+    /// Programs on this machine; on other addresses than loopback only a development chain listens.
+    #[default]
+    Machine,
+    /// Everyone.
+    Open,
+    /// Who sends the token in this file, from this machine too.
+    Token(PathBuf),
 }
 
 /// Whether and where the node answers on a Unix socket. A bare name lies in the data directory.
@@ -277,6 +295,7 @@ impl Default for ServerConfig {
         Self {
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 8545,
+            access: RpcAccess::default(),
             ipc: IpcConfig::Off,
             allow_origin: Some("*".to_owned()),
             namespaces: None,

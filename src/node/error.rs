@@ -3,12 +3,13 @@
 use crate::{
     chain::ChainError,
     dev::{accounts::AccountsError, dump::DumpError, forking::ForkError, keyring::KeyringError},
-    rpc::{ServeError, SocketError},
+    network::NetworkError,
+    rpc::{ServeError, SocketError, TokenError},
     sealer::SealError,
     spec::{self, SpecError},
     storage::StorageError,
 };
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 /// Why the node did not start, or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,18 @@ pub enum NodeError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// There is no token for callers.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Everyone could ask.
+    #[error(
+        "--host {host} lets other machines ask this node; give them a token with --rpc-token FILE, or \
+         say that everyone may with --rpc-open"
+    )]
+    OpenRpc {
+        /// The address.
+        host: IpAddr,
+    },
     /// The chain cannot be opened.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -90,6 +103,9 @@ pub enum NodeError {
         /// The chain's mode.
         mode: spec::Mode,
     },
+    /// The network cannot be joined.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The port cannot be opened.
     #[error(transparent)]
     Serve(#[from] ServeError),

@@ -7,6 +7,7 @@ use super::{
     dialect,
     drop::AlreadyMined,
     eth::{conditional::TooManyConditions, error::WatchError, waiting::ResendError},
+    peers::PeersError,
     txpool::PoolTooLarge,
 };
 use crate::{
@@ -43,6 +44,8 @@ pub const SERVER_ERROR: i32 = -32000;
 pub const PRUNED: i32 = 4444;
 /// Code of a transaction whose conditions do not hold (EIP-7796).
 pub const CONDITION_NOT_MET: i32 = -32003;
+/// Code of a client that has had its share ([EIP-1474](https://eips.ethereum.org/EIPS/eip-1474)).
+pub const LIMIT_EXCEEDED: i32 = -32005;
 /// Code of a transaction with too many conditions (EIP-7796).
 pub const TOO_MANY_CONDITIONS: i32 = -32005;
 
@@ -309,6 +312,9 @@ pub enum RpcError {
     /// Blocks did not go into a file or come from one.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The network did not do what was asked.
+    #[error(transparent)]
+    Peers(#[from] PeersError),
     /// A transaction to drop that is mined.
     #[error(transparent)]
     AlreadyMined(#[from] AlreadyMined),
@@ -412,6 +418,7 @@ impl RpcError {
             )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
+            | Self::Peers(PeersError::Address(_) | PeersError::TooMany { .. })
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Chain(
                 ChainError::BelowBase { .. }
@@ -492,12 +499,9 @@ pub(super) fn unknown_method(method: &str) -> ErrorObjectOwned {
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 
-/// The answer to a method that only another kind of chain serves.
-pub(super) fn development_method(method: &str) -> ErrorObjectOwned {
-    let text = format!(
-        "the method {method} does not exist/is not available: only a development chain (mainspring \
-         dev) may be changed by hand"
-    );
+/// The answer to a method that means nothing on this chain; `chains` says where it does.
+pub(super) fn method_elsewhere(method: &str, chains: &str) -> ErrorObjectOwned {
+    let text = format!("the method {method} does not exist/is not available: {chains}");
     ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, text, None::<()>)
 }
 

@@ -2,7 +2,8 @@
 
 use super::{
     Dialect,
-    error::{development_method, no_notifications, not_for_pages, unknown_method, unnamed_method},
+    clients::Visitor,
+    error::{method_elsewhere, no_notifications, not_for_pages, unknown_method, unnamed_method},
 };
 use crate::{chain::Chain, primitives::echo};
 use jsonrpsee::{
@@ -16,7 +17,7 @@ use jsonrpsee::{
     },
 };
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
@@ -52,8 +53,8 @@ pub(super) struct Page;
 pub(super) struct Rules {
     /// Every method that is served.
     pub(super) methods: Methods,
-    /// Methods that a development chain would serve.
-    pub(super) elsewhere: HashSet<&'static str>,
+    /// Methods that mean nothing on this chain, and on which chains they do.
+    pub(super) elsewhere: HashMap<&'static str, &'static str>,
     /// Methods of namespaces that are not served here.
     pub(super) unnamed: HashSet<&'static str>,
     /// The words of errors.
@@ -71,8 +72,8 @@ pub(super) struct Rules {
 impl Rules {
     /// The answer to a method that is not served.
     fn refuse_unknown(&self, method: &str) -> ErrorObjectOwned {
-        if self.elsewhere.contains(method) {
-            development_method(method)
+        if let Some(chains) = self.elsewhere.get(method) {
+            method_elsewhere(method, chains)
         } else if self.unnamed.contains(method) {
             unnamed_method(method)
         } else {
@@ -131,6 +132,11 @@ where
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let method = request.method_name();
+        let visitor = request.extensions().get::<Visitor>().cloned();
+        if let Some(enough) = visitor.as_ref().and_then(|visitor| visitor.ask().err()) {
+            tracing::debug!(target: "rpc", "refused: {enough}");
+            return ResponseFuture::ready(MethodResponse::error(request.id, enough));
+        }
         let error = if !self.is_known(method) {
             self.rules.refuse_unknown(method)
         } else if SUBSCRIPTIONS.contains(&method) && request.extensions().get::<Http>().is_some() {
@@ -156,7 +162,11 @@ where
                         InPlace(Box::pin(dialect.speak_in(begun))).await
                     }
                 };
-                in_words(id, answer)
+                let answer = in_words(id, answer);
+                if let Some(visitor) = visitor {
+                    visitor.spend(answer.as_ref().len());
+                }
+                answer
             });
         };
         tracing::info!(target: "rpc", "refused: {}", error.message());

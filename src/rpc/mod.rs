@@ -3,12 +3,15 @@
 //! | file | question |
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
+//! | `access` | who may ask: who knows the token |
+//! | `clients` | who calls, and has that client had its share? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
 //! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
-//! | `namespaces` | which namespaces are served? |
+//! | `namespaces` | which methods are served, on which kind of node? |
 //! | `admin` | where is the chain, and how does it go into a file and back? |
 //! | `health` | is the node alive, can it take work? |
+//! | `peers` | who is connected, who should be, and who is this node to others? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
@@ -27,11 +30,13 @@
 //! | `ots`, `erigon` | what do explorers ask? |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
+mod access;
 pub mod admin;
 pub mod anvil;
 pub mod blobs;
 pub mod build;
 pub mod chain;
+mod clients;
 mod convert;
 pub mod debug;
 pub mod decoded;
@@ -51,6 +56,7 @@ mod namespaces;
 pub mod net;
 pub mod ots;
 pub mod params;
+pub mod peers;
 pub mod personal;
 mod resolve;
 mod server;
@@ -62,13 +68,15 @@ pub mod txpool;
 mod verbosity;
 pub mod web3;
 
+pub use access::{Token, TokenError};
 pub use admin::ChainFiles;
+pub use clients::ClientLimits;
 pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
 pub use ipc::{IpcServer, SocketError};
 pub use limits::{FeePolicy, RpcLimits};
-pub use namespaces::{Namespaces, UnknownNamespace};
+pub use namespaces::{Kind, Namespaces, UnknownNamespace};
 pub use server::{ServeError, ServerSettings, serve};
 pub use verbosity::Verbosity;
 
@@ -77,6 +85,7 @@ use crate::{
     dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
     explain::Told,
+    network::NetworkHandle,
     pool::Pool,
     sealer::SealerHandle,
 };
@@ -106,7 +115,7 @@ pub struct RpcContext {
     pub fees: FeePolicy,
     /// The words of errors.
     pub dialect: Dialect,
-    /// Which namespaces are served.
+    /// Which methods are served.
     pub namespaces: Namespaces,
     /// Asked by `/ready`.
     pub ready: Readiness,
@@ -118,6 +127,8 @@ pub struct RpcContext {
     pub scripts: ScriptHost,
     /// What the log says of transactions and calls by itself.
     pub told: Told,
+    /// Other nodes; `None` where there is no network.
+    pub network: Option<NetworkHandle>,
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -222,6 +233,7 @@ impl Api {
         let mut methods = eth::methods(self);
         for more in [
             admin::methods(self),
+            peers::methods(self),
             net::methods(self),
             web3::methods(self),
             txpool::methods(self),

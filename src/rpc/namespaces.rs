@@ -1,5 +1,6 @@
-//! Which namespaces are served?
+//! Which methods are served: of which namespaces, on which kind of node?
 
+use crate::spec::Mode;
 use jsonrpsee::Methods;
 use std::collections::BTreeSet;
 
@@ -7,19 +8,98 @@ use std::collections::BTreeSet;
 const TESTING: &str = "testing";
 /// Works with files of the machine: served over HTTP where nobody else can ask, or where it is named.
 const ADMIN: &str = "admin";
-/// What only a development chain may do.
-const DEVELOPMENT: [&str; 5] = ["anvil", "evm", "hardhat", "personal", "tenderly"];
-/// Methods of other namespaces that are the same.
-const DEVELOPMENT_METHODS: [&str; 4] =
-    ["chain_branch", "chain_checkout", "chain_deleteBranch", "chain_listBranches"];
 /// Tells which namespaces there are; always served.
 const RPC: &str = "rpc";
 
-/// Which namespaces are served.
+/// What kind of node it is: some methods mean nothing on others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Of a development chain, which its developer may change by hand.
+    #[default]
+    Development,
+    /// Of a stored chain, whose blocks come about in this way.
+    Stored(Mode),
+}
+
+/// Methods that only some kinds of node serve.
+#[derive(Debug)]
+struct Special {
+    /// Their names; those that end with an underscore are whole namespaces.
+    names: &'static [&'static str],
+    /// Who serves them.
+    on: &'static [Kind],
+    /// On which chains that is, for the caller of another node.
+    chains: &'static str,
+}
+
+/// What is not here is served by every kind of node.
+const SPECIAL: [Special; 4] = [
+    Special {
+        names: &[
+            "anvil_",
+            "chain_branch",
+            "chain_checkout",
+            "chain_deleteBranch",
+            "chain_listBranches",
+            "evm_",
+            "hardhat_",
+            "personal_",
+            "tenderly_",
+        ],
+        on: &[Kind::Development],
+        chains: "only a development chain (mainspring dev) may be changed by hand",
+    },
+    Special {
+        names: &[
+            "admin_addPeer",
+            "admin_addTrustedPeer",
+            "admin_isolate",
+            "admin_removePeer",
+            "admin_removeTrustedPeer",
+        ],
+        on: &[
+            Kind::Stored(Mode::Poa),
+            Kind::Stored(Mode::Pow),
+            Kind::Stored(Mode::Merged),
+            Kind::Stored(Mode::Bft),
+        ],
+        chains: "only a node of a network (mainspring node) has peers",
+    },
+    Special {
+        names: &["clique_"],
+        on: &[Kind::Stored(Mode::Poa)],
+        chains: "only a chain of proof of authority (mainspring node) has signers",
+    },
+    Special {
+        names: &["eth_getWork", "eth_submitHashrate", "eth_submitWork", "miner_"],
+        on: &[Kind::Stored(Mode::Pow)],
+        chains: "only a chain of proof of work (mainspring node) is mined",
+    },
+];
+
+impl Kind {
+    /// May a developer change the chain by hand?
+    pub const fn is_development(self) -> bool {
+        matches!(self, Self::Development)
+    }
+
+    /// On which chains a method is that has no meaning on this one; `None` if it has one.
+    pub(super) fn lacks(self, method: &str) -> Option<&'static str> {
+        let special = SPECIAL.iter().find(|it| it.names.iter().any(|name| names(name, method)))?;
+        (!special.on.contains(&self)).then_some(special.chains)
+    }
+}
+
+/// Is the method that of a name, or in the namespace of a name?
+fn names(name: &str, method: &str) -> bool {
+    if name.ends_with('_') { method.starts_with(name) } else { method == name }
+}
+
+/// Which methods are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespaces {
-    /// May a developer change the chain by hand?
-    pub development: bool,
+    /// The kind of node.
+    pub kind: Kind,
     /// Is `admin` served over HTTP without being named?
     pub admin: bool,
     /// Exactly these, by name; `None` is all but `testing` and, as the field says, `admin`.
@@ -38,18 +118,19 @@ pub struct UnknownNamespace {
 
 impl Default for Namespaces {
     fn default() -> Self {
-        Self { development: true, admin: true, named: None }
+        Self { kind: Kind::Development, admin: true, named: None }
     }
 }
 
 impl Namespaces {
     /// Is every named one there?
     pub(super) fn check(&self, all: &Methods) -> Result<(), UnknownNamespace> {
-        let known: BTreeSet<&str> = all.method_names().filter_map(space).collect();
-        let known = known.into_iter().filter(|space| self.exists(space)).collect::<Vec<_>>();
-        let unknown = self.named.iter().flatten().find(|name| !known.contains(&name.as_str()));
+        let here = all.method_names().filter(|name| self.kind.lacks(name).is_none());
+        let known: BTreeSet<&str> = here.filter_map(space).collect();
+        let unknown = self.named.iter().flatten().find(|name| !known.contains(name.as_str()));
         unknown.map_or(Ok(()), |given| {
-            Err(UnknownNamespace { given: given.clone(), known: known.join(", ") })
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            Err(UnknownNamespace { given: given.clone(), known })
         })
     }
 
@@ -57,8 +138,7 @@ impl Namespaces {
     pub(super) fn select(&self, all: &Methods) -> Methods {
         let mut served = Methods::new();
         let serves = |name: &&str| {
-            let is_possible = self.development || !DEVELOPMENT_METHODS.contains(name);
-            is_possible && space(name).is_some_and(|it| self.serves(it))
+            self.kind.lacks(name).is_none() && space(name).is_some_and(|it| self.serves(it))
         };
         for name in all.method_names().filter(serves) {
             if let Some(method) = all.method(name) {
@@ -78,22 +158,12 @@ impl Namespaces {
         Self { named: Some(named), ..self.clone() }.select(all)
     }
 
-    /// Is this the name of a method that a development chain would have?
-    pub(super) fn belongs_to_development(&self, method: &str) -> bool {
-        let in_space = space(method).is_some_and(|space| DEVELOPMENT.contains(&space));
-        !self.development && (in_space || DEVELOPMENT_METHODS.contains(&method))
-    }
-
-    fn exists(&self, space: &str) -> bool {
-        self.development || !DEVELOPMENT.contains(&space)
-    }
-
     fn serves(&self, space: &str) -> bool {
         let wanted = match &self.named {
             Some(named) => named.iter().any(|name| name == space),
             None => space != TESTING && (space != ADMIN || self.admin),
         };
-        space == RPC || (wanted && self.exists(space))
+        space == RPC || wanted
     }
 }
 
@@ -108,17 +178,27 @@ mod tests {
 
     fn all() -> Methods {
         let mut module = RpcModule::new(());
-        for name in
-            ["admin_datadir", "eth_call", "anvil_mine", "evm_mine", "testing_build", "rpc_modules"]
-        {
+        for name in [
+            "admin_datadir",
+            "anvil_mine",
+            "chain_branch",
+            "chain_traceDecoded",
+            "clique_status",
+            "eth_call",
+            "eth_getWork",
+            "evm_mine",
+            "miner_stop",
+            "rpc_modules",
+            "testing_build",
+        ] {
             module.register_method(name, |_, _, _| 0).unwrap();
         }
         module.into()
     }
 
-    fn served(development: bool, named: Option<&[&str]>) -> Vec<&'static str> {
+    fn served(kind: Kind, named: Option<&[&str]>) -> Vec<&'static str> {
         let named = named.map(|names| names.iter().map(|&name| name.to_owned()).collect());
-        let methods = Namespaces { development, admin: false, named }.select(&all());
+        let methods = Namespaces { kind, admin: false, named }.select(&all());
         let mut names: Vec<_> = methods.method_names().collect();
         names.sort_unstable();
         names
@@ -126,19 +206,51 @@ mod tests {
 
     #[test]
     fn testing_is_served_only_where_it_is_named() {
-        assert_eq!(served(true, None), ["anvil_mine", "eth_call", "evm_mine", "rpc_modules"]);
-        assert_eq!(served(true, Some(&["testing"])), ["rpc_modules", "testing_build"]);
+        assert!(!served(Kind::Development, None).contains(&"testing_build"));
+        let named = served(Kind::Development, Some(&["testing"]));
+        assert_eq!(named, ["rpc_modules", "testing_build"]);
     }
 
     #[test]
-    fn what_changes_a_chain_by_hand_is_served_on_development_chains_only() {
-        assert_eq!(served(false, None), ["eth_call", "rpc_modules"]);
-        let named = Some(vec!["eth".to_owned(), "anvil".to_owned()]);
-        let error =
-            Namespaces { development: false, admin: false, named }.check(&all()).unwrap_err();
+    fn a_node_serves_what_has_a_meaning_on_its_chain() {
+        let everywhere = ["chain_traceDecoded", "eth_call", "rpc_modules"];
+        for (kind, own) in [
+            (Kind::Development, &["anvil_mine", "chain_branch", "evm_mine"][..]),
+            (Kind::Stored(Mode::Poa), &["clique_status"]),
+            (Kind::Stored(Mode::Pow), &["eth_getWork", "miner_stop"]),
+            (Kind::Stored(Mode::Dev), &[]),
+            (Kind::Stored(Mode::Merged), &[]),
+        ] {
+            let mut wanted = [&everywhere[..], own].concat();
+            wanted.sort_unstable();
+            assert_eq!(served(kind, None), wanted, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_method_of_another_chain_says_which() {
+        let merged = Kind::Stored(Mode::Merged);
+        let says = |kind: Kind, method: &str| kind.lacks(method).unwrap_or("it is here");
+        assert!(says(merged, "hardhat_reset").contains("development chain"));
+        assert!(says(Kind::Development, "clique_propose").contains("proof of authority"));
+        assert!(says(Kind::Stored(Mode::Poa), "eth_getWork").contains("proof of work"));
+        assert_eq!(says(Kind::Stored(Mode::Pow), "eth_getWork"), "it is here");
+        assert_eq!(says(merged, "eth_getWorkOfOthers"), "it is here");
+    }
+
+    #[test]
+    fn a_namespace_of_another_chain_cannot_be_named() {
+        let unknown = |kind, space: &str| {
+            let named = Some(vec!["eth".to_owned(), space.to_owned()]);
+            let error = Namespaces { kind, admin: false, named }.check(&all()).unwrap_err();
+            (error.given, error.known)
+        };
+        let (given, known) = unknown(Kind::Stored(Mode::Poa), "anvil");
         assert_eq!(
-            (error.given.as_str(), error.known.as_str()),
-            ("anvil", "admin, eth, rpc, testing")
+            (given.as_str(), known.as_str()),
+            ("anvil", "admin, chain, clique, eth, rpc, testing")
         );
+        assert_eq!(unknown(Kind::Stored(Mode::Dev), "clique").0, "clique");
+        assert_eq!(unknown(Kind::Stored(Mode::Poa), "miner").0, "miner");
     }
 }

@@ -32,7 +32,7 @@ impl Web3Server for Api {
 pub(super) fn client_version(node: &RpcContext) -> String {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     let name = format!("mainspring/v{}/{os}-{arch}", env!("CARGO_PKG_VERSION"));
-    match (node.namespaces.development, node.dialect) {
+    match (node.namespaces.kind.is_development(), node.dialect) {
         (false, _) => name,
         (true, Dialect::Geth) => format!("anvil/{name}"),
         (true, Dialect::Hardhat) => format!("HardhatNetwork/{name}"),

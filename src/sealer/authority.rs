@@ -5,15 +5,14 @@ use super::{
     BlockOptions, SealError, SealerSettings,
     build::{build_sealed, template},
     handle::{Shared, State},
+    plan::{earliest, wait},
     run::RETRY,
 };
 use crate::{
     chain::{Chain, ChainError},
-    consensus::clique::{
-        CliqueRules, Extra, NONCE_ADD, NONCE_DROP, Snapshot, seal_hash, sealed, turn_limit,
-    },
+    consensus::clique::{CliqueRules, Extra, NONCE_ADD, NONCE_DROP, Snapshot, seal_hash, sealed},
     evm::BlockTemplate,
-    primitives::{BlockNumHash, SealedHeader},
+    primitives::{Block, BlockNumHash, SealedHeader},
     spec::ChainSpec,
 };
 use alloy_consensus::Header;
@@ -21,17 +20,7 @@ use alloy_primitives::{Address, B256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use parking_lot::Mutex;
-use rand::Rng;
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-/// A block out of turn comes up to so much later, for each signer that may not have to wait.
-const WIGGLE: Duration = Duration::from_millis(500);
-/// And at least so much later, so that the block in turn has crossed the network.
-const LEAST_DELAY: Duration = Duration::from_millis(150);
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 /// The key that signs blocks, and what its owner votes for.
 #[derive(Debug)]
@@ -230,15 +219,9 @@ impl Shared {
         if let Some(before) = before.filter(|it| it.parent == head.seal() && it.turn == turn) {
             return Ok(before);
         }
-        let at = match turn {
-            Turn::Ready { in_turn } => {
-                let delay = self.chain.clock().until(earliest(rules, &head));
-                let late = if in_turn { Duration::ZERO } else { late(&snapshot) };
-                Some(Instant::now() + delay + late)
-            }
-            _ => None,
-        };
-        Ok(Plan { parent: head.seal(), turn, at })
+        let until = self.chain.clock().until(earliest(rules, &head));
+        let wait = wait(&snapshot, turn, until, &mut rand::rng());
+        Ok(Plan { parent: head.seal(), turn, at: wait.map(|wait| Instant::now() + wait) })
     }
 
     fn sign_or_log(&self, authority: &Authority, parent: B256) {
@@ -257,11 +240,15 @@ impl Shared {
     }
 
     /// Makes a block on `parent`, if that is still the head.
-    fn sign(&self, authority: &Authority, parent: B256) -> Result<(), SealError> {
+    pub(super) fn sign(
+        &self,
+        authority: &Authority,
+        parent: B256,
+    ) -> Result<Option<Block>, SealError> {
         let _sealing = self.sealing.lock();
         let context = self.chain.build_context()?;
         if context.parent.seal() != parent {
-            return Ok(());
+            return Ok(None);
         }
         let snapshot = self.chain.signers_after(num_hash(&context.parent))?;
         let template = authority.template(&self.chain, &self.settings, &context.parent, &snapshot);
@@ -275,21 +262,10 @@ impl Shared {
             tracing::error!(target: "sealer", %error, "the pool could not follow a block");
         }
         self.state.lock().failure = None;
-        Ok(())
+        Ok(Some(block))
     }
 }
 
-/// The earliest time of the block after `parent`, in seconds. Timestamps grow also without a period.
-fn earliest(rules: CliqueRules, parent: &Header) -> u64 {
-    parent.timestamp.saturating_add(rules.period.max(1))
-}
-
-fn num_hash(header: &SealedHeader) -> BlockNumHash {
+pub(super) fn num_hash(header: &SealedHeader) -> BlockNumHash {
     BlockNumHash::new(header.number, header.seal())
-}
-
-/// How much later a block out of turn comes.
-fn late(snapshot: &Snapshot) -> Duration {
-    let most = WIGGLE * turn_limit(snapshot.count()) as u32;
-    LEAST_DELAY + rand::rng().random_range(Duration::ZERO..most)
 }

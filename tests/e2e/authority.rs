@@ -46,15 +46,22 @@ fn launch(key: &Key) -> Launch {
 
 /// Makes the chain of a signer in the directory of a launch.
 fn init(launch: &Launch, signer: Address, period: u64) {
+    network(launch, signer, json!({ "clique": { "period": period, "epoch": 10 } }));
+}
+
+/// Makes a chain with these parts of a genesis' config in the directory of a launch.
+pub(crate) fn network(launch: &Launch, signer: Address, consensus: Value) {
     let extra = format!("0x{}{}{}", "00".repeat(32), hex::encode(signer), "00".repeat(65));
     let funded = Wallet::dev(0).address();
+    let mut config = json!({
+        "chainId": 31337, "homesteadBlock": 0, "byzantiumBlock": 0, "constantinopleBlock": 0,
+        "petersburgBlock": 0, "istanbulBlock": 0, "berlinBlock": 0, "londonBlock": 0,
+        "shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0, "osakaTime": 0
+    });
+    let consensus = consensus.as_object().unwrap().clone();
+    config.as_object_mut().unwrap().extend(consensus);
     let genesis = json!({
-        "config": {
-            "chainId": 31337, "homesteadBlock": 0, "byzantiumBlock": 0, "constantinopleBlock": 0,
-            "petersburgBlock": 0, "istanbulBlock": 0, "berlinBlock": 0, "londonBlock": 0,
-            "shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0, "osakaTime": 0,
-            "clique": { "period": period, "epoch": 10 }
-        },
+        "config": config,
         "difficulty": "0x1", "gasLimit": "0x1c9c380", "extraData": extra, "timestamp": "0x0",
         "baseFeePerGas": "0x3b9aca00",
         "alloc": system_contracts(json!({

@@ -4,6 +4,7 @@
 //! the chain that the calls of `scenario.json` make.
 
 use crate::{
+    authority::network,
     harness::{Launch, Node},
     tools::{Foundry, root},
     wallet::{Wallet, fresh},
@@ -25,17 +26,34 @@ const RIGHTLY_NULL: [&str; 2] =
     ["eth_getUncleByBlockNumberAndIndex", "eth_getUncleByBlockHashAndIndex"];
 /// What a reset does not undo: their examples begin on a new node.
 const OWN_NODE: [&str; 4] = ["chain_", "personal_", "evm_addAccount", "evm_removeAccount"];
-/// What only a development chain serves.
-const DEVELOPMENT: [&str; 9] = [
-    "anvil_",
-    "chain_branch",
-    "chain_checkout",
-    "chain_deleteBranch",
-    "chain_listBranches",
-    "evm_",
-    "hardhat_",
-    "personal_",
-    "tenderly_",
+/// What only some chains serve, and what a node of another chain says of it.
+const SPECIAL: [(&str, &[&str]); 4] = [
+    (
+        "development chain",
+        &[
+            "anvil_",
+            "chain_branch",
+            "chain_checkout",
+            "chain_deleteBranch",
+            "chain_listBranches",
+            "evm_",
+            "hardhat_",
+            "personal_",
+            "tenderly_",
+        ],
+    ),
+    (
+        "node of a network",
+        &[
+            "admin_addPeer",
+            "admin_addTrustedPeer",
+            "admin_isolate",
+            "admin_removePeer",
+            "admin_removeTrustedPeer",
+        ],
+    ),
+    ("proof of authority", &["clique_"]),
+    ("proof of work", &["eth_getWork", "eth_submitHashrate", "eth_submitWork", "miner_"]),
 ];
 const EVERY_CHAIN: [&str; 2] = ["--timestamp", "1700000000"];
 
@@ -87,16 +105,35 @@ fn everything_that_must_be_served_is_listed() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// Which chains serve a method that not all do.
+fn special(name: &str) -> Option<&'static str> {
+    let is_one = |names: &&[&str]| names.iter().any(|it| name.starts_with(it));
+    SPECIAL.iter().find(|(_, names)| is_one(names)).map(|(chains, _)| *chains)
+}
+
+/// A node serves the whole list but what has to be asked for and what means nothing on its chain; of
+/// that it says where it is.
+fn serves_the_list(node: &Node, chains: &[&str], has_to_be_named: &[&str]) {
+    let mut client = node.client();
+    let elsewhere = |name: &str| special(name).filter(|it| !chains.contains(it));
+    let named = |name: &str| has_to_be_named.iter().any(|space| name.starts_with(space));
+    let (absent, wanted): (BTreeSet<_>, BTreeSet<_>) =
+        listed().into_keys().partition(|name| named(name) || elsewhere(name).is_some());
+    assert_eq!(discovered(&mut client), wanted, "{chains:?}");
+    for name in wanted {
+        assert!(is_served(&mut client, &name), "{name} on {chains:?}");
+    }
+    for name in absent {
+        let refused = client.refused(&name, json!([]));
+        assert_eq!(refused.code, -32601, "{name} on {chains:?}");
+        let says = elsewhere(&name).unwrap_or("--http.api");
+        assert!(refused.message.contains(says), "{name} on {chains:?}: {}", refused.message);
+    }
+}
+
 #[test]
 fn a_development_node_serves_what_is_listed_but_testing() {
-    let node = Node::start(&[]);
-    let mut client = node.client();
-    let (testing, wanted): (BTreeSet<_>, BTreeSet<_>) =
-        listed().into_keys().partition(|name| name.starts_with("testing_"));
-    assert_eq!(discovered(&mut client), wanted);
-    for name in testing {
-        assert!(!is_served(&mut client, &name), "{name} has to be asked for");
-    }
+    serves_the_list(&Node::start(&[]), &["development chain"], &["testing_"]);
 }
 
 #[test]
@@ -104,20 +141,18 @@ fn a_node_of_a_stored_chain_serves_what_is_listed_but_what_changes_a_chain_by_ha
     let launch = Launch::new(&[]);
     launch.start().stop("TERM");
     let node = launch.with_flags(&["node", "--no-seal"]).start();
-    let mut client = node.client();
-    let elsewhere = |name: &str| DEVELOPMENT.iter().any(|space| name.starts_with(space));
-    let named = |name: &str| name.starts_with("testing_") || name.starts_with("admin_");
-    let (absent, wanted): (BTreeSet<_>, BTreeSet<_>) =
-        listed().into_keys().partition(|name| named(name) || elsewhere(name));
-    assert_eq!(discovered(&mut client), wanted);
-    for name in wanted {
-        assert!(is_served(&mut client, &name), "{name}");
-    }
-    for name in absent {
-        let refused = client.refused(&name, json!([]));
-        assert_eq!(refused.code, -32601, "{name}");
-        let says = if elsewhere(&name) { "development" } else { "--http.api" };
-        assert!(refused.message.contains(says), "{name}: {}", refused.message);
+    serves_the_list(&node, &[], &["testing_"]);
+}
+
+#[test]
+fn a_node_of_a_network_serves_what_its_chain_has() {
+    for (chains, consensus) in [
+        ("proof of authority", json!({ "clique": { "period": 1, "epoch": 10 } })),
+        ("proof of work", json!({ "ethash": {} })),
+    ] {
+        let launch = Launch::new(&["node", "--no-seal"]);
+        network(&launch, Wallet::dev(1).address(), consensus);
+        serves_the_list(&launch.start(), &[chains, "node of a network"], &["testing_"]);
     }
 }
 
@@ -134,6 +169,8 @@ fn every_method_answers_its_example_under_every_name() {
         } else if let Some(flags) = example["flags"].as_array() {
             let flags: Vec<&str> = flags.iter().map(|flag| flag.as_str().unwrap()).collect();
             runs(&chain(&flags), &name, example)
+        } else if example["network"] == true {
+            runs_on_a_network(&name, example)
         } else if example["fork"] == true {
             runs_on_a_fork(&name, example)
         } else if OWN_NODE.iter().any(|own| name.starts_with(own)) {
@@ -205,6 +242,13 @@ fn runs(node: &Node, name: &str, example: &Value) -> Result<(), String> {
     }
     drop(client);
     seen_by_hand(node, name, example)
+}
+
+/// On a node of a network, which nobody has joined yet.
+fn runs_on_a_network(name: &str, example: &Value) -> Result<(), String> {
+    let launch = Launch::new(&["node", "--no-seal", "--p2p-host", "127.0.0.1", "--p2p-port", "0"]);
+    network(&launch, Wallet::dev(1).address(), json!({ "clique": { "period": 1, "epoch": 10 } }));
+    runs(&launch.start(), name, example)
 }
 
 /// With an upstream in the place of the usual address.

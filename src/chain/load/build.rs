@@ -8,8 +8,7 @@ use crate::{
     primitives::{Account, BlockNumHash, StateChanges},
     state::{StateTrie, StateView, StorageIds, next_key},
     storage::{
-        FlushBlock, StageReader, StagedAccount, StagedState, StateBatch, StateDb, StorageError,
-        TrieChanges,
+        FlushBlock, StageReader, StagedAccount, StagedState, StateBatch, StateDb, TrieChanges,
     },
 };
 use alloy_primitives::{Address, B256, U256};
@@ -255,9 +254,10 @@ impl<'a> Build<'a> {
             trie: TrieChanges { rows, removed: removed.branches, removed_owners: removed.owners },
             next_storage_id: self.ids.next(),
         })?;
-        fail::fail_point!("load-after-batch", |_| Err(
-            StorageError::Failpoint("load-after-batch").into()
-        ));
+        fail::fail_point!("load-after-batch", |_| Err(crate::storage::StorageError::Failpoint(
+            "load-after-batch"
+        )
+        .into()));
         self.trie.collapse(self.batch, self.nodes);
         Ok(())
     }
@@ -268,10 +268,6 @@ fn account_of(staged: &StagedAccount) -> Account {
     Account { nonce, balance, code_hash, ..Default::default() }
 }
 
-fn has_slots(
-    staged: &StageReader,
-    state: StagedState,
-    account: B256,
-) -> Result<bool, StorageError> {
+fn has_slots(staged: &StageReader, state: StagedState, account: B256) -> Result<bool, ChainError> {
     Ok(!staged.slots_from(state, account, B256::ZERO, 1)?.is_empty())
 }

@@ -99,7 +99,7 @@ impl Authority {
         let may_do_without = match self {
             Self::Opened(key) => return Ok(key),
             Self::Key => false,
-            Self::Development => node.namespaces.development,
+            Self::Development => node.namespaces.kind.is_development(),
             Self::KeyOrImpersonation => node.dev.is_impersonated(sender),
         };
         match node.accounts.unlocked(sender) {

@@ -1,7 +1,10 @@
 //! Named branches over RPC: what is answered, what filters see, what is refused.
 
 use super::*;
-use crate::rpc::Namespaces;
+use crate::{
+    rpc::{Kind, Namespaces},
+    spec,
+};
 
 /// Emits an empty event with topic 7 for every call.
 const EMITTER: &str = "60075f5fa100";
@@ -105,13 +108,11 @@ async fn branches_that_cannot_be_are_refused_with_the_reason() {
 async fn branches_are_for_development_chains_only() {
     let node = TestNode::start();
     let all = node.api.all_methods();
-    let served = |development| Namespaces { development, admin: false, named: None }.select(&all);
+    let served = |kind| Namespaces { kind, admin: false, named: None }.select(&all);
+    let stored = Kind::Stored(spec::Mode::Dev);
     for name in ["chain_branch", "chain_checkout", "chain_deleteBranch", "chain_listBranches"] {
-        assert!(served(true).method(name).is_some());
-        assert!(served(false).method(name).is_none());
-        assert!(
-            Namespaces { development: false, admin: false, named: None }
-                .belongs_to_development(name)
-        );
+        assert!(served(Kind::Development).method(name).is_some());
+        assert!(served(stored).method(name).is_none());
+        assert!(stored.lacks(name).is_some());
     }
 }

@@ -1,7 +1,10 @@
 //! The list of methods and the methods.
 
 use super::*;
-use crate::rpc::Namespaces;
+use crate::{
+    rpc::{Kind, Namespaces},
+    spec::Mode,
+};
 use std::collections::BTreeSet;
 
 fn listed(answer: &Value) -> BTreeSet<String> {
@@ -12,8 +15,9 @@ fn listed(answer: &Value) -> BTreeSet<String> {
 #[tokio::test]
 async fn what_is_listed_is_registered_and_what_is_registered_is_listed() {
     let node = TestNode::start();
-    for development in [true, false] {
-        let namespaces = Namespaces { development, admin: true, named: None };
+    let stored = [Mode::Dev, Mode::Poa, Mode::Pow, Mode::Merged].map(Kind::Stored);
+    for kind in [Kind::Development].into_iter().chain(stored) {
+        let namespaces = Namespaces { kind, admin: true, named: None };
         let all = namespaces.select(&node.api.all_methods());
         let mut served = all.clone();
         served.merge(crate::rpc::discover::method(&all)).unwrap();
@@ -21,7 +25,7 @@ async fn what_is_listed_is_registered_and_what_is_registered_is_listed() {
         let (answer, _news) = served.raw_json_request(request, 1).await.unwrap();
         let answer: Value = serde_json::from_str(answer.get()).unwrap();
         let registered: BTreeSet<String> = served.method_names().map(str::to_owned).collect();
-        assert_eq!(listed(&answer["result"]), registered, "development: {development}");
+        assert_eq!(listed(&answer["result"]), registered, "{kind:?}");
     }
 }
 
