@@ -46,7 +46,7 @@ pub use import::{ImportFailure, Step, import};
 pub use stored::StoredChain;
 
 use crate::{
-    chain::{Chain, ChainError, Opened},
+    chain::{Chain, ChainError, ChainSettings, Opened},
     config::{AccountsConfig, Config, DialectName, Role},
     dev::{Dev, accounts::DevAccounts, keyring::key_from_files},
     network::NetworkHandle,
@@ -56,7 +56,7 @@ use crate::{
         self, Dialect, FeePolicy, Kind, Namespaces, Readiness, RpcContext, ServerSettings,
         Verbosity,
     },
-    sealer::{Authority, Sealer, SealerHandle, SealerSettings},
+    sealer::{Authority, DatasetProgress, Miner, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec},
 };
 use alloy_consensus::Header;
@@ -129,6 +129,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let authority = authority(&config, &spec)?;
     let storage = directory.storage.clone();
     let mut settings = parts::chain_settings(&config, &spec);
+    let miner = miner(&config, &spec, &settings)?;
     settings.remote = fork.as_ref().map(fork::Fork::remote);
     let founding = fork.as_ref().and_then(fork::Fork::founding);
     let (chain, opened) = Chain::open_on(storage, spec, settings, founding)?;
@@ -146,7 +147,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let genesis = chain.header(chain.first())?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
-    let settings = SealerSettings { authority, ..parts::sealer_settings(&config) };
+    let settings = SealerSettings { authority, miner, ..parts::sealer_settings(&config) };
     let sealer = Sealer::new(chain.clone(), pool.clone(), settings);
     let handle = sealer.handle();
     let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
@@ -320,6 +321,11 @@ impl NodeHandle {
         self.fees.gas_price(self.chain.next_base_fee(&self.chain.head()))
     }
 
+    /// How far the dataset is that the miner makes, if it makes one.
+    pub fn dataset_progress(&self) -> Option<DatasetProgress> {
+        self.sealer.miner()?.dataset_progress()
+    }
+
     /// Returns when the node cannot go on: a thread of it has ended.
     pub async fn ended(&self) {
         let mut checks = tokio::time::interval(WATCH_INTERVAL);
@@ -411,12 +417,28 @@ fn authority(config: &Config, spec: &ChainSpec) -> Result<Option<Arc<Authority>>
     Ok(Some(Arc::new(Authority::new(key_from_files(&signer.key, &signer.password)?))))
 }
 
+/// Who mines here.
+fn miner(
+    config: &Config,
+    spec: &ChainSpec,
+    settings: &ChainSettings,
+) -> Result<Option<Arc<Miner>>, NodeError> {
+    let is_network = spec.mode == spec::Mode::Pow && config.role != Role::Development;
+    if config.mining.mines && !is_network {
+        return Err(NodeError::NothingToMine { mode: spec.mode });
+    }
+    let miner = || Arc::new(parts::miner(config, settings.ethash.clone()));
+    Ok(is_network.then(miner))
+}
+
 fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError> {
     match config.role {
         Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Poa => match config.signer {
             Some(_) => Ok(()),
             None => Err(NodeError::NoSigner),
         },
+        // It follows, unless it is told to mine.
+        Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Pow => Ok(()),
         Role::Stored { seals: true, .. } if spec.mode != spec::Mode::Dev => {
             Err(NodeError::CannotSeal { mode: spec.mode })
         }

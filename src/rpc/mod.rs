@@ -55,6 +55,7 @@ mod ids;
 pub mod ipc;
 pub mod limits;
 mod middleware;
+pub mod miner;
 mod namespaces;
 pub mod net;
 pub mod ots;
@@ -262,6 +263,7 @@ impl Api {
             drop::methods(self),
             build::methods(self),
             chain::methods(self),
+            miner::methods(self),
             status::methods(self),
             personal::methods(self),
             debug::methods(self),

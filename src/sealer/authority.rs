@@ -4,7 +4,7 @@
 use super::{
     BlockOptions, SealError, SealerSettings,
     build::{build_sealed, template},
-    handle::{Shared, State},
+    handle::Shared,
     plan::{earliest, wait},
     run::RETRY,
 };
@@ -172,7 +172,7 @@ impl Shared {
                 drop(state);
                 return self.abandon();
             }
-            refuse_requests(&mut state);
+            state.refuse_requests(|| SealError::InTurnOnly);
             if state.arrived {
                 continue;
             }
@@ -200,14 +200,6 @@ fn say(authority: &Authority, turn: Turn) {
             "{address} is none of the signers: this node follows the chain, and seals nothing before the \
              signers have voted it in"
         );
-    }
-}
-
-/// Nobody makes blocks by asking where signers take turns.
-fn refuse_requests(state: &mut State) {
-    for request in state.requests.drain(..) {
-        // Whoever asked may have gone.
-        let _ = request.answer.send(Err(SealError::InTurnOnly));
     }
 }
 
