@@ -143,11 +143,14 @@ pub struct StateConfig {
     pub dump: Option<PathBuf>,
     /// How often it is written.
     pub interval: Duration,
+    /// Are states of older blocks written as well?
+    pub older_states: bool,
 }
 
 impl Default for StateConfig {
     fn default() -> Self {
-        Self { load: None, must_exist: false, dump: None, interval: Duration::from_secs(60) }
+        let interval = Duration::from_secs(60);
+        Self { load: None, must_exist: false, dump: None, interval, older_states: false }
     }
 }
 

@@ -89,6 +89,7 @@ fn state(settings: &Settings) -> Result<StateConfig, ConfigError> {
         must_exist,
         dump: dump.or(both),
         interval: interval.unwrap_or(default.interval),
+        older_states: settings.preserve_historical_states,
     })
 }
 

@@ -434,6 +434,7 @@ impl RpcError {
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Chain(
                 ChainError::BelowBase { .. }
+                | ChainError::OnlyLoaded { .. }
                 | ChainError::NotExecuted { .. }
                 | ChainError::NoProof { .. }
                 | ChainError::LocalRoot { .. },

@@ -1,3 +1,5 @@
+//! Situations, and what is said of each: is a block late, why, and what helps?
+
 use super::*;
 use crate::{
     primitives::BlockNumHash,

@@ -38,6 +38,7 @@ mod methods;
 mod metrics;
 mod namespaces;
 mod network;
+mod older_states;
 mod partitions;
 mod pool_restart;
 mod readme;

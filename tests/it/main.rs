@@ -21,6 +21,7 @@
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `network` | real nodes find each other, share blocks and transactions, and agree |
 //! | `peers` | what peers send is checked, and whoever lies, stalls or asks too much is left |
+//! | `older_states` | a dump brings the states of older blocks along, where it has them |
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
@@ -45,6 +46,7 @@ mod logs;
 mod maker;
 mod network;
 mod node;
+mod older_states;
 mod peers;
 mod pool;
 mod recovery;
