@@ -119,10 +119,11 @@ impl Clock {
         Self { allow_equal, wall, ..Self::default() }
     }
 
-    /// Goes on as it was when the node stopped; a head in the future stays in the future.
-    pub(super) fn resume(&self, stored: ClockState, head: u64) {
+    /// Goes on as it was when the node stopped. Where time is the developer's own, a head in the future
+    /// stays in the future; nodes of a network all follow wall time.
+    pub(super) fn resume(&self, stored: ClockState, head: u64, is_own: bool) {
         let (mut state, wall) = (stored, self.wall.seconds());
-        if state.at(wall) < head {
+        if is_own && state.at(wall) < head {
             state.go_on_at(head, wall);
         }
         state.next = state.next.filter(|next| *next > head);
@@ -286,10 +287,12 @@ mod tests {
         let mut stored = ClockState::default();
         stored.go_on_from(wall - 5_000);
         stored.set_next(wall - 4_000);
-        clock.resume(stored, wall - 6_000);
+        clock.resume(stored, wall - 6_000, true);
         assert!((wall - 5_000..wall - 4_900).contains(&clock.now()), "the past stays the past");
         assert_eq!(clock.next_timestamp(0), wall - 4_000);
-        clock.resume(stored, wall + 500);
+        clock.resume(ClockState::default(), wall + 500, false);
+        assert!(clock.now() < wall + 500, "the time of a network is not that of its head");
+        clock.resume(stored, wall + 500, true);
         assert!(clock.now() >= wall + 500, "a head in the future keeps the clock there");
         assert_eq!(clock.save().next, None, "a time before the head is none");
     }

@@ -15,7 +15,7 @@ use crate::{
     consensus::SealPolicy,
     evm::{self, EvmSettings},
     primitives::{Block, Body, SealedHeader},
-    spec::ChainSpec,
+    spec::{ChainSpec, Mode},
     state::{StateTrie, StorageIds, edits_to_changes},
     storage::{
         BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
@@ -144,7 +144,8 @@ impl Chain {
         let edits = reader.edits(head.number + 1)?;
         let next = self.with_edits(self.visible.load().as_ref().clone(), edits)?;
         self.visible.store(Arc::new(next));
-        self.clock.resume(development.clock, head.timestamp);
+        let is_own_time = !matches!(self.spec.mode, Mode::Pow | Mode::Poa);
+        self.clock.resume(development.clock, head.timestamp, is_own_time);
         *self.development.lock() = development;
         Ok(missing)
     }

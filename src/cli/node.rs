@@ -106,7 +106,7 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CliError> {
         requested = stop => requested.map_err(CliError::Signals)?,
         () = alone => {}
         () = node.ended() => {}
-        () = show_datasets(&node) => {}
+        () = show_datasets(&node), if !config.output.quiet => {}
     }
     node.shutdown().await.map_err(CliError::from)
 }

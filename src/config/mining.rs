@@ -39,12 +39,16 @@ pub fn parse_extra_data(text: &str) -> Result<Bytes, ConfigError> {
     Ok(bytes.into())
 }
 
-/// Reads a pace in seconds.
+/// Reads a pace in seconds, also as `3s` or `500ms`.
 ///
 /// # Errors
-/// Where it is no number above zero, or no clock goes that far.
+/// Where it is no number above zero, or more than a day.
 pub fn parse_recommit(text: &str) -> Result<Duration, ConfigError> {
-    let value: f64 = text.parse().unwrap_or(f64::NAN);
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 0.001),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let value = number.parse().unwrap_or(f64::NAN) * unit;
     let wrong = || ConfigError::Seconds { name: "recommit", value };
     let pace = Duration::try_from_secs_f64(value).ok().filter(|pace| !pace.is_zero());
     pace.filter(|pace| *pace <= MOST_RECOMMIT).ok_or_else(wrong)
@@ -68,8 +72,10 @@ mod tests {
 
     #[test]
     fn a_pace_is_a_number_of_seconds_above_zero() {
-        assert_eq!(parse_recommit("0.5").unwrap(), Duration::from_millis(500));
-        for wrong in ["0", "-1", "soon", "1e30", "inf", "NaN"] {
+        for half in ["0.5", "0.5s", "500ms"] {
+            assert_eq!(parse_recommit(half).unwrap(), Duration::from_millis(500), "{half}");
+        }
+        for wrong in ["0", "-1", "soon", "1e30", "inf", "NaN", "s", "ms", "90000"] {
             assert!(parse_recommit(wrong).is_err(), "{wrong}");
         }
     }

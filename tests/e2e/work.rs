@@ -10,6 +10,7 @@ use crate::{
 use alloy_primitives::{Address, B64, U256, address};
 use mainspring::consensus::Ethash;
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 const COINBASE: Address = address!("00000000000000000000000000000000c01bace0");
 
@@ -39,7 +40,7 @@ fn a_miner_goes_on_after_kill_9_and_others_may_work_for_it() {
     init(&launch, 2);
     let node = launch.start();
     let mut wallet = Wallet::dev(0);
-    let receipt = mined(&node, &wallet.transfer(fresh(1), 5));
+    let receipt = mined(&node, &wallet.transfer(fresh(1), 5), |_| {});
     let block = node.client().get("eth_getBlockByNumber", json!([receipt["blockNumber"], false]));
     assert_eq!(block["miner"], json!(COINBASE));
     assert!(quantity(&block["difficulty"]) >= U256::from(2), "{block}");
@@ -50,20 +51,26 @@ fn a_miner_goes_on_after_kill_9_and_others_may_work_for_it() {
     assert!(balance >= U256::from(2_000_000_000_000_000_000_u64));
 
     let head = node.client().block_number();
-    let sent = node.client().send_raw(&wallet.transfer(fresh(1), 6));
-    let receipt = node.client().wait(|client| {
-        work_for(client);
-        let receipt = client.receipt(sent);
-        (!receipt.is_null()).then_some(receipt)
-    });
+    let receipt = mined(&node, &wallet.transfer(fresh(1), 6), work_for);
     assert_eq!(receipt["status"], "0x1");
     assert!(number(&receipt["blockNumber"]) > head);
 }
 
-/// Sends a transaction and waits for its block.
-fn mined(node: &Node, raw: &str) -> Value {
-    let transaction = node.client().send_raw(raw);
-    node.client().wait_for_receipt(transaction)
+/// Without optimisation the cache of an epoch alone takes minutes.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Asks for a receipt until it is there, and lets `meanwhile` work for it.
+fn mined(node: &Node, raw: &str, mut meanwhile: impl FnMut(&mut Client)) -> Value {
+    let (sent, asked) = (node.client().send_raw(raw), Instant::now());
+    while asked.elapsed() < PATIENCE {
+        meanwhile(&mut node.client());
+        let receipt = node.client().receipt(sent);
+        if !receipt.is_null() {
+            return receipt;
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    panic!("{sent} was not mined");
 }
 
 /// Asks for work and does it; wrong work is refused.
