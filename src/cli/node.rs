@@ -135,12 +135,13 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         Some(path) => IpcConfig::At(path),
         None => IpcConfig::Default,
     };
-    let seals = !args.no_seal && args.role.seals(args.signer.is_some());
+    config.mining = args.mining.config();
+    let is_asked = args.signer.is_some() || config.mining.mines;
+    let seals = !args.no_seal && args.role.seals(is_asked);
     if !args.role.serves(names_server) {
         config.server.hosts.clear();
     }
     config.role = Role::Stored { seals, verify_seals: args.verify_seal };
-    config.mining = args.mining.config();
     let signer = args.signer.zip(args.password_file);
     config.signer = signer.map(|(key, password)| SignerConfig { key, password });
     Ok(config)

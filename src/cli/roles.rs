@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum RoleName {
-    /// Serves RPC, keeps every state, is where others begin (--peer), seals nothing without --signer
+    /// Serves RPC, keeps every state, is where others begin (--peer), seals nothing without --signer or --mine
     Main,
     /// Seals; serves RPC over its Unix socket only, unless --port or --host is named; may keep only the newest states (--prune-history)
     Worker,
@@ -23,9 +23,9 @@ pub(super) struct RoleArgs {
 }
 
 impl RoleArgs {
-    /// Does it make blocks, if nobody says that it does not?
-    pub(super) fn seals(self, has_signer: bool) -> bool {
-        self.role != Some(RoleName::Main) || has_signer
+    /// Does it make blocks, if nobody says that it does not? `is_asked` where a key or a miner is named.
+    pub(super) fn seals(self, is_asked: bool) -> bool {
+        self.role != Some(RoleName::Main) || is_asked
     }
 
     /// Does it open a port?

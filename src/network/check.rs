@@ -7,7 +7,7 @@ use super::{
     protocol::{Above, Check, Checked, Refusal},
 };
 use crate::{
-    chain::{Chain, ChainError, HeaderRun, HeaderTip, ImportError},
+    chain::{Chain, ChainError, HeaderRun, HeaderTip, ImportError, InvalidBlock},
     pool::Pool,
     primitives::{Block, BlockDecodeError, BlockNumHash, Body, SealedHeader},
     spec::{self, BodyError},
@@ -29,8 +29,6 @@ enum CheckError {
     Body { block: BlockNumHash, reason: Box<BodyError> },
     #[error("{bodies} bodies for {headers} headers")]
     Count { headers: usize, bodies: usize },
-    #[error("no header was given")]
-    Nothing,
     #[error("nothing is known of block {} ({})", .0.number, .0.hash)]
     Unknown(BlockNumHash),
 }
@@ -38,7 +36,9 @@ enum CheckError {
 /// Finds out what the machine asked for. Any number may run at a time.
 pub fn check(chain: &Chain, pool: &Pool, check: Check) -> Checked {
     let done = match check {
-        Check::Canonical(at) => is_canonical(chain, at).map(Checked::Canonical),
+        Check::Canonical(at) => {
+            is_canonical(chain, at).map(Checked::Canonical).map_err(CheckError::from)
+        }
         Check::Headers { above, headers } => check_headers(chain, above, headers),
         Check::Bodies { headers, bodies } => check_bodies(chain, headers, bodies),
         Check::Blocks(blocks) => check_blocks(chain, &blocks),
@@ -50,7 +50,7 @@ pub fn check(chain: &Chain, pool: &Pool, check: Check) -> Checked {
     done.unwrap_or_else(|error| Checked::Refused(refusal(&error)))
 }
 
-fn is_canonical(chain: &Chain, at: BlockNumHash) -> Result<bool, CheckError> {
+fn is_canonical(chain: &Chain, at: BlockNumHash) -> Result<bool, ChainError> {
     Ok(chain.header(at.number)?.is_some_and(|header| header.seal() == at.hash))
 }
 
@@ -86,8 +86,16 @@ fn check_bodies(
 }
 
 /// The headers first: only who could seal a block makes us look at its transactions.
-fn check_blocks(chain: &Chain, blocks: &[EncodedBlock]) -> Result<Checked, CheckError> {
-    let first = blocks.first().ok_or(CheckError::Nothing)?;
+fn check_blocks(chain: &Chain, mut blocks: &[EncodedBlock]) -> Result<Checked, CheckError> {
+    // Those that the chain has need no look, and the first block of all has no parent.
+    while let [first, rest @ ..] = blocks
+        && is_canonical(chain, first.num_hash())?
+    {
+        blocks = rest;
+    }
+    let Some(first) = blocks.first() else {
+        return Ok(Checked::Blocks { blocks: Vec::new(), signers: Vec::new() });
+    };
     let tip = parent_of(chain, &first.header)?;
     let headers = blocks.iter().map(|block| block.header.inner().clone()).collect();
     let (HeaderRun { signers, .. }, refused) = chain.check_headers(&tip, headers);
@@ -140,7 +148,7 @@ fn refusal(error: &CheckError) -> Refusal {
             misses_parent: true,
             reason: error.to_string(),
         },
-        CheckError::Chain(_) | CheckError::Nothing => Refusal {
+        CheckError::Chain(_) => Refusal {
             block: unnamed,
             is_invalid: false,
             misses_parent: false,
@@ -152,7 +160,10 @@ fn refusal(error: &CheckError) -> Refusal {
 /// Whose fault it is that a block was not imported.
 pub(super) fn refusal_of(error: &ImportError) -> Refusal {
     let (block, is_invalid, misses_parent) = match error {
-        ImportError::Invalid { block, .. } => (*block, true, false),
+        // One that does not follow the block before may follow another one.
+        ImportError::Invalid { block, reason } => {
+            (*block, true, matches!(**reason, InvalidBlock::Gap { .. }))
+        }
         ImportError::UnknownParent { block, .. } => (*block, false, true),
         ImportError::Future { block, .. }
         | ImportError::TooDeep { block, .. }

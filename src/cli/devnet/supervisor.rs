@@ -86,7 +86,9 @@ impl Supervisor {
         let others = self.members.iter().enumerate().filter(|(other, _)| *other != place);
         let peers: Vec<Peer> = others.filter_map(|(_, other)| other.peer().cloned()).collect();
         self.members[place].start(&peers).await?;
-        self.part_from(place)?;
+        if self.is_cut() {
+            self.part_from(place)?;
+        }
         self.write()
     }
 
@@ -96,9 +98,13 @@ impl Supervisor {
     }
 
     fn rows(&self) -> Vec<Row> {
-        let first = self.members.first().map_or(0, |main| main.part);
-        let is_cut = self.members.iter().any(|member| member.part != first);
+        let is_cut = self.is_cut();
         self.members.iter().map(|member| member.row(is_cut)).collect()
+    }
+
+    fn is_cut(&self) -> bool {
+        let first = self.members.first().map_or(0, |main| main.part);
+        self.members.iter().any(|member| member.part != first)
     }
 
     /// Answers somebody. Who hangs up or talks nonsense is no reason to end.

@@ -194,6 +194,9 @@ impl Protocol {
     pub(super) fn ancestry_checked(&mut self, peer: PeerId, hash: B256, found: Checked) {
         match found {
             Checked::Blocks { blocks, signers } => {
+                if blocks.is_empty() {
+                    self.blocks.known.insert(hash);
+                }
                 self.note_signers(&blocks, &signers);
                 self.import(Source::Peer(peer), blocks);
             }

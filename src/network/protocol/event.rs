@@ -247,7 +247,7 @@ pub enum Checked {
     Bodies(Vec<Block>),
     /// The blocks hold, as far as can be said.
     Blocks {
-        /// In the order given.
+        /// In the order given, without those at the beginning that are canonical already.
         blocks: Vec<Block>,
         /// Who signed each, on a chain of proof of authority.
         signers: Vec<Address>,

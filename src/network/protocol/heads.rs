@@ -84,24 +84,26 @@ impl Protocol {
             return;
         }
         let now = self.now.elapsed;
-        let ready: Vec<(PeerId, Head, Duration)> = self
+        let ready: Vec<(PeerId, Head, Duration, bool)> = self
             .peers
             .ready()
             .filter_map(|(id, peer)| {
                 let since = peer.ahead_since?;
                 let is_useless = peer.useless == Some(peer.head.hash);
-                (!is_useless && self.is_better(&peer.head)).then_some((*id, peer.head, since))
+                let answers = peer.set_aside <= now;
+                (!is_useless && self.is_better(&peer.head))
+                    .then_some((*id, peer.head, since, answers))
             })
             .collect();
-        let far = ready.iter().filter(|(_, head, _)| !self.is_near(head));
-        let best = far.max_by_key(|(_, head, _)| head.total_difficulty);
-        if let Some((peer, head, _)) = best {
+        let far = ready.iter().filter(|(_, head, ..)| !self.is_near(head));
+        let best = far.max_by_key(|(_, head, _, answers)| (*answers, head.total_difficulty));
+        if let Some((peer, head, ..)) = best {
             if self.next_sync <= now {
                 self.begin_sync(*peer, *head);
             }
             return;
         }
-        for (peer, head, since) in ready {
+        for (peer, head, since, _) in ready {
             if now.saturating_sub(since) >= self.settings.gossip_time {
                 self.ask_ancestry(peer, head.hash, MAX_ANCESTRY.min(NEAR as usize + 8) as u64);
             }

@@ -212,6 +212,10 @@ impl Protocol {
     /// Holds something against a peer, and does what follows.
     fn offence(&mut self, peer: PeerId, offence: Offence, what: &str) {
         let (now, first) = (self.now.elapsed, self.settings.ban_time);
+        if self.scores.is_banned(now, &peer) {
+            // What it sent before it heard of that.
+            return;
+        }
         let sentence = self.scores.note(now, first, peer, offence);
         tracing::debug!(target: "network", %peer, ?offence, ?sentence, "{what}");
         match sentence {

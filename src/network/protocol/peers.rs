@@ -29,6 +29,8 @@ pub(super) struct Peer {
     pub(super) ahead_since: Option<Duration>,
     /// A head that it said it has and that led nowhere.
     pub(super) useless: Option<B256>,
+    /// Until then others are followed rather: it did not answer.
+    pub(super) set_aside: Duration,
     /// When the connection is ended, whatever comes.
     pub(super) leaves: Option<Duration>,
     /// Requests that it may send now, and when that was counted.
@@ -55,6 +57,7 @@ impl Peer {
             head: Head::default(),
             ahead_since: None,
             useless: None,
+            set_aside: Duration::ZERO,
             leaves: Some(now + settings.hello_time),
             allowance: (f64::from(settings.requests_per_second) * 2.0, now),
             busy: 0,

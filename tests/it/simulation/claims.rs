@@ -61,7 +61,7 @@ impl World {
             };
             let waits: Vec<usize> =
                 self.nodes.iter().filter(waits).map(|node| node.index).collect();
-            assert_eq!(times, 1, "{place} of {}: {sent:?} waits at {waits:?}", self.sent.len());
+            assert_eq!(times, 1, "{place} of {}: {sent} waits at {waits:?}", self.sent.len());
         }
         assert_eq!(mined.len(), self.sent.len());
     }

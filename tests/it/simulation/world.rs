@@ -36,6 +36,13 @@ pub(super) enum Packet {
     Gossip(Vec<u8>),
 }
 
+impl std::fmt::Display for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { user, nonce, node, at, .. } = self;
+        write!(f, "nonce {nonce} of user {user}, to node {node} at {at} ms,")
+    }
+}
+
 /// What will happen.
 #[derive(Debug)]
 enum Happening {
@@ -82,7 +89,6 @@ enum Happening {
 }
 
 /// A transaction of a user.
-#[derive(Debug)]
 pub(super) struct Sent {
     user: u64,
     nonce: u64,

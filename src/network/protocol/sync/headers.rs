@@ -41,6 +41,7 @@ pub(super) struct Download {
     is_asking: bool,
     /// No more headers come.
     has_all: bool,
+    was_cut: bool,
     /// Our head when the download began, if the branch leaves our chain below it: bodies are asked for when
     /// the branch is heavier.
     to_beat: Option<U256>,
@@ -61,6 +62,7 @@ impl Download {
             total_difficulty: None,
             is_asking: false,
             has_all: false,
+            was_cut: false,
             to_beat: (common.hash != ours.hash).then_some(ours.total_difficulty),
             held: Vec::new(),
             parts: VecDeque::new(),
@@ -73,6 +75,17 @@ impl Download {
     pub(super) fn headers_end(&mut self) {
         self.has_all = true;
         self.is_asking = false;
+    }
+
+    /// Its peer tells no more.
+    pub(super) fn cut(&mut self) {
+        self.headers_end();
+        self.was_cut = true;
+    }
+
+    /// Did its peer stop before it had told all?
+    pub(super) const fn was_cut(&self) -> bool {
+        self.was_cut
     }
 
     /// Difficulty of the newest header and all before it.
@@ -166,14 +179,15 @@ impl Protocol {
             download.above = Above::Headers(tip);
         }
         if let Some(refusal) = refused {
-            download.headers_end();
+            download.cut();
             if refusal.is_invalid {
-                // A reorganisation between two windows looks like a wrong first header.
-                let is_new_branch = is_empty && refusal.misses_parent;
-                if !is_new_branch {
-                    self.offence(peer, Offence::Invalid, &refusal.reason);
-                    return self.give_up_target(&refusal.reason);
+                // Its chain may have changed between two windows. More than a few times in a row it is a lie.
+                if is_empty && refusal.misses_parent {
+                    self.offence(peer, Offence::Boast, "its chain changes while it tells it");
+                    return self.abandon_sync("its chain changed");
                 }
+                self.offence(peer, Offence::Invalid, &refusal.reason);
+                return self.give_up_target(&refusal.reason);
             }
             // The time of the rest has not come; what holds is taken.
             self.next_sync = self.now.elapsed + super::PAUSE;

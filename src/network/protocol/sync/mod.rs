@@ -17,7 +17,7 @@ use super::{
     Offence, Protocol, Refusal,
     asks::{AskFor, CheckFor},
     imports::Source,
-    peers::SyncView,
+    peers::{Peer, SyncView},
 };
 use crate::network::{PeerId, message::Head};
 use headers::Download;
@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// After a download that led nowhere, the next begins this much later.
 const PAUSE: Duration = Duration::from_secs(2);
+/// So long others are followed rather than a peer that did not answer.
+const ASIDE: Duration = Duration::from_secs(30);
 
 /// A download of what is missing.
 #[derive(Debug)]
@@ -106,11 +108,15 @@ impl Protocol {
 
     /// The peer that gives the headers does not answer: what it gave is used, and then another is chosen.
     pub(super) fn target_lost(&mut self, peer: PeerId) {
+        let until = self.now.elapsed + ASIDE;
+        if let Some(known) = self.peers.get_mut(&peer) {
+            known.set_aside = until;
+        }
         match &mut self.sync {
             Some(sync) if sync.target == peer => match &mut sync.stage {
                 Stage::Search(_) => self.abandon_sync("its peer does not answer"),
                 Stage::Download(download) => {
-                    download.headers_end();
+                    download.cut();
                     self.drive_sync();
                 }
             },
@@ -141,7 +147,7 @@ impl Protocol {
         if !download.is_done() || self.imports.has_sync() {
             return;
         }
-        let weight = download.total_difficulty();
+        let (weight, was_cut) = (download.total_difficulty(), download.was_cut());
         let Some(sync) = self.sync.take() else { return };
         tracing::info!(
             target: "network", peer = %sync.target, head = self.head.number, "caught up with a peer"
@@ -149,10 +155,12 @@ impl Protocol {
         self.next_sync = self.now.elapsed;
         self.forget_sync_asks();
         // Its headers ended below what it said: it is not asked for that head again.
-        if weight.is_none_or(|weight| weight < sync.goal.total_difficulty)
-            && let Some(peer) = self.peers.get_mut(&sync.target)
-            && peer.head.hash == sync.goal.hash
-            && weight.is_some()
+        let is_light = weight.is_none_or(|weight| weight < sync.goal.total_difficulty);
+        let says_so_still = |peer: &Peer| peer.head.hash == sync.goal.hash;
+        if !was_cut
+            && is_light
+            && self.is_better(&sync.goal)
+            && let Some(peer) = self.peers.get_mut(&sync.target).filter(|it| says_so_still(it))
         {
             peer.useless = Some(sync.goal.hash);
             self.offence(sync.target, Offence::Boast, "its chain is lighter than it says");

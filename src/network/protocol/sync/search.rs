@@ -122,11 +122,11 @@ impl Protocol {
         match search.after(looked, is_ours) {
             Next::Look(_) => self.probe(),
             Next::TooDeep => {
-                tracing::warn!(
-                    target: "network", %peer, head = self.head.number,
-                    "a peer's heavier chain leaves ours more than {SIDE_DEPTH} blocks below the head, and is \
-                     not followed; if it is the right one, start this node with an empty data directory"
-                );
+                let is_first = self.peers.get(&peer).is_some_and(|peer| peer.useless.is_none());
+                let head = self.head.number;
+                if is_first {
+                    say_too_deep(peer, head);
+                }
                 self.give_up_target("its branch begins too deep");
             }
             Next::Found(common) => {
@@ -138,6 +138,15 @@ impl Protocol {
             }
         }
     }
+}
+
+/// Said once of a peer.
+fn say_too_deep(peer: PeerId, head: u64) {
+    tracing::warn!(
+        target: "network", %peer, head,
+        "a peer's heavier chain leaves ours more than {SIDE_DEPTH} blocks below the head, and is not followed; \
+         if it is the right one, start this node with an empty data directory"
+    );
 }
 
 #[cfg(test)]
