@@ -58,6 +58,8 @@ pub struct SealerStats {
     pub failed: u64,
     /// Blocks that were its turn to sign and that another signer signed.
     pub missed_turns: u64,
+    /// Nonces tried a second: by this node's threads, and by these and all who work for it.
+    pub hash_rates: [u64; 2],
     /// Requests for a block that wait.
     pub requests: usize,
     /// Senders that wait for their transaction's block.
@@ -78,6 +80,7 @@ impl SealerHandle {
             sealed: counted.sealed.get(),
             failed: counted.failed.get(),
             missed_turns: counted.missed.get(),
+            hash_rates: self.miner().map_or([0; 2], |miner| [miner.own_rate(), miner.rate()]),
             requests,
             waiting,
             stages: [

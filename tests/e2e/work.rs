@@ -25,11 +25,16 @@ fn mining<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&flags[..], more].concat()
 }
 
-/// A node that mines and finds no block: the work is too hard.
-pub(crate) fn node_that_finds_nothing() -> Node {
+/// How to start a node whose work is too hard for any block.
+pub(crate) fn endless() -> Launch {
     let launch = Launch::new(&mining(&["--threads", "1"]));
     init(&launch, 1 << 50);
-    let node = launch.start();
+    launch
+}
+
+/// A node that mines and finds no block.
+pub(crate) fn node_that_finds_nothing() -> Node {
+    let node = endless().start();
     node.client().wait(|client| client.rpc("eth_getWork", json!([])).ok());
     node
 }

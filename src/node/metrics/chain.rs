@@ -133,6 +133,12 @@ fn sealing(page: &mut Page<'_>, stats: &SealerStats) -> fmt::Result {
         "Blocks that were its turn to sign and that another signer signed.",
         stats.missed_turns,
     )?;
+    let [own, all] = stats.hash_rates.map(|rate| rate as f64);
+    page.gauges(
+        "mainspring_sealer_hashes_per_second",
+        "Nonces tried a second (proof of work): by this node, and with all who work for it.",
+        [(vec![("by", "own")], own), (vec![("by", "all")], all)],
+    )?;
     page.durations(
         "mainspring_sealer_stage_seconds",
         "How long the stages of making a block took.",

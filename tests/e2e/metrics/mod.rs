@@ -100,6 +100,21 @@ fn a_signer_tells_of_its_chain() {
 }
 
 #[test]
+fn a_miner_tells_how_fast_it_and_its_helpers_are() {
+    let launch = crate::work::endless().env("MAINSPRING_METRICS", ":0");
+    let node = launch.start();
+    let at = place(&node.banner);
+    let somebody = format!("0x{}", "5a".repeat(32));
+    node.client().get("eth_submitHashrate", json!(["0x500", somebody]));
+    let page = scrape(at);
+    let rate = |by| page.value(&format!("mainspring_sealer_hashes_per_second{{by=\"{by}\"}}"));
+    assert!(rate("own") >= 0.0 && rate("all") >= 1_280.0, "{} of {}", rate("own"), rate("all"));
+    let said = node.client().get("chain_status", json!([]));
+    assert_eq!((&said["mode"], &said["work"]["mines"]), (&json!("pow"), &json!(true)), "{said}");
+    assert!(said["work"]["hashRate"].as_f64().unwrap() >= 1_280.0, "{said}");
+}
+
+#[test]
 fn nothing_is_served_unless_it_is_asked_for() {
     let node = Node::start(&["dev"]);
     assert!(!node.banner.contains("Metrics:"), "{}", node.banner);
