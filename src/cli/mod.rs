@@ -15,13 +15,12 @@ mod import;
 mod init;
 mod logging;
 mod node;
-mod progress;
 mod roles;
 mod script_tracer;
 mod signals;
 mod test;
 
-use crate::config::Settings;
+use crate::{config::Settings, node::Progress};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use compat::CompatArgs;
@@ -31,7 +30,6 @@ use export::ExportArgs;
 use import::ImportArgs;
 use init::InitArgs;
 use node::NodeArgs;
-use progress::Progress;
 use std::{
     error::Error,
     ffi::OsString,
