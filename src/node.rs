@@ -14,11 +14,13 @@
 //! | `ipc` | does the node answer on a Unix socket? |
 //! | `error` | why did it not start? |
 //! | `network` | does the node have a network, and how do transactions of peers come into the pool? |
+//! | `metrics` | what does the node say of itself in numbers? |
 //! | `parts` | what does each part need of the settings? |
 //! | `progress` | how far is long work? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `report` | what does the log say of the chain? |
+//! | `watchdog` | does nothing come when a block is expected? |
 
 mod access;
 pub mod database;
@@ -30,6 +32,7 @@ mod fork;
 mod import;
 mod ipc;
 mod library;
+mod metrics;
 mod network;
 mod parts;
 mod progress;
@@ -37,6 +40,7 @@ mod report;
 mod state_file;
 mod stored;
 mod stories;
+mod watchdog;
 
 pub use error::NodeError;
 pub use files::{BlocksOut, ExportFailure, blocks_in, check_range, export, is_compressed};
@@ -45,7 +49,7 @@ pub use progress::Progress;
 pub use stored::StoredChain;
 
 use crate::{
-    chain::{Chain, ChainError, Opened},
+    chain::{Chain, ChainError, ChainSettings, Opened},
     config::{AccountsConfig, Config, DialectName, Role},
     dev::{Dev, accounts::DevAccounts, keyring::key_from_files},
     network::NetworkHandle,
@@ -55,7 +59,7 @@ use crate::{
         self, Dialect, FeePolicy, Kind, Namespaces, Readiness, RpcContext, ServerSettings,
         Verbosity,
     },
-    sealer::{Authority, Sealer, SealerHandle, SealerSettings},
+    sealer::{Authority, DatasetProgress, Miner, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec},
 };
 use alloy_consensus::Header;
@@ -63,6 +67,7 @@ use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
+use metrics::{MetricsServer, Sources};
 use state_file::StateFile;
 use std::{
     io::Read,
@@ -73,6 +78,7 @@ use std::{
     time::Duration,
 };
 use tokio::task::JoinSet;
+use watchdog::Watched;
 
 /// The pool's journal is made durable this often.
 const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -98,6 +104,7 @@ pub struct NodeHandle {
     _ports: JoinSet<()>,
     network: Option<network::Joined>,
     ipc_path: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
     tasks: JoinSet<()>,
     state_file: Option<Arc<StateFile>>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
@@ -116,6 +123,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let token = access::token(&config)?;
     let accounts = Arc::new(config.accounts.derive()?);
+    let metrics = MetricsServer::open(config.server.metrics).await?;
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
     let (fork, kept) = fork::open(&config, &directory, &funded)?;
@@ -124,6 +132,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let authority = authority(&config, &spec)?;
     let storage = directory.storage.clone();
     let mut settings = parts::chain_settings(&config, &spec);
+    let miner = miner(&config, &spec, &settings)?;
     settings.remote = fork.as_ref().map(fork::Fork::remote);
     let founding = fork.as_ref().and_then(fork::Fork::founding);
     let (chain, opened) = Chain::open_on(storage, spec, settings, founding)?;
@@ -141,7 +150,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let genesis = chain.header(chain.first())?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
-    let settings = SealerSettings { authority, ..parts::sealer_settings(&config) };
+    let settings = SealerSettings { authority, miner, ..parts::sealer_settings(&config) };
     let sealer = Sealer::new(chain.clone(), pool.clone(), settings);
     let handle = sealer.handle();
     let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
@@ -170,6 +179,14 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
     let network = network::join(&config, &directory.path, &chain, &pool, &handle).await?;
+    let peers = network.as_ref().map(|it| it.handle().clone());
+    tasks.spawn(watchdog::watch(Watched {
+        chain: chain.clone(),
+        pool: pool.clone(),
+        sealer: handle.clone(),
+        network: peers.clone(),
+        is_development: config.role == Role::Development,
+    }));
     let api = rpc::Api::new(RpcContext {
         chain: chain.clone(),
         pool: pool.clone(),
@@ -190,12 +207,12 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
             admin: config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
             named: config.server.namespaces.clone(),
         },
-        ready: readiness(&chain, &handle),
+        ready: readiness(&chain, &handle, peers.as_ref()),
         verbosity,
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
         told,
-        network: network.as_ref().map(|it| it.handle().clone()),
+        network: peers.clone(),
     });
     let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
     let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
@@ -209,6 +226,12 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let ipc = ipc::open(&api, &config.server.ipc, &directory.path)?;
     let ipc_path = ipc.as_ref().map(|server| server.path().clone());
     ipc.map(|server| tasks.spawn(server.run()));
+    let metrics_address = metrics.as_ref().map(MetricsServer::address);
+    if let Some(server) = metrics {
+        let (storage, sealer) = (directory.storage.clone(), handle.clone());
+        let (chain, pool) = (chain.clone(), pool.clone());
+        tasks.spawn(server.run(Sources { chain, pool, sealer, api, storage, network: peers }));
+    }
     Ok(NodeHandle {
         addresses,
         chain,
@@ -222,6 +245,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         _ports: ports,
         network,
         ipc_path,
+        metrics: metrics_address,
         tasks,
         state_file,
         threads,
@@ -245,6 +269,11 @@ impl NodeHandle {
     /// Its network, if it has one.
     pub fn network(&self) -> Option<&NetworkHandle> {
         self.network.as_ref().map(network::Joined::handle)
+    }
+
+    /// Where its numbers are, if it serves them.
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// The chain.
@@ -293,6 +322,11 @@ impl NodeHandle {
     /// What `eth_gasPrice` answers at the head, in wei per gas.
     pub fn gas_price(&self) -> u128 {
         self.fees.gas_price(self.chain.next_base_fee(&self.chain.head()))
+    }
+
+    /// How far the dataset is that the miner makes, if it makes one.
+    pub fn dataset_progress(&self) -> Option<DatasetProgress> {
+        self.sealer.miner()?.dataset_progress()
     }
 
     /// Returns when the node cannot go on: a thread of it has ended.
@@ -386,12 +420,28 @@ fn authority(config: &Config, spec: &ChainSpec) -> Result<Option<Arc<Authority>>
     Ok(Some(Arc::new(Authority::new(key_from_files(&signer.key, &signer.password)?))))
 }
 
+/// Who mines here.
+fn miner(
+    config: &Config,
+    spec: &ChainSpec,
+    settings: &ChainSettings,
+) -> Result<Option<Arc<Miner>>, NodeError> {
+    let is_network = spec.mode == spec::Mode::Pow && config.role != Role::Development;
+    if config.mining.mines && !is_network {
+        return Err(NodeError::NothingToMine { mode: spec.mode });
+    }
+    let miner = || Arc::new(parts::miner(config, settings.ethash.clone()));
+    Ok(is_network.then(miner))
+}
+
 fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError> {
     match config.role {
         Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Poa => match config.signer {
             Some(_) => Ok(()),
             None => Err(NodeError::NoSigner),
         },
+        // It follows, unless it is told to mine.
+        Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Pow => Ok(()),
         Role::Stored { seals: true, .. } if spec.mode != spec::Mode::Dev => {
             Err(NodeError::CannotSeal { mode: spec.mode })
         }
@@ -467,12 +517,24 @@ fn write_journal(chain: &Chain, pool: &Pool) -> Result<(), ChainError> {
     written
 }
 
-fn readiness(chain: &Arc<Chain>, sealer: &SealerHandle) -> Readiness {
-    let (chain, sealer) = (chain.clone(), sealer.clone());
-    Readiness::new(move || match (chain.write_failure(), sealer.failure()) {
-        (None, None) => Ok(()),
-        (Some(failure), _) => Err(failure.to_string()),
-        (None, Some(failure)) => Err(failure.to_string()),
+/// A node that catches up answers of an old head: it is as ready as `eth_syncing` says.
+fn readiness(
+    chain: &Arc<Chain>,
+    sealer: &SealerHandle,
+    network: Option<&NetworkHandle>,
+) -> Readiness {
+    let (chain, sealer, network) = (chain.clone(), sealer.clone(), network.cloned());
+    Readiness::new(move || {
+        if let Some(failure) = chain.write_failure() {
+            return Err(failure.to_string());
+        }
+        if let Some(failure) = sealer.failure() {
+            return Err(failure.to_string());
+        }
+        match network.as_ref().and_then(NetworkHandle::sync_progress) {
+            Some(at) => Err(format!("it catches up: block {} of {}", at.current, at.highest)),
+            None => Ok(()),
+        }
     })
 }
 

@@ -16,6 +16,7 @@
 //! | `header_tip` | may these headers follow each other? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `signers` | who may sign the block after a given one? |
+//! | `ommers` | which blocks beside the chain may the next block name? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `named`, `kept` | which chains have names, and what is kept for them? |
 //! | `checkout` | how does another of them become the chain? |
@@ -28,6 +29,7 @@
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
+//! | `stats` | what has it done so far, and how long did that take? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 //! | `rebuild` | how is derived data made anew? |
 //! | `verify` | is everything in a directory what it should be? |
@@ -62,6 +64,7 @@ mod load;
 mod log_index;
 mod log_search;
 mod named;
+mod ommers;
 mod open;
 mod query;
 mod rebuild;
@@ -69,6 +72,7 @@ mod refound;
 mod side;
 mod signers;
 mod spoken;
+mod stats;
 mod unwind;
 mod verify;
 mod visible;
@@ -93,6 +97,7 @@ pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
+pub use stats::{ChainStats, ImportStats};
 pub use verify::{Fault, Faults, Verified, Verifying, verify};
 pub use whole::Whole;
 
@@ -193,4 +198,6 @@ pub struct Chain {
     bad_blocks: bad_blocks::BadBlocks,
     /// Printed by whoever reports.
     spoken: spoken::Spoken,
+    /// Read by whoever measures.
+    counted: stats::Counted,
 }

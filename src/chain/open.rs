@@ -109,6 +109,7 @@ impl Chain {
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
             bad_blocks: Default::default(),
             spoken: Default::default(),
+            counted: Default::default(),
         })
     }
 

@@ -2,16 +2,21 @@
 
 use super::{
     CliError, logging,
+    mining::{MiningArgs, show_datasets},
     roles::{AccessArgs, RoleArgs},
     signals,
 };
 use crate::{
-    config::{Config, IpcConfig, NetworkArgs, Role, Settings, SignerConfig},
+    config::{
+        Config, DEFAULT_METRICS, IpcConfig, NetworkArgs, Role, Settings, SignerConfig,
+        metrics_address,
+    },
     node::{self, NodeHandle},
 };
 use clap::Args;
 use std::{
     io::{self, Write},
+    net::SocketAddr,
     path::PathBuf,
 };
 
@@ -40,6 +45,10 @@ pub(super) struct NodeArgs {
     /// Where to answer on a Unix socket; a bare name lies in the data directory [default: mainspring.ipc]
     #[arg(long, env = "MAINSPRING_IPC", visible_alias = "ipcpath", value_name = "PATH")]
     ipc: Option<PathBuf>,
+    /// Serve the node's numbers at /metrics, in Prometheus' form [default: off; 127.0.0.1:9001]
+    #[arg(long, env = "MAINSPRING_METRICS", value_name = "ADDR:PORT", num_args = 0..=1)]
+    #[arg(default_missing_value = DEFAULT_METRICS, value_parser = metrics_address)]
+    metrics: Option<SocketAddr>,
     /// Open no Unix socket
     #[arg(long, env = "MAINSPRING_NO_IPC", visible_alias = "ipcdisable", conflicts_with = "ipc")]
     no_ipc: bool,
@@ -58,6 +67,8 @@ pub(super) struct NodeArgs {
     /// File whose first line is the key file's passphrase
     #[arg(long, env = "MAINSPRING_PASSWORD_FILE", value_name = "FILE", requires = "signer")]
     password_file: Option<PathBuf>,
+    #[command(flatten)]
+    mining: MiningArgs,
     /// Verify proof of work also on a chain that has merged
     #[arg(long, env = "MAINSPRING_VERIFY_SEAL")]
     verify_seal: bool,
@@ -95,6 +106,7 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CliError> {
         requested = stop => requested.map_err(CliError::Signals)?,
         () = alone => {}
         () = node.ended() => {}
+        () = show_datasets(&node) => {}
     }
     node.shutdown().await.map_err(CliError::from)
 }
@@ -108,6 +120,7 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         allow_origin: args.allow_origin,
         http_api: args.http_api,
         p2p: args.p2p,
+        metrics: args.metrics,
         quiet: args.quiet,
         json_logs: args.json_logs,
         prune_history: args.prune_history,
@@ -127,6 +140,7 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         config.server.hosts.clear();
     }
     config.role = Role::Stored { seals, verify_seals: args.verify_seal };
+    config.mining = args.mining.config();
     let signer = args.signer.zip(args.password_file);
     config.signer = signer.map(|(key, password)| SignerConfig { key, password });
     Ok(config)
@@ -151,6 +165,9 @@ fn announce(config: &Config, node: &NodeHandle) -> io::Result<()> {
         for address in network.listen_addresses() {
             writeln!(out, "Peer address: {address}")?;
         }
+    }
+    if let Some(address) = node.metrics_address() {
+        writeln!(out, "Metrics:      http://{address}/metrics")?;
     }
     for address in node.addresses() {
         writeln!(out, "Listening on {address}")?;

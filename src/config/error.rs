@@ -47,6 +47,14 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// What a block may say freely is short.
+    #[error("extra data of {length} bytes is too long for a block: at most {max}")]
+    ExtraData {
+        /// In bytes.
+        length: usize,
+        /// In bytes.
+        max: usize,
+    },
     /// Two settings exclude each other.
     #[error("--{one} cannot be used with --{other}")]
     Conflict {

@@ -9,6 +9,8 @@ mod debugging;
 mod error;
 mod fork;
 mod limits;
+mod metrics;
+mod mining;
 mod network;
 mod resolve;
 mod settings;
@@ -18,13 +20,15 @@ pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
+pub use metrics::{DEFAULT_METRICS, NoMetricsAddress, metrics_address};
+pub use mining::{MiningConfig, parse_extra_data, parse_recommit};
 pub use network::{NetworkArgs, NetworkConfig};
 pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
 use crate::spec::Fork;
 use alloy_primitives::{Address, U256};
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -36,6 +40,8 @@ pub struct Config {
     pub role: Role,
     /// Who signs blocks of a chain of proof of authority.
     pub signer: Option<SignerConfig>,
+    /// Who mines a chain of proof of work, and how.
+    pub mining: MiningConfig,
     /// Where the chain lives.
     pub data: DataConfig,
     /// Files that the chain is loaded from and dumped to.
@@ -264,6 +270,8 @@ pub struct ServerConfig {
     pub namespaces: Option<Vec<String>>,
     /// The words of errors.
     pub dialect: DialectName,
+    /// Where the node's numbers are; `None` is nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Who may ask over HTTP and WebSocket. The Unix socket is its owner's in any case.
@@ -300,6 +308,7 @@ impl Default for ServerConfig {
             allow_origin: Some("*".to_owned()),
             namespaces: None,
             dialect: DialectName::Geth,
+            metrics: None,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
-    IpcConfig, NetworkConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig,
-    ServerConfig, Settings, StateConfig, WriterConfig,
+    IpcConfig, MiningConfig, NetworkConfig, OutputConfig, PoolConfig, Role, RpcLimits,
+    SealingConfig, ServerConfig, Settings, StateConfig, WriterConfig,
     accounts::parse_funding,
     fork::{cache, fork},
 };
@@ -28,6 +28,7 @@ impl Config {
         Ok(Self {
             role: Role::default(),
             signer: None,
+            mining: MiningConfig::default(),
             genesis: genesis(&settings, accounts.balance)?,
             fork: fork(&settings)?,
             cache: cache(&settings),
@@ -178,6 +179,7 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         allow_origin: allow_origin.filter(|_origin| !no_cors),
         namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),
+        metrics: settings.metrics,
     })
 }
 

@@ -1,11 +1,12 @@
 //! Settings as given: on the command line, in the environment, in `mainspring.toml`.
 
-use super::{ConfigError, NetworkArgs};
+use super::{ConfigError, DEFAULT_METRICS, NetworkArgs, metrics_address};
 use alloy_primitives::B256;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Read,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -67,6 +68,10 @@ pub struct Settings {
     /// Words of errors: geth's, or those of `hardhat node` [default: geth]
     #[arg(long, env = "MAINSPRING_RPC_DIALECT", value_enum, help_heading = SERVER)]
     pub rpc_dialect: Option<DialectName>,
+    /// Serve the node's numbers at /metrics, in Prometheus' form [default: off; 127.0.0.1:9001]
+    #[arg(long, env = "MAINSPRING_METRICS", value_name = "ADDR:PORT", help_heading = SERVER)]
+    #[arg(num_args = 0..=1, default_missing_value = DEFAULT_METRICS, value_parser = metrics_address)]
+    pub metrics: Option<SocketAddr>,
 
     /// Directory of the chain's database [default: ./.mainspring]
     #[arg(long, env = "MAINSPRING_DATADIR", value_name = "DIR", help_heading = DATA)]

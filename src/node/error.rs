@@ -9,7 +9,10 @@ use crate::{
     spec::{self, SpecError},
     storage::StorageError,
 };
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// Why the node did not start, or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,16 @@ pub enum NodeError {
     /// The transactions before a fork's first block cannot be executed.
     #[error("{0}")]
     Replay(Box<SealError>),
+    /// The port of the metrics is taken, or not ours.
+    #[error(
+        "cannot serve metrics on {address}: {source}; choose another place with --metrics ADDR:PORT"
+    )]
+    Metrics {
+        /// Where they were wanted.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The accounts cannot be made.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
@@ -100,6 +113,12 @@ pub enum NodeError {
     /// A key that would sign nothing.
     #[error("--signer is for chains of proof of authority; this one is of mode {mode:?}")]
     NothingToSign {
+        /// The chain's mode.
+        mode: spec::Mode,
+    },
+    /// There is no work to prove.
+    #[error("--mine is for chains of proof of work; this one is of mode {mode:?}")]
+    NothingToMine {
         /// The chain's mode.
         mode: spec::Mode,
     },

@@ -15,7 +15,7 @@ use serde_json::{
 use std::{collections::BTreeSet, sync::OnceLock};
 
 /// The list, a file a namespace.
-const LISTS: [&str; 16] = [
+const LISTS: [&str; 17] = [
     include_str!("openrpc/admin.json"),
     include_str!("openrpc/anvil.json"),
     include_str!("openrpc/chain.json"),
@@ -24,6 +24,7 @@ const LISTS: [&str; 16] = [
     include_str!("openrpc/eth.json"),
     include_str!("openrpc/evm.json"),
     include_str!("openrpc/hardhat.json"),
+    include_str!("openrpc/miner.json"),
     include_str!("openrpc/net.json"),
     include_str!("openrpc/ots.json"),
     include_str!("openrpc/personal.json"),
@@ -68,6 +69,9 @@ struct Example {
     /// Flags of a node of its own, without the scenario, for what needs another chain.
     #[serde(default)]
     flags: Vec<String>,
+    /// On a node of a chain of this kind, without the scenario: `work`.
+    #[serde(default)]
+    chain: Option<String>,
     /// On a fork of the chain of the scenario, whose upstream has the address in the call.
     #[serde(default)]
     fork: bool,
@@ -177,6 +181,9 @@ impl Listed {
         }
         if !self.example.flags.is_empty() {
             pairing["x-flags"] = json!(self.example.flags);
+        }
+        if let Some(chain) = &self.example.chain {
+            pairing["x-chain"] = json!(chain);
         }
         if self.example.fork {
             pairing["x-fork"] = json!(true);

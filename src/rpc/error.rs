@@ -337,6 +337,17 @@ pub enum RpcError {
         /// Why.
         reason: ApplyError,
     },
+    /// Threads are started with the node.
+    #[error(
+        "{given} mining threads are too many: the node was started with {most}; start it with \
+         --threads {given}"
+    )]
+    MinerThreads {
+        /// As given.
+        given: usize,
+        /// As started.
+        most: usize,
+    },
     /// The transaction was not sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -416,6 +427,7 @@ impl RpcError {
                 | DumpError::Compressed(_)
                 | DumpError::TooLong { .. },
             )
+            | Self::MinerThreads { .. }
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Peers(PeersError::Address(_) | PeersError::TooMany { .. })

@@ -6,6 +6,7 @@
 //! | `access` | who may ask: who knows the token |
 //! | `clients` | who calls, and has that client had its share? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `calls` | how often was which method called, and how long did it take? |
 //! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which methods are served, on which kind of node? |
@@ -20,6 +21,7 @@
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
 //! | `chain` | `chain_*`: which branches have names? |
+//! | `status` | `chain_status`: who makes the next block, and why is it not there? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
@@ -35,6 +37,7 @@ pub mod admin;
 pub mod anvil;
 pub mod blobs;
 pub mod build;
+mod calls;
 pub mod chain;
 mod clients;
 mod convert;
@@ -52,6 +55,7 @@ mod ids;
 pub mod ipc;
 pub mod limits;
 mod middleware;
+pub mod miner;
 mod namespaces;
 pub mod net;
 pub mod ots;
@@ -60,6 +64,7 @@ pub mod peers;
 pub mod personal;
 mod resolve;
 mod server;
+pub mod status;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -70,6 +75,7 @@ pub mod web3;
 
 pub use access::{Token, TokenError};
 pub use admin::ChainFiles;
+pub use calls::{MethodStats, RpcStats};
 pub use clients::ClientLimits;
 pub use dialect::Dialect;
 pub use error::RpcError;
@@ -89,9 +95,14 @@ use crate::{
     pool::Pool,
     sealer::SealerHandle,
 };
+use calls::{Calls, Subscriptions};
 use eth::{nonces::Nonces, watch::Filters};
 use jsonrpsee::Methods;
-use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a method answers.
@@ -143,6 +154,8 @@ struct Shared {
     filters: Filters,
     /// Room for addresses and topics that filters and subscriptions watch for.
     watched: Arc<Semaphore>,
+    calls: OnceLock<Arc<Calls>>,
+    subscriptions: Subscriptions,
 }
 
 impl std::fmt::Debug for Api {
@@ -172,6 +185,8 @@ impl Api {
             nonces: Nonces::default(),
             filters: Filters::default(),
             watched: Arc::new(Semaphore::new(watched)),
+            calls: OnceLock::new(),
+            subscriptions: Subscriptions::default(),
         }))
     }
 
@@ -218,6 +233,11 @@ impl Api {
         &self.0.watched
     }
 
+    /// Where calls are counted.
+    fn calls(&self) -> &Arc<Calls> {
+        self.0.calls.get_or_init(|| Arc::new(Calls::of(&described(self.all_methods()))))
+    }
+
     /// Every method that is served, under every name.
     pub fn methods(&self) -> Methods {
         described(self.namespaces.select(&self.all_methods()))
@@ -243,6 +263,8 @@ impl Api {
             drop::methods(self),
             build::methods(self),
             chain::methods(self),
+            miner::methods(self),
+            status::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),

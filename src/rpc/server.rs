@@ -3,6 +3,7 @@
 use super::{
     Api, RpcContext, RpcLimits, UnknownNamespace,
     access::{AccessLayer, Token},
+    calls::Transport,
     clients::Clients,
     health::HealthLayer,
     ids::IdsLayer,
@@ -71,9 +72,8 @@ pub async fn serve(
     let context: &RpcContext = api;
     context.namespaces.check(&api.all_methods())?;
     let methods = api.methods();
-    let rules = Arc::new(rules(api, &methods));
-    let front =
-        RpcServiceBuilder::new().layer_fn(move |inner| Front { inner, rules: rules.clone() });
+    let rules = Arc::new(rules(api, &methods, Transport::Http));
+    let front = RpcServiceBuilder::new().layer_fn(move |inner| Front::new(inner, &rules));
     let cors = settings.allow_origin.as_deref().map(cors).transpose()?;
     let health = HealthLayer { ready: context.ready.clone(), assume_json: cors.is_some() };
     let ids = IdsLayer { body_bytes: context.limits.body_bytes };
@@ -129,7 +129,7 @@ pub async fn serve(
 }
 
 /// What the layer around these methods needs to know.
-pub(super) fn rules(api: &Api, methods: &Methods) -> Rules {
+pub(super) fn rules(api: &Api, methods: &Methods, transport: Transport) -> Rules {
     let (all, kind) = (api.all_methods(), api.namespaces.kind);
     Rules {
         methods: methods.clone(),
@@ -140,6 +140,8 @@ pub(super) fn rules(api: &Api, methods: &Methods) -> Rules {
         response_bytes: api.limits.response_bytes as usize,
         chain: api.chain.clone(),
         waits: Arc::new(Semaphore::new(WAITS)),
+        calls: api.calls().clone(),
+        transport,
     }
 }
 

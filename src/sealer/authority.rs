@@ -4,7 +4,7 @@
 use super::{
     BlockOptions, SealError, SealerSettings,
     build::{build_sealed, template},
-    handle::{Shared, State},
+    handle::Shared,
     plan::{earliest, wait},
     run::RETRY,
 };
@@ -163,13 +163,16 @@ impl Shared {
             if plan.is_none_or(|before| before.turn != next.turn) {
                 say(authority, next.turn);
             }
+            if let Some(before) = plan {
+                self.counted.planned(before.turn, before.parent, next.parent);
+            }
             plan = Some(next);
             let mut state = self.state.lock();
             if state.stop {
                 drop(state);
                 return self.abandon();
             }
-            refuse_requests(&mut state);
+            state.refuse_requests(|| SealError::InTurnOnly);
             if state.arrived {
                 continue;
             }
@@ -200,14 +203,6 @@ fn say(authority: &Authority, turn: Turn) {
     }
 }
 
-/// Nobody makes blocks by asking where signers take turns.
-fn refuse_requests(state: &mut State) {
-    for request in state.requests.drain(..) {
-        // Whoever asked may have gone.
-        let _ = request.answer.send(Err(SealError::InTurnOnly));
-    }
-}
-
 impl Shared {
     /// When the next block is signed, if it is; the same as before while the head is.
     fn plan(&self, authority: &Authority, before: Option<Plan>) -> Result<Plan, SealError> {
@@ -230,6 +225,7 @@ impl Shared {
             Ok(_) | Err(SealError::Chain(ChainError::StaleParent { .. })) => {}
             Err(error) => {
                 tracing::error!(target: "sealer", %error, "no block was made");
+                self.counted.failed.one();
                 let mut state = self.state.lock();
                 state.failure = Some(Arc::new(error));
                 if !state.stop {
@@ -254,9 +250,11 @@ impl Shared {
         let template = authority.template(&self.chain, &self.settings, &context.parent, &snapshot);
         let seal = |header| authority.seal(self.chain.spec(), &snapshot, header);
         let (chain, pool) = (&self.chain, &self.pool);
-        let executed = build_sealed(chain, pool, &self.settings, context, template, seal)?;
+        let times = &self.counted.times;
+        let executed = build_sealed(chain, pool, &self.settings, context, template, seal, times)?;
         let block = executed.block.clone();
-        self.chain.append(executed)?;
+        times.append.time(|| self.chain.append(executed))?;
+        self.counted.signed(block.hash());
         if let Err(error) = self.follow(&block.body.transactions) {
             // The block stands. What it used up is dropped when the next one is built.
             tracing::error!(target: "sealer", %error, "the pool could not follow a block");

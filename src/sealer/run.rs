@@ -1,7 +1,8 @@
 //! The sealer's thread: waits for a reason to make a block, and makes it.
 
 use super::{
-    BlockOptions, Mode, SealError, SealerHandle, SealerSettings, build,
+    BlockOptions, Mode, SealError, SealerHandle, SealerSettings,
+    build::build_timed,
     handle::{MineRequest, Shared, State},
     trigger::next_tick,
 };
@@ -55,6 +56,7 @@ impl Sealer {
                 wake: Condvar::new(),
                 sealing: Mutex::new(()),
                 admission: RwLock::new(()),
+                counted: Default::default(),
             }),
         }
     }
@@ -68,6 +70,9 @@ impl Sealer {
     pub fn run(self) {
         if let Some(authority) = &self.shared.settings.authority {
             return self.shared.run_authority(authority);
+        }
+        if let Some(miner) = &self.shared.settings.miner {
+            return self.shared.run_work(miner);
         }
         let mut last_tick = Instant::now();
         loop {
@@ -125,6 +130,7 @@ impl Shared {
         let made = self.seal(BlockOptions::default(), even_empty, is_wanted);
         let Err(error) = made else { return };
         tracing::error!(target: "sealer", %error, "no block was made");
+        self.counted.failed.one();
         self.refuse_waiting(Arc::new(error));
         let mut state = self.state.lock();
         if !state.stop {
@@ -182,12 +188,14 @@ impl Shared {
         if !even_empty && self.pool.pending_len() == 0 {
             return Ok(None);
         }
-        let executed = build(&self.chain, &self.pool, &self.settings, options)?;
+        let times = &self.counted.times;
+        let executed = build_timed(&self.chain, &self.pool, &self.settings, options, times)?;
         let block = executed.block.clone();
         if block.body.transactions.is_empty() && !even_empty {
             return Ok(None);
         }
-        self.chain.append(executed)?;
+        times.append.time(|| self.chain.append(executed))?;
+        self.counted.sealed.one();
         if let Some(timestamp) = options.timestamp
             && let Err(error) = self.chain.develop(|set| set.clock.go_on_from(timestamp))
         {
@@ -224,6 +232,16 @@ impl Shared {
             let _ = waiter.send(Err(stopped.clone()));
         }
         state.requests.clear();
+    }
+}
+
+impl State {
+    /// Nobody makes blocks by asking where rules say when they come.
+    pub(super) fn refuse_requests(&mut self, reason: impl Fn() -> SealError) {
+        for request in self.requests.drain(..) {
+            // Whoever asked may have gone.
+            let _ = request.answer.send(Err(reason()));
+        }
     }
 }
 

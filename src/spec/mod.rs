@@ -41,7 +41,7 @@ pub use error::SpecError;
 pub use fees::FeeMarket;
 pub use forks::{Fork, UnknownFork};
 pub use gas::{floor_gas, intrinsic_gas};
-pub use header::check_header;
+pub use header::{MAX_EXTRA_DATA, check_header, next_gas_limit, required_extra_data};
 pub use invalid::{BodyError, HeaderError, OmmerError, TransactionError};
 pub use ommers::{Ancestor, OMMER_ANCESTORS, check_ommers};
 pub use transaction::{TRANSACTION_GAS_CAP, check_caps, check_transaction};

@@ -12,15 +12,15 @@ use std::{fs, path::PathBuf, process::Command};
 const PASSPHRASE: &str = "open-sesame";
 
 /// A key file, the file of its passphrase, and whose key it is.
-struct Key {
+pub(crate) struct Key {
     file: PathBuf,
     password: PathBuf,
-    address: Address,
+    pub(crate) address: Address,
 }
 
 impl Key {
     /// Made by a node of its own; `node` keeps its directory.
-    fn stored_by(node: &Node, launch: &Launch, key: u8) -> Self {
+    pub(crate) fn stored_by(node: &Node, launch: &Launch, key: u8) -> Self {
         let secret = hex::encode_prefixed([key; 32]);
         let address = node.client().get("personal_importRawKey", json!([secret, PASSPHRASE]));
         let address: Address = serde_json::from_value(address).unwrap();
@@ -39,19 +39,25 @@ fn signing(key: &Key) -> Vec<String> {
         .to_vec()
 }
 
-fn launch(key: &Key) -> Launch {
+pub(crate) fn launch(key: &Key) -> Launch {
     let flags = signing(key);
     Launch::new(&flags.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Makes the chain of a signer in the directory of a launch.
-fn init(launch: &Launch, signer: Address, period: u64) {
+pub(crate) fn init(launch: &Launch, signer: Address, period: u64) {
     network(launch, signer, json!({ "clique": { "period": period, "epoch": 10 } }));
 }
 
 /// Makes a chain with these parts of a genesis' config in the directory of a launch.
 pub(crate) fn network(launch: &Launch, signer: Address, consensus: Value) {
-    let extra = format!("0x{}{}{}", "00".repeat(32), hex::encode(signer), "00".repeat(65));
+    network_of(launch, &[signer], consensus);
+}
+
+/// The same, of several signers in the order of their addresses.
+pub(crate) fn network_of(launch: &Launch, signers: &[Address], consensus: Value) {
+    let signers = signers.iter().map(hex::encode).collect::<String>();
+    let extra = format!("0x{}{signers}{}", "00".repeat(32), "00".repeat(65));
     let funded = Wallet::dev(0).address();
     let mut config = json!({
         "chainId": 31337, "homesteadBlock": 0, "byzantiumBlock": 0, "constantinopleBlock": 0,
@@ -95,7 +101,7 @@ fn system_contracts(mut alloc: Value) -> Value {
 }
 
 /// Sends a transaction and waits for its block.
-fn mined(node: &Node, raw: &str) -> Value {
+pub(crate) fn mined(node: &Node, raw: &str) -> Value {
     let transaction = node.client().send_raw(raw);
     node.client().wait_for_receipt(transaction)
 }

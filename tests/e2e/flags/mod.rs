@@ -29,6 +29,7 @@ const ALONE: &[&str] = &[
     "ephemeral",   // cli::an_ephemeral_chain_leaves_nothing_behind
     "fresh",       // server::a_fresh_chain_begins_again
     "help",        // cli::help_shows_examples_and_every_flag
+    "metrics",     // metrics
     "port",        // server::the_port_is_the_one_that_was_asked_for
     "quiet",       // server::a_quiet_node_prints_nothing_and_answers
     // Folders of artifacts: artifacts, and src/artifacts/tests.rs for the limits
