@@ -16,6 +16,7 @@
 //! | `network` | does the node have a network, and how do transactions of peers come into the pool? |
 //! | `metrics` | what does the node say of itself in numbers? |
 //! | `parts` | what does each part need of the settings? |
+//! | `progress` | how far is long work? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `report` | what does the log say of the chain? |
@@ -34,6 +35,7 @@ mod library;
 mod metrics;
 mod network;
 mod parts;
+mod progress;
 mod report;
 mod state_file;
 mod stored;
@@ -43,6 +45,7 @@ mod watchdog;
 pub use error::NodeError;
 pub use files::{BlocksOut, ExportFailure, blocks_in, check_range, export, is_compressed};
 pub use import::{ImportFailure, Step, import};
+pub use progress::Progress;
 pub use stored::StoredChain;
 
 use crate::{
@@ -143,7 +146,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
             chain.develop(|set| set.set_chain_id(first, before.next_chain_id))?;
         }
     }
-    let state_file = state_file::open(&config.state, &chain)?;
+    let state_file = state_file::open(&config.state, &chain, config.output.quiet)?;
     let genesis = chain.header(chain.first())?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 

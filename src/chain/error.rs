@@ -210,8 +210,8 @@ pub enum ChainError {
     Upstream(#[from] UpstreamError),
     /// What a forked chain does not hold itself cannot be kept.
     #[error(
-        "a dump cannot be loaded into a forked chain; start a node without --fork-url, or go back to a \
-         chain of its own with anvil_reset"
+        "a dump cannot be loaded into a forked chain: most of its state is the upstream's, which would \
+         show through what was loaded; start a node without --fork-url"
     )]
     LoadOnFork,
     /// No block can follow such a block.

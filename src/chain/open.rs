@@ -18,7 +18,8 @@ use crate::{
     spec::{ChainSpec, Mode},
     state::{StateTrie, StorageIds, edits_to_changes},
     storage::{
-        BlocksBatch, FlushBlock, StateBatch, Storage, StorageError, StoredBlock, TrieChanges,
+        BlocksBatch, FlushBlock, StateBatch, StateDb, Storage, StorageError, StoredBlock,
+        TrieChanges,
     },
 };
 use alloy_primitives::B256;
@@ -253,7 +254,7 @@ fn make(
 }
 
 /// Block 0 and its state.
-struct Genesis {
+pub(super) struct Genesis {
     json: Vec<u8>,
     block: Block,
     changes: crate::primitives::StateChanges,
@@ -262,7 +263,7 @@ struct Genesis {
 }
 
 impl Genesis {
-    fn of(spec: &ChainSpec, storage: &Storage) -> Result<Self, ChainError> {
+    pub(super) fn of(spec: &ChainSpec, storage: &Storage) -> Result<Self, ChainError> {
         let mut changes = spec.genesis_changes();
         let mut trie = StateTrie::empty();
         let mut ids = StorageIds::new(1);
@@ -296,7 +297,7 @@ impl Genesis {
         if self.lacks_total_difficulty(&self.block.header, storage)? {
             self.store_block(storage)?;
         }
-        if has_state { Ok(()) } else { self.store_state(storage) }
+        if has_state { Ok(()) } else { self.store_state(&storage.state) }
     }
 
     fn lacks_total_difficulty(
@@ -308,9 +309,13 @@ impl Genesis {
         Ok(total < stored.difficulty)
     }
 
-    fn store_block(&self, storage: &Storage) -> Result<(), ChainError> {
-        let stored = StoredBlock { block: self.block.clone(), receipts: Arc::default() };
-        let base = Base {
+    pub(super) fn stored(&self) -> StoredBlock {
+        StoredBlock { block: self.block.clone(), receipts: Arc::default() }
+    }
+
+    /// What a chain stands on that begins with it.
+    pub(super) fn base(&self) -> Base {
+        Base {
             kind: BaseKind::Genesis,
             number: self.block.number(),
             hash: self.block.hash(),
@@ -318,16 +323,19 @@ impl Genesis {
             genesis: self.block.hash(),
             trie_root: self.block.header.state_root,
             load: None,
-        };
+        }
+    }
+
+    fn store_block(&self, storage: &Storage) -> Result<(), ChainError> {
         Ok(storage.blocks.commit(&BlocksBatch {
             genesis: Some(&self.json),
-            base: Some(&row(&base)),
-            blocks: &[stored],
+            base: Some(&row(&self.base())),
+            blocks: &[self.stored()],
             ..Default::default()
         })?)
     }
 
-    fn store_state(&self, storage: &Storage) -> Result<(), ChainError> {
+    pub(super) fn store_state(&self, state: &StateDb) -> Result<(), ChainError> {
         let block = FlushBlock {
             block: self.block.num_hash(),
             root: self.block.header.state_root,
@@ -336,7 +344,7 @@ impl Genesis {
             receipts: &[],
             inside: Some(&[]),
         };
-        Ok(storage.state.flush(&StateBatch {
+        Ok(state.flush(&StateBatch {
             blocks: vec![block],
             trie: self.trie.clone(),
             next_storage_id: self.next_storage_id,

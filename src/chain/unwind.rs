@@ -21,6 +21,9 @@ impl Chain {
     ///
     /// `blocks` is cut first, then `state` follows: after a crash between the two, opening sees
     /// that the state is ahead and unwinds it.
+    ///
+    /// Where no more blocks go than opening executes again at most, the cut is not pushed to the disk: the
+    /// next block does that. A power cut before then brings back the chain that was there.
     pub fn unwind(&self, to: u64, edits: usize) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
         self.unwind_with(to, edits, None)
     }
@@ -48,6 +51,7 @@ impl Chain {
             truncate_above: Some(to),
             keep_edits: Some((to + 1, edits)),
             branches: BranchChanges { kept: &kept, ..Default::default() },
+            unsynced: kept.is_empty() && visible.number() - to <= self.settings.flush.blocks as u64,
             ..Default::default()
         })?;
         writer.named.keep(&kept);

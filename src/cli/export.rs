@@ -1,7 +1,7 @@
 //! `mainspring export`: blocks of a stored chain into a file.
 
-use super::{CliError, progress::Progress};
-use crate::node::{self, BlocksOut, ExportFailure, StoredChain};
+use super::CliError;
+use crate::node::{self, BlocksOut, ExportFailure, Progress, StoredChain};
 use clap::Args;
 use std::{
     fs::File,

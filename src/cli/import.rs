@@ -1,9 +1,9 @@
 //! `mainspring import`: blocks from files into a stored chain.
 
-use super::{CliError, progress::Progress};
+use super::CliError;
 use crate::{
     chain::Imported,
-    node::{self, ImportFailure, Step, StoredChain},
+    node::{self, ImportFailure, Progress, Step, StoredChain},
 };
 use clap::Args;
 use std::{

@@ -16,13 +16,12 @@ mod init;
 mod logging;
 mod mining;
 mod node;
-mod progress;
 mod roles;
 mod script_tracer;
 mod signals;
 mod test;
 
-use crate::config::Settings;
+use crate::{config::Settings, node::Progress};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use compat::CompatArgs;
@@ -32,7 +31,6 @@ use export::ExportArgs;
 use import::ImportArgs;
 use init::InitArgs;
 use node::NodeArgs;
-use progress::Progress;
 use std::{
     error::Error,
     ffi::OsString,

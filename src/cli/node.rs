@@ -16,7 +16,7 @@ use crate::{
 use clap::Args;
 use std::{
     io::{self, Write},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
 };
 
@@ -30,10 +30,10 @@ pub(super) struct NodeArgs {
     #[arg(short, long, env = "MAINSPRING_PORT", visible_alias = "http.port", alias = "ws.port")]
     #[arg(value_name = "PORT")]
     port: Option<u16>,
-    /// Addresses to listen on
+    /// Addresses to listen on, or names that stand for one, as localhost does
     #[arg(long, env = "MAINSPRING_HOST", visible_alias = "http.addr", alias = "ws.addr")]
-    #[arg(value_name = "IP", value_delimiter = ',')]
-    host: Option<Vec<IpAddr>>,
+    #[arg(value_name = "HOST", value_delimiter = ',')]
+    host: Option<Vec<String>>,
     /// Origin of web pages that may call the node [default: *]
     #[arg(long, env = "MAINSPRING_ALLOW_ORIGIN", visible_alias = "http.corsdomain")]
     #[arg(value_name = "ORIGIN")]

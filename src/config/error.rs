@@ -36,6 +36,17 @@ pub enum ConfigError {
     /// Settings of two sources do not go together in form.
     #[error("settings cannot be combined")]
     Combine(#[source] serde_json::Error),
+    /// A host to listen on that is no address, and that nobody knows by name.
+    #[error(
+        "--host {name:?} is no address and no name that is known here: {source}; give an address, as \
+         in 127.0.0.1, ::1, or 0.0.0.0 for all"
+    )]
+    UnknownHost {
+        /// As given.
+        name: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// What a block may say freely is short.
     #[error("extra data of {length} bytes is too long for a block: at most {max}")]
     ExtraData {

@@ -9,7 +9,11 @@ use super::{
 };
 use crate::spec::Fork;
 use alloy_primitives::U256;
-use std::time::Duration;
+use std::{
+    io,
+    net::{IpAddr, ToSocketAddrs},
+    time::Duration,
+};
 
 /// Code of any size: far above what a block could hold, far below what overflows.
 const ANY_CODE_SIZE: usize = u32::MAX as usize;
@@ -165,7 +169,8 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         return Err(ConfigError::Conflict { one: "no-cors", other: "allow-origin" });
     }
     let allow_origin = settings.allow_origin.clone().or(default.allow_origin);
-    let hosts = settings.host.clone().filter(|hosts| !hosts.is_empty());
+    let hosts = settings.host.as_ref().filter(|hosts| !hosts.is_empty());
+    let hosts = hosts.map(|hosts| addresses(hosts)).transpose()?;
     Ok(ServerConfig {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
@@ -176,6 +181,28 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
         dialect: settings.rpc_dialect.unwrap_or_default(),
         metrics: settings.metrics,
     })
+}
+
+/// The addresses of hosts, each once. Of a name that has several the first of version 4, else the first.
+fn addresses(hosts: &[String]) -> Result<Vec<IpAddr>, ConfigError> {
+    let mut found = Vec::new();
+    for host in hosts {
+        let unknown = |source| ConfigError::UnknownHost { name: host.clone(), source };
+        let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
+        let address = match host.parse::<IpAddr>() {
+            Ok(address) => address,
+            Err(_name) => {
+                let known: Vec<_> =
+                    (host.as_str(), 0).to_socket_addrs().map_err(unknown)?.collect();
+                let first = known.iter().find(|it| it.is_ipv4()).or(known.first());
+                first.ok_or_else(none).map_err(unknown)?.ip()
+            }
+        };
+        if !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    Ok(found)
 }
 
 fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Read,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -43,10 +43,10 @@ pub struct Settings {
     #[arg(short, long, env = "MAINSPRING_PORT", aliases = ["http.port", "ws.port"])]
     #[arg(value_name = "PORT", help_heading = SERVER)]
     pub port: Option<u16>,
-    /// Addresses to listen on
+    /// Addresses to listen on, or names that stand for one, as localhost does
     #[arg(long, env = "MAINSPRING_HOST", aliases = ["http.addr", "ws.addr"])]
-    #[arg(value_name = "IP", value_delimiter = ',', help_heading = SERVER)]
-    pub host: Option<Vec<IpAddr>>,
+    #[arg(value_name = "HOST", value_delimiter = ',', help_heading = SERVER)]
+    pub host: Option<Vec<String>>,
     /// Answer on a Unix socket too; a bare name lies in the data directory
     #[arg(long, env = "MAINSPRING_IPC", visible_alias = "ipcpath", value_name = "PATH")]
     #[arg(num_args = 0..=1, default_missing_value = DEFAULT_IPC, help_heading = SERVER)]

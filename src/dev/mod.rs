@@ -36,6 +36,8 @@ pub struct DevSettings {
     pub monotonic: bool,
     /// The chain id above the block with which a fork begins, if it is not the upstream's.
     pub fork_chain_id: Option<u64>,
+    /// Gas limit and base fee that the first block of a fork has instead of those by rule.
+    pub fork_next: (Option<u64>, Option<u64>),
     /// Blocks that one call may make for that.
     pub filled_blocks: u64,
 }
@@ -48,6 +50,7 @@ impl Default for DevSettings {
             rotate_chain_id: false,
             monotonic: false,
             fork_chain_id: None,
+            fork_next: (None, None),
             filled_blocks: 100_000,
         }
     }

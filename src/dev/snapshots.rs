@@ -8,7 +8,7 @@ use super::{
     new_instance,
 };
 use crate::{
-    chain::{ChainError, Development},
+    chain::{BaseKind, ChainError, Development},
     pool::SavedPool,
     sealer::{Mode, SealError},
     state::StateError,
@@ -240,11 +240,11 @@ impl Dev {
         Ok(true)
     }
 
-    /// Starts over: genesis is the head, nothing waits, and what a developer set, the mining mode, the
+    /// Starts over: genesis, or the block that a fork begins with, is the head, nothing waits, and what a developer set, the mining mode, the
     /// impersonations, the snapshots and their ids are as at the start.
     pub fn reset(&self) -> Result<(), DevError> {
         let pause = self.sealer.pause();
-        let reached = self.reached(self.chain.first())?;
+        let reached = self.reached(self.first_after_reset())?;
         self.back_to_first()?;
         self.sealer.fill_to(&pause, reached)?;
         self.begin_anew();
@@ -292,18 +292,34 @@ impl Dev {
         if let Some(id) = self.settings.fork_chain_id {
             set.set_chain_id(fork.number + 1, id);
         }
+        (set.next.gas_limit, set.next.base_fee) = self.settings.fork_next;
         set
+    }
+
+    /// The block that a reset goes back to: a chain that was loaded begins again with its genesis, as
+    /// anvil's does.
+    fn first_after_reset(&self) -> u64 {
+        match self.chain.base().kind {
+            BaseKind::Loaded => self.chain.spec().genesis.number.unwrap_or(0),
+            BaseKind::Genesis | BaseKind::Forked { .. } => self.chain.first(),
+        }
     }
 
     /// The first block is the head, and there are no snapshots. The caller has paused the sealer.
     fn back_to_first(&self) -> Result<(), DevError> {
-        let first = self.chain.first();
+        let first = self.first_after_reset();
+        let rotated =
+            self.settings.rotate_chain_id.then(|| self.chain.spec().chain_id().saturating_add(1));
         let mut snapshots = self.snapshots.lock();
+        if self.chain.base().kind == BaseKind::Loaded {
+            let development = self.chain.development().after_reset(first, rotated);
+            self.chain.unload(new_instance(), development)?;
+            *snapshots = Snapshots::default();
+            return Ok(());
+        }
         self.chain.unwind(first, 0)?;
         *snapshots = Snapshots::default();
         drop(snapshots);
-        let rotated =
-            self.settings.rotate_chain_id.then(|| self.chain.spec().chain_id().saturating_add(1));
         let forked = self.chain.remote().map(|_| self.chain.head());
         self.chain.develop(|set| {
             *set = match forked {

@@ -13,6 +13,7 @@ use alloy_primitives::{
 };
 use revm::{
     Database,
+    context::TxEnv,
     primitives::hardfork::SpecId,
     state::{AccountInfo, Bytecode, EvmState},
 };
@@ -100,6 +101,11 @@ impl Entry {
 }
 
 impl BlockState {
+    /// Brings what a transaction names, where that is far away.
+    pub(super) fn prefetch(&self, tx: &TxEnv) {
+        self.source.prefetch(tx);
+    }
+
     /// The state before a block; `rules` decide whether empty accounts stay (EIP-161).
     pub(super) fn new(source: StateSource, rules: SpecId) -> Self {
         Self {

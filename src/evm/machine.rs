@@ -68,6 +68,7 @@ pub(super) fn transact<I: Inspector<Context>, E: From<EvmError> + From<InvalidTx
     evm: &mut EthEvm<BlockState, I, PrecompilesMap>,
     tx: TxEnv,
 ) -> Result<ResultAndState, E> {
+    evm.db_mut().prefetch(&tx);
     evm.transact_raw(tx).or_else(|error| {
         let invalid = split(error)?;
         let context = evm.ctx();

@@ -3,6 +3,7 @@
 use super::{EvmError, error::ReadError, trace::Served};
 use crate::{primitives::Account, state::StateView, storage::StateReader};
 use alloy_primitives::{Address, B256, Bytes, U256};
+use revm::context::TxEnv;
 
 /// The state that blocks and calls are executed over.
 #[derive(Debug)]
@@ -31,6 +32,26 @@ impl StateSource {
         match self {
             Self::View(view) => Ok(view.account(address)?),
             Self::Served(served) => served.account(address),
+        }
+    }
+
+    /// On a fork, asks the upstream at once for what a transaction names. What does not come is asked for
+    /// when it is read.
+    pub(super) fn prefetch(&self, tx: &TxEnv) {
+        let Self::View(view) = self else { return };
+        if !view.is_over_remote() {
+            return;
+        }
+        let listed = tx.access_list.iter();
+        let mut accounts: Vec<_> = listed.map(|it| it.address).collect();
+        accounts.push(tx.caller);
+        accounts.extend(tx.kind.to());
+        let listed = tx.access_list.iter();
+        let slots = listed.flat_map(|it| {
+            it.storage_keys.iter().map(|key| (it.address, U256::from_be_bytes(key.0)))
+        });
+        if let Err(error) = view.prefetch(&accounts, &slots.collect::<Vec<_>>()) {
+            tracing::debug!(target: "fork", %error, "what a transaction names was not fetched");
         }
     }
 

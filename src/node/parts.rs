@@ -67,6 +67,7 @@ pub(super) fn dev_settings(config: &Config) -> DevSettings {
         rotate_chain_id: config.data.rotate_chain_id,
         monotonic: config.data.monotonic,
         fork_chain_id: config.genesis.chain_id.filter(|_| config.fork.is_some()),
+        fork_next: (config.genesis.gas_limit, config.genesis.base_fee),
         filled_blocks: config.rpc.mined_blocks,
     }
 }

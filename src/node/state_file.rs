@@ -1,6 +1,6 @@
 //! Which file is the chain loaded from, and which is it dumped to?
 
-use super::NodeError;
+use super::{NodeError, Progress};
 use crate::{
     chain::{BaseKind, Chain},
     config::StateConfig,
@@ -10,14 +10,14 @@ use alloy_primitives::B256;
 use parking_lot::Mutex;
 use std::{
     fs::File,
-    io::BufWriter,
+    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-/// How often the log says how far a load is.
-const PROGRESS: Duration = Duration::from_secs(2);
+/// How often the log says how far a dump is.
+const PROGRESS: Duration = Duration::from_secs(5);
 
 /// Where the chain goes at the end, and now and then.
 #[derive(Debug)]
@@ -29,13 +29,15 @@ pub(super) struct StateFile {
     last: Mutex<Option<(B256, usize)>>,
 }
 
-/// Loads the chain if the settings say so, and answers where it goes.
+/// Loads the chain if the settings say so, and answers where it goes. Unless it is `quiet`, it tells how
+/// far it is.
 ///
 /// # Errors
 /// [`NodeError::StoredState`] when there is a chain already that did not come from that file.
 pub(super) fn open(
     config: &StateConfig,
     chain: &Chain,
+    quiet: bool,
 ) -> Result<Option<Arc<StateFile>>, NodeError> {
     let dump = config.dump.as_deref().map(in_folder).transpose()?;
     let load = config.load.as_deref().map(in_folder).transpose()?;
@@ -44,7 +46,7 @@ pub(super) fn open(
     if let Some(path) = &load {
         let is_both = load == dump;
         if is_untouched(chain) {
-            load_file(path, goes_into.as_deref(), chain)?;
+            load_file(path, goes_into.as_deref(), chain, quiet)?;
         } else if !is_both || chain.state_file()? != goes_into {
             let flag = if is_both { "--state" } else { "--load-state" };
             return Err(NodeError::StoredState {
@@ -87,22 +89,28 @@ fn name(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn load_file(path: &Path, goes_into: Option<&str>, chain: &Chain) -> Result<(), NodeError> {
+fn load_file(
+    path: &Path,
+    goes_into: Option<&str>,
+    chain: &Chain,
+    quiet: bool,
+) -> Result<(), NodeError> {
     let unreadable = |source| NodeError::StateFile { path: path.into(), source };
     let bad = |source| NodeError::Dump { path: path.into(), source: Box::new(source) };
     let file = File::open(path).map_err(unreadable)?;
     let bytes = file.metadata().map_err(unreadable)?.len();
-    let mut said = Instant::now();
-    let mut say = |what: &str, done: u64, of: u64| {
-        if said.elapsed() >= PROGRESS && of > 0 {
-            said = Instant::now();
-            let share = u128::from(done) * 100 / u128::from(of);
-            tracing::info!(target: "chain", "{}: {what} {share} %", path.display());
+    let mut shown = (!quiet).then(|| Progress::share("reading the dump", bytes));
+    let mut say = |done| shown.iter_mut().for_each(|shown| shown.at_share(done));
+    let dump = dump::read(chain, file, None, &mut say).map_err(bad)?;
+    shown.iter().for_each(Progress::finish);
+    let mut shown = None;
+    let mut say = |done, of| {
+        if !quiet {
+            shown.get_or_insert_with(|| Progress::share("writing the chain", of)).at_share(done);
         }
     };
-    let dump = dump::read(chain, file, None, &mut |done| say("read", done, bytes)).map_err(bad)?;
-    let loaded =
-        dump.into_chain(chain, goes_into, &mut |done, of| say("written", done, of)).map_err(bad)?;
+    let loaded = dump.into_chain(chain, goes_into, &mut say).map_err(bad)?;
+    shown.iter().for_each(Progress::finish);
     tracing::info!(
         target: "chain",
         "{}: loaded {} accounts and blocks {} to {}",
@@ -140,7 +148,13 @@ impl StateFile {
         let failed = |source| NodeError::DumpFile { path: self.path.clone(), source };
         let bad = |source| NodeError::Dump { path: self.path.clone(), source: Box::new(source) };
         let beside = self.beside();
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(&beside).map_err(failed)?);
+        let file = Told {
+            file: File::create(&beside).map_err(failed)?,
+            path: &self.path,
+            written: 0,
+            said: Instant::now(),
+        };
+        let mut out = BufWriter::with_capacity(1 << 20, file);
         dump::write(chain.whole()?, self.older, &mut out).map_err(|error| match error {
             DumpError::Io(source) => failed(source),
             other => bad(other),
@@ -149,10 +163,35 @@ impl StateFile {
             "failpoint dump-before-rename"
         ))));
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.sync_all().map_err(failed)?;
+        file.file.sync_all().map_err(failed)?;
         std::fs::rename(&beside, &self.path).map_err(failed)?;
         *last = Some(now);
         Ok(())
+    }
+}
+
+/// A file that says now and then how long it is.
+struct Told<'a> {
+    file: File,
+    path: &'a Path,
+    written: u64,
+    said: Instant,
+}
+
+impl Write for Told<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.written += written as u64;
+        if self.said.elapsed() >= PROGRESS {
+            self.said = Instant::now();
+            let mib = self.written >> 20;
+            tracing::info!(target: "chain", "{}: {mib} MiB dumped", self.path.display());
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -12,9 +12,12 @@ use alloy_primitives::{
 };
 use std::{
     cell::{OnceCell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// Slots that one request to an upstream asks for.
+const PREFETCHED_SLOTS: usize = 100;
 
 /// The state as of one block: the newest blocks' changes over versioned rows. It holds a read
 /// transaction, so it should not be kept for long.
@@ -69,6 +72,11 @@ impl StateView {
         self
     }
 
+    /// Does another chain answer for what is not here?
+    pub const fn is_over_remote(&self) -> bool {
+        self.remote.is_some()
+    }
+
     /// The block this view is of.
     pub const fn number(&self) -> u64 {
         self.number
@@ -105,6 +113,37 @@ impl StateView {
             self.owners.borrow_mut().insert(account.code_hash, address);
         }
         Ok(account)
+    }
+
+    /// Asks a fork's upstream with few requests for what is about to be read and is not here. Of a block
+    /// before the fork nothing is asked for.
+    pub fn prefetch(
+        &self,
+        accounts: &[Address],
+        slots: &[(Address, U256)],
+    ) -> Result<(), StateError> {
+        let remote = self.remote.as_ref().filter(|remote| self.number >= remote.fork().number);
+        let Some(remote) = remote else { return Ok(()) };
+        let mut missing = BTreeSet::new();
+        for address in accounts.iter().filter(|address| self.overlay.account(**address).is_none()) {
+            if self.reader.known_account(keccak256(address), self.number)?.is_none() {
+                missing.insert(*address);
+            }
+        }
+        remote.accounts(&missing.into_iter().collect::<Vec<_>>())?;
+        let mut missing = BTreeSet::new();
+        for (address, slot) in slots {
+            let Slots { id, is_remote } = self.slots_of(*address)?;
+            if !is_remote || self.overlay.slot(*address, *slot).is_some() {
+                continue;
+            }
+            let key = keccak256(B256::from(*slot));
+            if self.reader.known_slot(id, key, self.number)?.is_none() {
+                missing.insert((*address, *slot));
+            }
+        }
+        let missing: Vec<_> = missing.into_iter().collect();
+        missing.chunks(PREFETCHED_SLOTS).try_for_each(|some| remote.prefetch_slots(some))
     }
 
     fn account_below(&self, address: Address) -> Result<Option<Account>, StateError> {

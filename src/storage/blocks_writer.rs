@@ -48,6 +48,9 @@ pub struct BlocksBatch<'a> {
     pub pool_added: &'a [(B256, Vec<u8>)],
     /// Named branches that come, go, or become the chain.
     pub branches: BranchChanges<'a>,
+    /// Nobody is told anything new by it: a power cut before the next batch may undo it. Whoever is
+    /// killed loses nothing.
+    pub unsynced: bool,
 }
 
 impl BlocksDb {
@@ -107,7 +110,11 @@ impl BlocksDb {
         fail::fail_point!("blocks-commit-middle", |_| Err(StorageError::Failpoint(
             "blocks-commit-middle"
         )));
-        tx.commit()?;
+        if batch.unsynced {
+            tx.commit_unsynced()?
+        } else {
+            tx.commit()?
+        }
         fail::fail_point!("blocks-commit-after");
         Ok(())
     }

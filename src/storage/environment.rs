@@ -38,6 +38,8 @@ pub(super) struct Environment {
     tables: Arc<[Database]>,
     pub(super) names: &'static [Table],
     pub(super) dir: PathBuf,
+    /// Does a commit push what it wrote to the disk by itself? Else the engine does, or nobody.
+    syncs: bool,
     /// Dropped last. `None` if another process has the directory.
     _lock: Option<Arc<DirectoryLock>>,
 }
@@ -105,7 +107,9 @@ impl Environment {
         alone: bool,
     ) -> Result<Self, StorageError> {
         let sync_mode = match durability {
-            Durability::Synced | Durability::Shared => SyncMode::Durable,
+            // Each commit that has to be durable pushes to the disk itself.
+            Durability::Synced => SyncMode::SafeNoSync,
+            Durability::Shared => SyncMode::Durable,
             Durability::Ephemeral => SyncMode::UtterlyNoSync,
         };
         let mut builder = reth_libmdbx::Environment::builder();
@@ -134,7 +138,9 @@ impl Environment {
             StorageError::Engine(error) => explain(error, dir),
             other => other,
         })?;
-        let opened = Self { env, tables: opened, names: tables, dir: dir.into(), _lock: lock };
+        let syncs = durability == Durability::Synced;
+        let opened =
+            Self { env, tables: opened, names: tables, dir: dir.into(), syncs, _lock: lock };
         opened.check_schema(dir.into())?;
         Ok(opened)
     }
@@ -158,7 +164,8 @@ impl Environment {
         let opened = tables.iter().map(open).collect::<Result<_, _>>()?;
         // Keeps the handles.
         tx.commit()?;
-        let opened = Self { env, tables: opened, names: tables, dir: dir.into(), _lock: None };
+        let (dir_here, syncs) = (dir.into(), false);
+        let opened = Self { env, tables: opened, names: tables, dir: dir_here, syncs, _lock: None };
         let stored = opened.read()?.get(META, META_SCHEMA)?.map(|row| be_u64(META, &row));
         match stored.transpose()?.unwrap_or_default() {
             SCHEMA_VERSION => Ok(opened),
@@ -192,12 +199,13 @@ impl Environment {
 
     /// A consistent snapshot.
     pub(super) fn read(&self) -> Result<ReadTx, StorageError> {
-        Ok(Tx { tx: self.env.begin_ro_unsync()?, tables: self.tables.clone() })
+        Ok(Tx { tx: self.env.begin_ro_unsync()?, tables: self.tables.clone(), synced: None })
     }
 
     /// The write transaction; waits until the one before it has ended.
     pub(super) fn write(&self) -> Result<WriteTx, StorageError> {
-        Ok(Tx { tx: self.env.begin_rw_unsync()?, tables: self.tables.clone() })
+        let synced = self.syncs.then(|| self.env.clone());
+        Ok(Tx { tx: self.env.begin_rw_unsync()?, tables: self.tables.clone(), synced })
     }
 }
 
@@ -250,6 +258,8 @@ fn explain(error: MdbxError, dir: &Path) -> StorageError {
 pub(super) struct Tx<K: TransactionKind> {
     tx: TxUnsync<K>,
     tables: Arc<[Database]>,
+    /// What a commit pushes to the disk.
+    synced: Option<reth_libmdbx::Environment>,
 }
 
 /// A read transaction: one consistent snapshot.
@@ -376,6 +386,17 @@ impl Tx<Rw> {
 
     /// Makes everything written durable (where the environment is) and visible.
     pub(super) fn commit(self) -> Result<(), StorageError> {
+        self.tx.commit()?;
+        if let Some(env) = self.synced {
+            // A failure here ends the environment: the engine refuses every later transaction.
+            env.sync(true)?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything written visible, and durable with the next [`Self::commit`]: whoever is killed
+    /// loses nothing, a power cut before then undoes it as a whole.
+    pub(super) fn commit_unsynced(self) -> Result<(), StorageError> {
         Ok(self.tx.commit()?)
     }
 }

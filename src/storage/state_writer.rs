@@ -187,7 +187,8 @@ impl StateDb {
         Ok(row.map(|(key, ())| B256::from(key)))
     }
 
-    /// Removes every version above block `to` and lets the stored trie follow. One commit.
+    /// Removes every version above block `to` and lets the stored trie follow. One commit, which the next
+    /// flush makes durable: without it, opening does the same again.
     pub fn unwind(
         &self,
         to: BlockNumHash,
@@ -220,7 +221,7 @@ impl StateDb {
         )));
         write_trie(&tx, trie)?;
         put_head(&tx, to, root)?;
-        tx.commit()
+        tx.commit_unsynced()
     }
 }
 

@@ -202,3 +202,29 @@ fn a_state_that_cannot_be_written_stops_new_blocks_and_loses_none() {
     wallet.nonce = mined;
     client.mined(&wallet.transfer(fresh(mined), 1));
 }
+
+/// The cut is not pushed to the disk by itself, which only a power cut could show.
+#[test]
+fn a_revert_survives_kill_9() {
+    use crate::wallet::fresh;
+    use serde_json::json;
+    let mut node = Node::start(&[]);
+    for round in 0..3 {
+        let mut client = node.new_client();
+        let nonce = client.nonce(Wallet::dev(0).address(), "latest");
+        let mut wallet = Wallet { nonce, ..Wallet::dev(0) };
+        client.mined(&wallet.transfer(fresh(1), 1));
+        let before = client.get("eth_getBlockByNumber", json!(["latest", false]));
+        let id = client.get("evm_snapshot", json!([]));
+        for _ in 0..=round {
+            client.mined(&wallet.transfer(fresh(2), 1));
+        }
+        client.get("anvil_setBalance", json!([fresh(3), "0x5"]));
+        assert_eq!(client.get("evm_revert", json!([id])), true);
+        node = node.restart();
+        let after = node.client().get("eth_getBlockByNumber", json!(["latest", false]));
+        assert_eq!(after, before, "round {round}");
+        let zero = alloy_primitives::U256::ZERO;
+        assert_eq!([2, 3].map(|it| node.client().balance(fresh(it), "latest")), [zero; 2]);
+    }
+}

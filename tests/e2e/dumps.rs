@@ -448,3 +448,21 @@ fn a_dump_that_is_cut_short_leaves_the_old_file() {
     assert_eq!(best(&file(&path)), 1);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
 }
+
+#[test]
+fn a_reset_after_a_load_goes_back_to_genesis_here_as_in_anvil() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    let node = Node::start(&["--dump-state", path.to_str().unwrap()]);
+    node.client().mined(&Wallet::dev(0).transfer(fresh(1), 7));
+    node.stop("TERM");
+    let flags = ["--load-state", path.to_str().unwrap()];
+    for node in [anvil(&flags), Launch::new(&flags).start()] {
+        let mut client = node.client();
+        assert_eq!((client.block_number(), client.balance(fresh(1), "latest")), (1, U256::from(7)));
+        client.get("anvil_reset", json!([]));
+        assert_eq!((client.block_number(), client.balance(fresh(1), "latest")), (0, U256::ZERO));
+        mined(&mut client, &Wallet::dev(0).transfer(fresh(2), 5));
+        assert_eq!(client.block_number(), 1);
+    }
+}

@@ -485,3 +485,76 @@ fn a_reset_begins_again_with_another_block() {
     assert_eq!((client.block_number(), client.balance(fresh(1), "latest")), (6, U256::from(5)));
     assert!(other.client().refused("anvil_reset", there).message.contains("--fork-url"));
 }
+
+#[test]
+fn what_flags_say_of_the_first_block_holds_after_a_reset_as_well() {
+    let upstream = Node::start(&["--chain-id", "4242"]);
+    populate(&mut upstream.client(), &mut Wallet::dev(0, 4242));
+    let url = format!("{}@3", upstream.url());
+    let flags = ["--fork-url", &url, "--gas-limit", "12345678", "--base-fee", "77"];
+    let fork = Node::start(&flags);
+    let client = &mut fork.client();
+    let first = |client: &mut Client| {
+        client.get("anvil_mine", json!([]));
+        let block = client.get("eth_getBlockByNumber", json!(["latest", false]));
+        [number(&block["gasLimit"]), number(&block["baseFeePerGas"])]
+    };
+    assert_eq!(first(client), [12_345_678, 77]);
+    for options in [json!([]), json!([{ "forking": { "blockNumber": 2 } }])] {
+        client.get("anvil_reset", options.clone());
+        assert_eq!(first(client), [12_345_678, 77], "{options}");
+    }
+}
+
+/// The chain is given up before the next is stored: who is killed in between begins as the flags say.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_reset_to_another_block_that_is_cut_short_begins_as_the_flags_say() {
+    let upstream = Node::start(&["--chain-id", "4242"]);
+    populate(&mut upstream.client(), &mut Wallet::dev(0, 4242));
+    let url = format!("{}@3", upstream.url());
+    let fork = Node::start(&["--fork-url", &url]);
+    fork.client().mined(&Wallet::dev(3, 4242).call(COUNTER_AT, 40));
+    let fork = fork.kill9().env("MAINSPRING_ABORT_AT", "refound-between:1").start();
+    let later = json!([{ "forking": { "blockNumber": 4 } }]);
+    assert!(fork.new_client().try_rpc("hardhat_reset", later.clone()).is_err(), "it ends");
+    let (_status, launch) = fork.ended();
+    let fork = launch.without_env().start();
+    let client = &mut fork.new_client();
+    assert_eq!((client.block_number(), slot(client, 1, "latest")), (3, U256::from(3)));
+    client.mined(&Wallet::dev(3, 4242).call(COUNTER_AT, 40));
+    client.get("hardhat_reset", later);
+    assert_eq!((client.block_number(), slot(client, 1, "latest")), (4, U256::from(4)));
+    let fork = fork.kill9().with_flags(&["--fork-url", &upstream.url()]).start();
+    assert_eq!(fork.client().block_number(), 4);
+}
+
+#[test]
+fn what_an_access_list_names_is_asked_for_at_once() {
+    let upstream = Node::start(&["--chain-id", "4242"]);
+    // Twenty times SLOAD, POP.
+    let code: String = (0..20).map(|slot| format!("60{slot:02x}5450")).collect();
+    upstream.client().get("anvil_setCode", json!([fresh(5), format!("0x{code}00")]));
+    let slots: Vec<_> = (0..20_u64).map(|slot| B256::from(U256::from(slot))).collect();
+    for slot in &slots {
+        upstream.client().get("anvil_setStorageAt", json!([fresh(5), slot, B256::repeat_byte(1)]));
+    }
+    upstream.client().get("anvil_mine", json!([]));
+    let list = json!([{ "address": fresh(5), "storageKeys": slots }]);
+    let call = json!({ "from": fresh(6), "to": fresh(5) });
+    let with_list = json!({ "from": fresh(6), "to": fresh(5), "accessList": list });
+    let asked = |call: &Value| {
+        let proxy = Counted::before(upstream.address);
+        let fork = Node::start(&["--fork-url", &proxy.url()]);
+        proxy.requests();
+        let mut client = fork.client();
+        assert_eq!(client.get("eth_call", json!([call, "latest"])), "0x");
+        let first = proxy.requests().len();
+        client.get("eth_call", json!([call, "latest"]));
+        assert_eq!(proxy.requests().len(), 0, "the second time nothing is asked for");
+        first
+    };
+    let (at_once, one_by_one) = (asked(&with_list), asked(&call));
+    assert!(at_once <= 3, "accounts, slots, and who gets the fees: {at_once} requests");
+    assert!(one_by_one >= 21, "each slot as it is read: {one_by_one} requests");
+}

@@ -125,7 +125,7 @@ fn the_base_becomes_the_head_again_and_the_chain_takes_another_way() {
     node.mine().unwrap();
     check_rows(&node);
     node.chain.foundation(BASE).unwrap();
-    node.dev.reset().unwrap();
+    node.dev.set_head(BASE).unwrap();
     assert_eq!((node.chain.head().number, slot(&node, BASE, 1)), (BASE, U256::from(11)));
     node.reopen_after_crash();
     go_on(&node);

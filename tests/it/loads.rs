@@ -389,3 +389,58 @@ fn a_load_that_is_cut_short_anywhere_leaves_the_old_chain_or_the_new() {
         assert_eq!(left, ["blocks", "state"], "{point}");
     }
 }
+
+#[test]
+fn a_reset_after_a_load_begins_with_the_genesis_again() {
+    let dump = dumped(&lived(Setup::default()));
+    let mut node = TestChain::start(Setup::default());
+    let genesis = (node.chain.head().seal(), seen(&node));
+    load(&node, &dump).unwrap();
+    node.dev.snapshot().unwrap();
+    node.mine().unwrap();
+    node.dev.reset().unwrap();
+    assert_eq!((node.chain.head().seal(), seen(&node)), genesis);
+    assert_eq!(node.chain.base().kind, BaseKind::Genesis);
+    assert_eq!((node.dev.kept_snapshots().len(), node.chain.earliest()), (0, 0));
+    node.reopen_after_crash();
+    assert_eq!((node.chain.head().seal(), seen(&node)), genesis);
+    node.send(transfer(&key(3), 0, KEPT, 5)).unwrap();
+    node.mine().unwrap();
+    check_rows(&node);
+    // A reset without a load before it goes back to the same block, and a load comes again.
+    node.dev.reset().unwrap();
+    assert_eq!((node.chain.head().seal(), seen(&node)), genesis);
+    load(&node, &dump).unwrap();
+    assert_eq!(node.chain.head().number, 3);
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_reset_after_a_load_that_is_cut_short_leaves_what_was_loaded_or_the_genesis() {
+    let dump = dumped(&lived(Setup::default()));
+    for (point, is_reset) in [
+        ("state-flush-middle", false),
+        ("renew-before", false),
+        ("renew-middle", false),
+        ("renew-after", true),
+        ("renew-between-folders", true),
+    ] {
+        let mut node = TestChain::start_alone(Setup::default());
+        load(&node, &dump).unwrap();
+        let loaded = seen(&node);
+        fail::cfg(point, "return").unwrap();
+        let failed = node.dev.reset();
+        fail::remove(point);
+        assert!(failed.is_err(), "{point}");
+        if !is_reset {
+            assert_eq!(seen(&node), loaded, "{point}: the chain goes on");
+        }
+        node.crash();
+        node.open().unwrap_or_else(|error| panic!("{point}: {error}"));
+        assert_eq!(node.chain.head().number, if is_reset { 0 } else { 3 }, "{point}");
+        node.mine().unwrap();
+        check_rows(&node);
+        node.dev.reset().unwrap();
+        assert_eq!(node.chain.head().number, 0, "{point}");
+    }
+}

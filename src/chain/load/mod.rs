@@ -5,16 +5,19 @@
 
 mod build;
 
-use super::{Base, BaseKind, Chain, ChainError, Development, MAX_TIMESTAMP, named::NamedBranches};
+use super::{
+    Base, BaseKind, Chain, ChainError, Development, MAX_TIMESTAMP, append::WriterState,
+    named::NamedBranches, open::Genesis,
+};
 use crate::{
     primitives::{Block, BlockNumHash, Body, StateChanges},
     storage::{
-        BlockTransactions, BlocksBatch, FlushBlock, IndexedBlock, Renewal, Stage, StageReader,
-        StateBatch, StateDb, StorageError, StoredBlock, TrieChanges,
+        BlockTransactions, BlocksBatch, FlushBlock, IndexedBlock, NextState, Renewal, Stage,
+        StageReader, StateBatch, StateDb, StorageError, StoredBlock, TrieChanges,
     },
 };
 use alloy_consensus::Header;
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use build::Build;
 use std::sync::Arc;
 
@@ -39,6 +42,16 @@ pub struct Loaded {
     pub earliest: u64,
     /// Accounts that the dump has.
     pub accounts: u64,
+}
+
+/// A chain that takes the place of another.
+struct Renewed {
+    load: B256,
+    base: Base,
+    head: StoredBlock,
+    development: Development,
+    /// Total difficulty of its lowest block: height, difficulty.
+    total: (u64, U256),
 }
 
 impl Chain {
@@ -112,15 +125,48 @@ impl Chain {
         let blocks = below.iter().map(|hash| stored_block(&staged, *hash));
         let lowest = below.first().map(|hash| staged.header(*hash)).transpose()?.flatten();
         let total = lowest.as_ref().map_or(stored.block.header.difficulty, |it| it.difficulty);
+        let renewed = Renewed { load, base, head: stored, development, total: (earliest, total) };
+        self.take_place(&mut writer, next, renewed, file, blocks)?;
+        *side = Default::default();
+        Ok(Loaded { head: head.number, earliest, accounts })
+    }
+
+    /// Puts the genesis in the place of a loaded chain: as with a load, after a crash it is the one or the
+    /// other. `load` is an id that no load has.
+    pub fn unload(&self, load: B256, development: Development) -> Result<(), ChainError> {
+        let mut side = self.side.lock();
+        let _state_writer = self.state_writer.lock();
+        let mut writer = self.writer.lock();
+        writer.check()?;
+        let genesis = Genesis::of(&self.spec, &self.storage)?;
+        let next = self.storage.next_state(load)?;
+        genesis.store_state(next.state())?;
+        let (base, head) = (Base { load: Some(load), ..genesis.base() }, genesis.stored());
+        let total = (base.number, head.block.header.difficulty);
+        let renewed = Renewed { load, base, head, development, total };
+        self.take_place(&mut writer, next, renewed, None, std::iter::empty())?;
+        *side = Default::default();
+        Ok(())
+    }
+
+    /// What was built takes the place of what is there; `below` are the blocks under its head.
+    fn take_place(
+        &self,
+        writer: &mut WriterState,
+        next: NextState,
+        renewed: Renewed,
+        file: Option<&str>,
+        below: impl Iterator<Item = Result<StoredBlock, StorageError>>,
+    ) -> Result<(), ChainError> {
+        let Renewed { load, base, head, development, total } = renewed;
         let renewal = Renewal {
             load,
             base: &super::base::row(&base),
             development: &development.to_row(),
-            total_difficulty: (earliest, total),
+            total_difficulty: total,
             state_file: file.map(str::as_bytes),
         };
-        let renewed = self.storage.blocks.renew(&renewal, blocks.chain([Ok(stored.clone())]));
-        if let Err(error) = renewed {
+        if let Err(error) = self.storage.blocks.renew(&renewal, below.chain([Ok(head.clone())])) {
             // A write that failed may be durable after all: then the next start goes on from it.
             if self.storage.blocks.reader().and_then(|it| it.load()).ok().flatten() != Some(load) {
                 return Err(error.into());
@@ -131,16 +177,15 @@ impl Chain {
         }
         let swapped = self.storage.take_over(next).map_err(ChainError::from);
         let stands = swapped.and_then(|()| {
-            self.clock.block_appended(stored.block.header.timestamp);
-            self.stand_on(base, stored, development)
+            self.clock.block_appended(head.block.header.timestamp);
+            self.stand_on(base, head, development)
         });
         if let Err(error) = stands {
             writer.halted = Some(error.to_string());
             return Err(error);
         }
-        *side = Default::default();
         writer.named = NamedBranches::load(&self.storage.blocks.reader()?)?;
-        Ok(Loaded { head: head.number, earliest, accounts })
+        Ok(())
     }
 
     /// The file that the chain was loaded from, or that it goes into.

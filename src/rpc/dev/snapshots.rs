@@ -23,8 +23,9 @@ pub trait Snapshots {
     #[method(name = "revert", aliases = ["evm_revert"])]
     async fn revert(&self, id: Number) -> Answer<bool>;
 
-    /// Starts over from genesis, or of a fork from its block or from the one that is named: the pool is empty, and clock, mining mode, impersonations, snapshots
-    /// and their ids are as at the start.
+    /// Starts over from genesis, also after a load; a fork from its block or from the one that is named:
+    /// the pool is empty, and clock, mining mode, impersonations, snapshots and their ids are as at the
+    /// start.
     #[method(name = "reset", aliases = ["hardhat_reset"])]
     async fn reset(&self, options: Option<Reset>) -> Answer<()>;
 }

@@ -312,7 +312,7 @@ pub(super) const GROUPS: &[Group] = &[
         ],
     },
     // How much is held in memory is nothing that an answer shows: with the least of it, the node goes on
-    // as ever, also after kill -9.
+    // as ever.
     Group {
         flags: &[
             "--writer-blocks",

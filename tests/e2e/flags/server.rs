@@ -19,7 +19,7 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         flags: &[
             "--host",
-            "127.0.0.1,127.0.0.2",
+            "localhost,127.0.0.2,127.0.0.1",
             "--ipc",
             "--allow-origin",
             "http://a.example",
@@ -133,6 +133,13 @@ fn head(node: &Node) -> String {
 /// One that nobody listens on.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn a_host_that_nobody_knows_is_refused_by_its_name() {
+    for host in ["no-such-host.invalid", "127.0.0.1:8545"] {
+        Launch::new(&["--host", host]).is_refused(&["--host", host, "in 127.0.0.1"]);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// How far long work is.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub struct Progress {
     name: &'static str,
     bar: Option<ProgressBar>,
     total: Option<u64>,
@@ -20,23 +20,28 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Counts the bytes of a file; `None` if nobody knows how many there are.
-    pub(super) fn bytes(name: &'static str, total: Option<u64>) -> Self {
+    pub fn bytes(name: &'static str, total: Option<u64>) -> Self {
         let known = "{msg} [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
         Self::new(name, total, if total.is_some() { known } else { "{msg} {spinner} {bytes}" })
     }
 
     /// Counts blocks.
-    pub(super) fn blocks(name: &'static str, total: u64) -> Self {
+    pub fn blocks(name: &'static str, total: u64) -> Self {
         Self::new(name, Some(total), "{msg} [{bar:40}] {pos}/{len} {per_sec} {eta}")
     }
 
+    /// Counts bytes or rows of which only the share is told.
+    pub fn share(name: &'static str, total: u64) -> Self {
+        Self::new(name, Some(total), "{msg} [{bar:40}] {percent} % {eta}")
+    }
+
     /// Counts rows.
-    pub(super) fn rows(name: &'static str, total: u64) -> Self {
+    pub fn rows(name: &'static str, total: u64) -> Self {
         Self::new(name, Some(total), "{msg} [{bar:40}] {percent} % {eta}")
     }
 
     /// Counts pages.
-    pub(super) fn pages(name: &'static str, total: u64) -> Self {
+    pub fn pages(name: &'static str, total: u64) -> Self {
         Self::new(name, Some(total), "{msg} [{bar:40}] {percent} % {eta}")
     }
 
@@ -52,7 +57,7 @@ impl Progress {
     }
 
     /// So much is done; the block at hand.
-    pub(super) fn at(&mut self, done: u64, block: u64) {
+    pub fn at(&mut self, done: u64, block: u64) {
         if let Some(bar) = &self.bar {
             bar.set_message(format!("{}: block {block}", self.name));
             bar.set_position(done);
@@ -67,12 +72,12 @@ impl Progress {
     }
 
     /// So many pages are done.
-    pub(super) fn at_page(&mut self, done: u64) {
+    pub fn at_page(&mut self, done: u64) {
         self.at_part("page", done);
     }
 
     /// So many rows are done.
-    pub(super) fn at_row(&mut self, done: u64) {
+    pub fn at_row(&mut self, done: u64) {
         self.at_part("row", done);
     }
 
@@ -88,8 +93,22 @@ impl Progress {
         }
     }
 
+    /// So much is done, of what only the share is told.
+    pub fn at_share(&mut self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(self.name);
+            bar.set_position(done);
+        } else if self.last.elapsed() >= LINE_EVERY {
+            self.last = Instant::now();
+            let total = u128::from(self.total.unwrap_or_default().max(1));
+            let share = u128::from(done) * 100 / total;
+            // A closed standard error is no reason to stop.
+            let _ = writeln!(io::stderr(), "{}: {share} %", self.name);
+        }
+    }
+
     /// The work has ended.
-    pub(super) fn finish(&self) {
+    pub fn finish(&self) {
         self.bar.iter().for_each(ProgressBar::finish_and_clear);
     }
 }
