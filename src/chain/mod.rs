@@ -14,6 +14,7 @@
 //! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
+//! | `rules` | under which rules does a stored chain go on? |
 //! | `signers` | who may sign the block after a given one? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `named`, `kept` | which chains have names, and what is kept for them? |
@@ -64,6 +65,7 @@ mod open;
 mod query;
 mod rebuild;
 mod refound;
+mod rules;
 mod side;
 mod signers;
 mod spoken;

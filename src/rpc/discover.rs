@@ -15,10 +15,11 @@ use serde_json::{
 use std::{collections::BTreeSet, sync::OnceLock};
 
 /// The list, a file a namespace.
-const LISTS: [&str; 16] = [
+const LISTS: [&str; 17] = [
     include_str!("openrpc/admin.json"),
     include_str!("openrpc/anvil.json"),
     include_str!("openrpc/chain.json"),
+    include_str!("openrpc/clique.json"),
     include_str!("openrpc/debug.json"),
     include_str!("openrpc/erigon.json"),
     include_str!("openrpc/eth.json"),
@@ -68,6 +69,9 @@ struct Example {
     /// Flags of a node of its own, without the scenario, for what needs another chain.
     #[serde(default)]
     flags: Vec<String>,
+    /// On a chain of this consensus, `poa` or `pow`, with one signer or miner and one block.
+    #[serde(default)]
+    chain: Option<String>,
     /// On a fork of the chain of the scenario, whose upstream has the address in the call.
     #[serde(default)]
     fork: bool,
@@ -174,6 +178,9 @@ impl Listed {
         }
         if !self.example.flags.is_empty() {
             pairing["x-flags"] = json!(self.example.flags);
+        }
+        if let Some(chain) = &self.example.chain {
+            pairing["x-chain"] = json!(chain);
         }
         if self.example.fork {
             pairing["x-fork"] = json!(true);

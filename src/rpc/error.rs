@@ -3,6 +3,7 @@
 use super::{
     admin::AdminError,
     build::PayloadError,
+    clique::AuthorityError,
     dev::DevelopmentError,
     dialect,
     drop::AlreadyMined,
@@ -331,6 +332,9 @@ pub enum RpcError {
         /// Why.
         reason: ApplyError,
     },
+    /// Signers are not as they were asked about.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The transaction was not sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -412,6 +416,7 @@ impl RpcError {
             )
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
+            | Self::Authority(AuthorityError::Rlp(_))
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Chain(
                 ChainError::BelowBase { .. }

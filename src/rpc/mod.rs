@@ -17,6 +17,7 @@
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
 //! | `chain` | `chain_*`: which branches have names? |
+//! | `clique` | `clique_*`: who may sign blocks, and who votes for whom? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
@@ -32,6 +33,7 @@ pub mod anvil;
 pub mod blobs;
 pub mod build;
 pub mod chain;
+pub mod clique;
 mod convert;
 pub mod debug;
 pub mod decoded;
@@ -231,6 +233,7 @@ impl Api {
             drop::methods(self),
             build::methods(self),
             chain::methods(self),
+            clique::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),

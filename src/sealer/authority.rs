@@ -33,6 +33,9 @@ const WIGGLE: Duration = Duration::from_millis(500);
 /// And at least so much later, so that the block in turn has crossed the network.
 const LEAST_DELAY: Duration = Duration::from_millis(150);
 
+/// Addresses that one signer votes on; voting on each takes a block of its own.
+const MAX_PROPOSALS: usize = 1_000;
+
 /// The key that signs blocks, and what its owner votes for.
 #[derive(Debug)]
 pub struct Authority {
@@ -72,8 +75,26 @@ impl Authority {
 
     /// Votes from now on, in every block it signs, for an address to become a signer, or not to be
     /// one, until that is so.
-    pub fn propose(&self, address: Address, authorize: bool) {
-        self.proposals.lock().insert(address, authorize);
+    ///
+    /// # Errors
+    /// [`SealError::TooManyProposals`] where there are as many as are remembered.
+    pub fn propose(&self, address: Address, authorize: bool) -> Result<(), SealError> {
+        let mut proposals = self.proposals.lock();
+        if proposals.len() >= MAX_PROPOSALS && !proposals.contains_key(&address) {
+            return Err(SealError::TooManyProposals { limit: MAX_PROPOSALS });
+        }
+        proposals.insert(address, authorize);
+        Ok(())
+    }
+
+    /// What it votes for: to add an address, or to drop it.
+    pub fn proposals(&self) -> BTreeMap<Address, bool> {
+        self.proposals.lock().clone()
+    }
+
+    /// Votes no more on an address.
+    pub fn discard(&self, address: Address) {
+        self.proposals.lock().remove(&address);
     }
 
     /// May it sign the block after a snapshot, and is it its turn?
@@ -171,9 +192,7 @@ impl Shared {
                     Plan { parent: B256::ZERO, turn: Turn::Idle, at: None }
                 }
             };
-            if plan.is_none_or(|before| before.turn != next.turn) {
-                say(authority, next.turn);
-            }
+            say(authority, plan.map(|before| before.turn), next.turn);
             plan = Some(next);
             let mut state = self.state.lock();
             if state.stop {
@@ -199,15 +218,24 @@ impl Shared {
     }
 }
 
-/// Says once what changed.
-fn say(authority: &Authority, turn: Turn) {
+/// Says when the key becomes a signer's, and when it is none any more.
+fn say(authority: &Authority, before: Option<Turn>, next: Turn) {
     let address = authority.address();
-    if turn == Turn::NoSigner {
-        tracing::warn!(
+    match (before, next == Turn::NoSigner) {
+        (None, true) => tracing::warn!(
             target: "sealer",
             "{address} is none of the signers: this node follows the chain, and seals nothing before the \
              signers have voted it in"
-        );
+        ),
+        (Some(Turn::NoSigner), false) => {
+            tracing::info!(target: "sealer", "{address} is a signer: this node seals blocks from now on");
+        }
+        (Some(Turn::NoSigner) | None, _) | (Some(_), false) => {}
+        (Some(_), true) => tracing::warn!(
+            target: "sealer",
+            "{address} was voted out and is none of the signers any more: this node follows the chain, and \
+             seals nothing before the signers have voted it in again"
+        ),
     }
 }
 

@@ -34,6 +34,7 @@ mod import;
 mod ipc;
 mod main_order;
 mod methods;
+mod network_genesis;
 mod pool_restart;
 mod readme;
 mod resume;
