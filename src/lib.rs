@@ -19,6 +19,7 @@
 //! | 8 | [`network`] | other nodes: who is there, what do they have, what do we tell them? |
 //! | 8 | [`sealer`] | makes our own blocks: when, and of what |
 //! | 9 | [`dev`] | what only a development chain may do |
+//! | 9 | [`status`] | why is no block being made, and what can be done about it? |
 //! | 10 | [`rpc`] | Ethereum JSON-RPC: translate, call one thing below, translate back |
 //! | 12 | [`config`] | every setting, its default, its flag |
 //! | 13 | [`node`] | wiring: the only file that knows every part |
@@ -40,5 +41,6 @@ pub mod rpc;
 pub mod sealer;
 pub mod spec;
 pub mod state;
+pub mod status;
 pub mod storage;
 pub mod upstream;

@@ -2,6 +2,7 @@
 //!
 //! | file | question |
 //! |---|---|
+//! | `access` | who may ask from other machines? |
 //! | `directory` | where does the data live, and does it belong to this chain? |
 //! | `database` | what can be done with a data directory as a whole? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
@@ -13,12 +14,16 @@
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `ipc` | does the node answer on a Unix socket? |
 //! | `error` | why did it not start? |
+//! | `network` | does the node have a network, and how do transactions of peers come into the pool? |
+//! | `metrics` | what does the node say of itself in numbers? |
 //! | `parts` | what does each part need of the settings? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `signers` | what does the log say of who may sign blocks? |
 //! | `report` | what does the log say of the chain? |
+//! | `watchdog` | does nothing come when a block is expected? |
 
+mod access;
 pub mod database;
 mod directory;
 mod error;
@@ -29,12 +34,15 @@ mod genesis_file;
 mod import;
 mod ipc;
 mod library;
+mod metrics;
+mod network;
 mod parts;
 mod report;
 mod signers;
 mod state_file;
 mod stored;
 mod stories;
+mod watchdog;
 
 pub use error::NodeError;
 pub use files::{BlocksOut, ExportFailure, blocks_in, check_range, export, is_compressed};
@@ -46,6 +54,7 @@ use crate::{
     chain::{Chain, ChainError, Opened},
     config::{AccountsConfig, Config, DialectName, Role},
     dev::{Dev, accounts::DevAccounts, keyring::key_from_files},
+    network::NetworkHandle,
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
     rpc::{
@@ -60,6 +69,7 @@ use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, U256};
 use directory::Directory;
 use jsonrpsee::server::ServerHandle;
+use metrics::{MetricsServer, Sources};
 use state_file::StateFile;
 use std::{
     io::Read,
@@ -70,6 +80,7 @@ use std::{
     time::Duration,
 };
 use tokio::task::JoinSet;
+use watchdog::Watched;
 
 /// The pool's journal is made durable this often.
 const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -91,7 +102,11 @@ pub struct NodeHandle {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
+    /// Serve requests until the very end: those that wait for a block are told that there comes none.
+    _ports: JoinSet<()>,
+    network: Option<network::Joined>,
     ipc_path: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
     tasks: JoinSet<()>,
     state_file: Option<Arc<StateFile>>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
@@ -108,7 +123,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         // Keys that everyone knows have no place on a chain of others.
         config.accounts.count = 0;
     }
+    let token = access::token(&config)?;
     let accounts = Arc::new(config.accounts.derive()?);
+    let metrics = MetricsServer::open(config.server.metrics).await?;
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
     let (fork, kept) = fork::open(&config, &directory, &funded)?;
@@ -165,6 +182,15 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     tasks.spawn(follow::follow(handle.clone(), chain.subscribe()));
 
+    let network = network::join(&config, &directory.path, &chain, &pool, &handle).await?;
+    let peers = network.as_ref().map(|it| it.handle().clone());
+    tasks.spawn(watchdog::watch(Watched {
+        chain: chain.clone(),
+        pool: pool.clone(),
+        sealer: handle.clone(),
+        network: peers.clone(),
+        is_development: config.role == Role::Development,
+    }));
     let api = rpc::Api::new(RpcContext {
         chain: chain.clone(),
         pool: pool.clone(),
@@ -182,8 +208,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
                 Role::Development => Kind::Development,
                 Role::Stored { .. } => Kind::Stored(chain.spec().mode),
             },
-            admin: config.role == Role::Development
-                && config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
+            admin: config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
             named: config.server.namespaces.clone(),
         },
         ready: readiness(&chain, &handle),
@@ -191,12 +216,14 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
         told,
+        network: peers.clone(),
     });
-    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone() };
-    let (mut addresses, mut servers) = (Vec::new(), Vec::new());
+    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
+    let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
     for host in &config.server.hosts {
         let wanted = SocketAddr::new(*host, config.server.port);
-        let (address, server) = rpc::serve(&api, wanted, &settings).await?;
+        let (address, server, serving) = rpc::serve(&api, wanted, &settings).await?;
+        ports.spawn(serving);
         addresses.push(address);
         servers.push(server);
     }
@@ -204,6 +231,12 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let ipc = ipc::open(&api, &config.server.ipc, &directory.path)?;
     let ipc_path = ipc.as_ref().map(|server| server.path().clone());
     ipc.map(|server| tasks.spawn(server.run()));
+    let metrics_address = metrics.as_ref().map(MetricsServer::address);
+    if let Some(server) = metrics {
+        let (storage, sealer) = (directory.storage.clone(), handle.clone());
+        let (chain, pool) = (chain.clone(), pool.clone());
+        tasks.spawn(server.run(Sources { chain, pool, sealer, api, storage, network: peers }));
+    }
     Ok(NodeHandle {
         addresses,
         chain,
@@ -214,7 +247,10 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
+        _ports: ports,
+        network,
         ipc_path,
+        metrics: metrics_address,
         tasks,
         state_file,
         threads,
@@ -233,6 +269,16 @@ impl NodeHandle {
     /// Where its Unix socket is, if it has one.
     pub fn ipc_path(&self) -> Option<&Path> {
         self.ipc_path.as_deref()
+    }
+
+    /// Its network, if it has one.
+    pub fn network(&self) -> Option<&NetworkHandle> {
+        self.network.as_ref().map(network::Joined::handle)
+    }
+
+    /// Where its numbers are, if it serves them.
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// The chain.
@@ -298,6 +344,9 @@ impl NodeHandle {
             let _ = server.stop();
         }
         self.tasks.shutdown().await;
+        if let Some(network) = self.network.take() {
+            network.leave().await;
+        }
         self.sealer.stop();
         self.chain.stop();
         drop(self.library.take());
@@ -335,7 +384,13 @@ fn chain_spec(
     let given = config.genesis.init.as_deref().map(read_genesis).transpose()?;
     match (directory.genesis()?, given) {
         // Opening compares the genesis hashes.
-        (_, Some(given)) => Ok(ChainSpec::from_genesis(given)?),
+        (_, Some(given)) => {
+            let given = ChainSpec::from_genesis(given)?;
+            match given.mode {
+                spec::Mode::Dev => Ok(given),
+                mode => Err(NodeError::GenesisNotForDevelopment { mode }),
+            }
+        }
         (Some(stored), None) => {
             let stored = ChainSpec::from_genesis(stored)?;
             if stored.mode != spec::Mode::Dev {

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Floors from the ground up. A file may use items of floors with a smaller number only.
-const FLOORS: [(&str, u8); 21] = [
+const FLOORS: [(&str, u8); 22] = [
     ("primitives", 1),
     ("spec", 2),
     ("storage", 3),
@@ -24,6 +24,7 @@ const FLOORS: [(&str, u8); 21] = [
     ("sealer", 8),
     ("network", 8),
     ("dev", 9),
+    ("status", 9),
     ("rpc", 10),
     ("explorer", 11),
     ("config", 12),

@@ -31,12 +31,10 @@ impl Chain {
         by: By,
     ) -> Result<Arc<Vec<StoredBlock>>, ChainError> {
         self.flush.wait_for_room(self)?;
-        let removed = if branch.base.hash == head {
-            self.extend_with(branch)?;
-            Arc::default()
-        } else {
-            self.reorganise(branch, head, by)?
-        };
+        let removed = self.counted.commit.time(|| match branch.base.hash == head {
+            true => self.extend_with(branch).map(|()| Arc::default()),
+            false => self.reorganise(branch, head, by),
+        })?;
         self.flush.block_appended();
         Ok(removed)
     }

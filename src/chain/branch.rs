@@ -146,10 +146,12 @@ impl Chain {
         let header = block.header.inner();
         let fork = self.spec.fork_of(header.number, header.timestamp, header.difficulty);
         let (edits, roots) = (Default::default(), trie.for_receipts(fork));
-        let executed = evm::execute(&self.spec, &self.settings.evm, view, edits, block, roots);
+        let run = || evm::execute(&self.spec, &self.settings.evm, view, edits, block, roots);
+        let executed = self.counted.execute.time(run);
         let mut executed = executed.map_err(|error| ImportError::executing(block, error))?;
         evm::check(header, &executed).map_err(|error| ImportError::executing(block, error))?;
-        let (root, step) = trie.root(&mut executed.changes).map_err(ChainError::from)?;
+        let root = self.counted.root.time(|| trie.root(&mut executed.changes));
+        let (root, step) = root.map_err(ChainError::from)?;
         if root != header.state_root {
             let header = header.state_root;
             return Err(invalid(InvalidBlock::StateRoot { header, executed: root }));

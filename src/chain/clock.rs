@@ -3,7 +3,10 @@
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,9 +17,31 @@ pub const MAX_TIMESTAMP: u64 = (1 << 53) - 1;
 /// So many seconds may a block of others be ahead of wall time, as in other clients.
 const MAX_AHEAD: u64 = 15;
 
+/// Where a chain's wall time comes from: this machine's clock, or one that a simulation moves.
+#[derive(Clone, Debug, Default)]
+pub struct WallTime(Option<Arc<AtomicU64>>);
+
+impl WallTime {
+    /// A clock that shows so many milliseconds since 1970.
+    pub const fn simulated(millis: Arc<AtomicU64>) -> Self {
+        Self(Some(millis))
+    }
+
+    /// Since 1970.
+    fn now(&self) -> Duration {
+        let simulated = self.0.as_ref().map(|it| Duration::from_millis(it.load(Ordering::Relaxed)));
+        simulated.unwrap_or_else(wall_time)
+    }
+
+    fn seconds(&self) -> u64 {
+        self.now().as_secs()
+    }
+}
+
 /// The chain's clock: wall time plus an offset that a developer may set.
 #[derive(Debug, Default)]
 pub struct Clock {
+    wall: WallTime,
     state: Mutex<ClockState>,
     /// May a block have its parent's timestamp?
     allow_equal: bool,
@@ -45,7 +70,12 @@ impl ClockState {
 
     /// From now on it is `timestamp`, in seconds.
     pub fn go_on_from(&mut self, timestamp: u64) {
-        self.offset = signed(timestamp).saturating_sub(signed(wall_seconds()));
+        self.go_on_at(timestamp, wall_seconds());
+    }
+
+    /// At a wall time it is `timestamp`, both in seconds.
+    fn go_on_at(&mut self, timestamp: u64, wall: u64) {
+        self.offset = signed(timestamp).saturating_sub(signed(wall));
     }
 
     /// Sets the exact timestamp of the next block, in seconds.
@@ -77,27 +107,28 @@ impl ClockState {
         self
     }
 
-    fn now(self) -> u64 {
-        wall_seconds().saturating_add_signed(self.offset)
+    /// The chain's time at a wall time, in seconds.
+    const fn at(self, wall: u64) -> u64 {
+        wall.saturating_add_signed(self.offset)
     }
 }
 
 impl Clock {
     /// A clock at wall time. Unless equal timestamps are allowed, each block is later than its parent.
-    pub fn new(allow_equal: bool) -> Self {
-        Self { allow_equal, ..Self::default() }
+    pub fn new(allow_equal: bool, wall: WallTime) -> Self {
+        Self { allow_equal, wall, ..Self::default() }
     }
 
     /// Goes on as it was when the node stopped; a head in the future stays in the future.
     pub(super) fn resume(&self, stored: ClockState, head: u64) {
-        let mut state = stored;
-        if state.now() < head {
-            state.go_on_from(head);
+        let (mut state, wall) = (stored, self.wall.seconds());
+        if state.at(wall) < head {
+            state.go_on_at(head, wall);
         }
         state.next = state.next.filter(|next| *next > head);
         *self.state.lock() = state;
         // Nobody wrote down when it was made; no block is made before its time.
-        self.made.store(head.min(wall_seconds()), Ordering::Relaxed);
+        self.made.store(head.min(wall), Ordering::Relaxed);
     }
 
     /// When the newest block was made, in seconds of wall time.
@@ -107,14 +138,14 @@ impl Clock {
 
     /// The chain's time now, in seconds since 1970.
     pub fn now(&self) -> u64 {
-        self.state.lock().now()
+        self.state.lock().at(self.wall.seconds())
     }
 
     /// How long until it is `timestamp`, in seconds since 1970; nothing if that is over.
     pub fn until(&self, timestamp: u64) -> Duration {
         let offset = self.state.lock().offset;
         let wall = timestamp.saturating_add_signed(offset.saturating_neg());
-        Duration::from_secs(wall).saturating_sub(wall_time())
+        Duration::from_secs(wall).saturating_sub(self.wall.now())
     }
 
     /// The earliest timestamp of a block on a parent of `parent` seconds.
@@ -135,19 +166,25 @@ impl Clock {
     pub fn passing_timestamp(&self, parent: u64) -> u64 {
         let state = *self.state.lock();
         let by_interval = state.interval.map(|seconds| parent.saturating_add(seconds));
-        by_interval.unwrap_or_else(|| state.now()).max(self.earliest(parent))
+        by_interval.unwrap_or_else(|| state.at(self.wall.seconds())).max(self.earliest(parent))
     }
 
     /// A block with this timestamp was appended: an exact time that it used up is over.
     pub(super) fn block_appended(&self, timestamp: u64) {
         let mut state = self.state.lock();
         *state = state.after(timestamp);
-        self.made.store(wall_seconds(), Ordering::Relaxed);
+        self.made.store(self.wall.seconds(), Ordering::Relaxed);
     }
 
     /// What [`Self::block_appended`] will leave.
     pub(super) fn after(&self, timestamp: u64) -> ClockState {
         self.state.lock().after(timestamp)
+    }
+
+    /// Is a timestamp in seconds further ahead of wall time than clocks differ? Then wall time.
+    pub(super) fn future(&self, timestamp: u64) -> Option<u64> {
+        let now = self.wall.seconds();
+        (timestamp > now.saturating_add(MAX_AHEAD)).then_some(now)
     }
 
     /// For a snapshot.
@@ -174,12 +211,6 @@ fn wall_time() -> Duration {
 /// Wall time in whole seconds since 1970.
 fn wall_seconds() -> u64 {
     wall_time().as_secs()
-}
-
-/// Is a timestamp in seconds further ahead of wall time than clocks differ? Then wall time.
-pub(super) fn future(timestamp: u64) -> Option<u64> {
-    let now = wall_seconds();
-    (timestamp > now.saturating_add(MAX_AHEAD)).then_some(now)
 }
 
 /// Wall time, for a genesis that names no time of its own, in seconds since 1970.
@@ -210,8 +241,8 @@ mod tests {
     #[test]
     fn equal_timestamps_have_to_be_allowed() {
         let far = wall_seconds() + 1_000_000;
-        assert_eq!(Clock::new(true).next_timestamp(far), far);
-        assert_eq!(Clock::new(false).next_timestamp(far), far + 1);
+        assert_eq!(Clock::new(true, WallTime::default()).next_timestamp(far), far);
+        assert_eq!(Clock::new(false, WallTime::default()).next_timestamp(far), far + 1);
     }
 
     #[test]
@@ -229,11 +260,14 @@ mod tests {
 
     #[test]
     fn a_block_may_be_a_little_ahead_of_wall_time() {
-        let now = wall_seconds();
-        assert_eq!(future(now), None);
-        assert_eq!(future(now + MAX_AHEAD), None);
-        assert!(future(now + MAX_AHEAD + 60).is_some_and(|said| said >= now));
-        assert!(future(u64::MAX).is_some());
+        let wall = Arc::new(AtomicU64::new(5_900));
+        let clock = Clock::new(false, WallTime::simulated(wall.clone()));
+        assert_eq!(clock.future(5 + MAX_AHEAD), None);
+        assert_eq!(clock.future(6 + MAX_AHEAD), Some(5));
+        assert_eq!(clock.future(u64::MAX), Some(5));
+        wall.store(6_000, Ordering::Relaxed);
+        assert_eq!(clock.future(6 + MAX_AHEAD), None);
+        assert_eq!(clock.until(8), Duration::from_secs(2));
     }
 
     #[test]

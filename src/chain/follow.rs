@@ -177,6 +177,7 @@ impl Chain {
     /// Tells everyone above. Called under the writer's lock, so that news comes in the order of what
     /// happened.
     pub(super) fn publish(&self, event: ChainEvent) {
+        self.counted.happened(&event);
         // No subscriber is no error.
         let _ = self.events.send(event);
         self.changed.send_replace(());

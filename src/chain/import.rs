@@ -6,7 +6,6 @@
 use super::{
     Branch, Chain, ChainError, ImportError,
     adopt::By,
-    clock,
     fork_choice::{Choice, Head, choose},
     side::{MAX_BRANCH_BYTES, Parent, SideBranches},
     visible::Recent,
@@ -67,11 +66,13 @@ impl Chain {
     /// An [`ImportError`] says why not; nothing has changed then.
     pub fn import(&self, block: &Block) -> Result<Imported, ImportError> {
         let mut import = self.importing();
-        let imported = import.place(block)?;
-        match import.pending.take() {
+        let placed = import.place(block);
+        let imported = placed.and_then(|imported| match import.pending.take() {
             Some(branch) => import.extend(&branch, block),
             None => Ok(imported),
-        }
+        });
+        self.counted.imported(&imported);
+        imported
     }
 
     /// Begins an import of many blocks, which share durable commits as far as they extend the head.
@@ -92,6 +93,12 @@ impl Import<'_> {
     /// # Errors
     /// An [`ImportError`] says why not. What was added before is committed then.
     pub fn add(&mut self, block: &Block) -> Result<Imported, ImportError> {
+        let imported = self.take_in(block);
+        self.chain.counted.imported(&imported);
+        imported
+    }
+
+    fn take_in(&mut self, block: &Block) -> Result<Imported, ImportError> {
         let follows = |pending: &Branch| pending.tip.seal() == block.header.parent_hash;
         if !self.pending.as_ref().is_some_and(follows) {
             self.commit()?;
@@ -292,13 +299,12 @@ impl Chain {
 
     /// What can be said of a block before its parent's state is known: header, body, seals.
     fn check(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
+        self.counted.check.time(|| self.check_parts(block, parent))
+    }
+
+    fn check_parts(&self, block: &Block, parent: &Parent) -> Result<(), ImportError> {
         let header = block.header.inner();
-        let has_clock = matches!(self.spec.mode, Mode::Pow | Mode::Poa);
-        let is_checked = has_clock && !self.settings.takes_future_blocks;
-        if is_checked && let Some(now) = clock::future(header.timestamp) {
-            let (block, timestamp) = (block.num_hash(), header.timestamp);
-            return Err(ImportError::Future { block, timestamp, now });
-        }
+        self.check_time(block.num_hash(), header)?;
         spec::check_header(&self.spec, &parent.header, header, parent.total_difficulty)
             .map_err(|error| ImportError::invalid(block, error))?;
         spec::check_body(&self.spec, header, &block.body)

@@ -79,6 +79,14 @@ pub enum ImportError {
 /// Which rule a block breaks.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidBlock {
+    /// It was given as the child of a block that it does not name.
+    #[error("the parent is {named}, the block before is {before}")]
+    Gap {
+        /// The parent that it names.
+        named: B256,
+        /// The block that it was said to follow.
+        before: B256,
+    },
     /// A rule of headers.
     #[error(transparent)]
     Header(#[from] HeaderError),
@@ -111,6 +119,7 @@ impl InvalidBlock {
     /// The rule's name, as reports show it.
     pub fn rule(&self) -> &'static str {
         match self {
+            Self::Gap { .. } => "UnknownParent",
             Self::Header(error) => error.rule(),
             Self::Seal(error) => error.rule(),
             Self::Clique(_) => "InvalidSeal",
@@ -139,7 +148,12 @@ const fn execution_rule(error: &EvmError) -> &'static str {
 impl ImportError {
     /// A block that breaks a rule.
     pub(super) fn invalid(block: &Block, reason: impl Into<InvalidBlock>) -> Self {
-        Self::Invalid { block: block.num_hash(), reason: Box::new(reason.into()) }
+        Self::invalid_at(block.num_hash(), reason)
+    }
+
+    /// A header that breaks a rule.
+    pub(super) fn invalid_at(block: BlockNumHash, reason: impl Into<InvalidBlock>) -> Self {
+        Self::Invalid { block, reason: Box::new(reason.into()) }
     }
 
     /// A block that does not execute, by its own fault or by ours.

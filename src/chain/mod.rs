@@ -13,6 +13,7 @@
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
 //! | `draft` | how do many of our own blocks become the head at once? |
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
+//! | `header_tip` | may these headers follow each other? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `rules` | under which rules does a stored chain go on? |
 //! | `signers` | who may sign the block after a given one? |
@@ -28,6 +29,7 @@
 //! | `foundation`, `inspect` | what do simulations stand on, and what did blocks change? |
 //! | `spoken` | which new blocks called `console.log`? |
 //! | `bad_blocks` | which blocks were refused? |
+//! | `stats` | what has it done so far, and how long did that take? |
 //! | `clock`, `events`, `follow` | what time is it, what is new, and what happened since? |
 //! | `rebuild` | how is derived data made anew? |
 //! | `verify` | is everything in a directory what it should be? |
@@ -53,6 +55,7 @@ mod flush;
 mod follow;
 mod fork_choice;
 mod foundation;
+mod header_tip;
 mod import;
 mod import_error;
 mod inspect;
@@ -69,6 +72,7 @@ mod rules;
 mod side;
 mod signers;
 mod spoken;
+mod stats;
 mod unwind;
 mod verify;
 mod visible;
@@ -78,13 +82,14 @@ pub use address_search::{Direction, Page};
 pub use ancestors::remote_receipts;
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
 pub use base::{Base, BaseKind, Founding, stored_kind};
-pub use clock::{Clock, ClockState, MAX_TIMESTAMP, genesis_time};
+pub use clock::{Clock, ClockState, MAX_TIMESTAMP, WallTime, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;
 pub use error::ChainError;
 pub use events::ChainEvent;
 pub use flush::FlushLimits;
 pub use follow::Cursor;
+pub use header_tip::{HeaderRun, HeaderTip};
 pub use import::{Import, Imported};
 pub use import_error::{ImportError, InvalidBlock};
 pub use load::{LoadHead, Loaded};
@@ -92,11 +97,16 @@ pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
 pub use query::{ByHand, Finality};
+pub use stats::{ChainStats, ImportStats};
 pub use verify::{Fault, Faults, Verified, Verifying, verify};
 pub use whole::Whole;
 
 use crate::{
-    consensus::SealPolicy, evm::EvmSettings, spec::ChainSpec, state::Remote, storage::Storage,
+    consensus::{Ethash, SealPolicy},
+    evm::EvmSettings,
+    spec::ChainSpec,
+    state::Remote,
+    storage::Storage,
 };
 use arc_swap::{ArcSwap, ArcSwapOption};
 use branch::Branch;
@@ -119,6 +129,8 @@ pub struct ChainSettings {
     /// Verify the seals of imported blocks also where the chain's mode does not ask for it: on a
     /// chain that has merged since.
     pub verify_seals: bool,
+    /// Verifies them, and has the caches for that.
+    pub ethash: Arc<Ethash>,
     /// May a block have its parent's timestamp?
     pub allow_equal_timestamps: bool,
     /// Keep the states of so many blocks below the newest; `None` keeps all.
@@ -131,6 +143,8 @@ pub struct ChainSettings {
     pub remote: Option<Arc<Remote>>,
     /// How much may be kept for named branches.
     pub branches: BranchLimits,
+    /// What time it is.
+    pub wall: WallTime,
 }
 
 /// As a node has them that nobody configured.
@@ -142,12 +156,14 @@ impl Default for ChainSettings {
             trie_nodes: 400_000,
             slots_in_an_epoch: 0,
             verify_seals: false,
+            ethash: Ethash::shared(),
             allow_equal_timestamps: false,
             keep_states: None,
             address_index: true,
             takes_future_blocks: false,
             remote: None,
             branches: BranchLimits::default(),
+            wall: WallTime::default(),
         }
     }
 }
@@ -182,4 +198,6 @@ pub struct Chain {
     bad_blocks: bad_blocks::BadBlocks,
     /// Printed by whoever reports.
     spoken: spoken::Spoken,
+    /// Read by whoever measures.
+    counted: stats::Counted,
 }

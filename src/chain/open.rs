@@ -90,9 +90,9 @@ impl Chain {
         let signers = Signers::of(&spec, &header)?;
         let visible = Visible::written(Arc::new(base), header, 1);
         Ok(Self {
-            seals: SealPolicy::of(&spec, settings.verify_seals),
+            seals: SealPolicy::of(&spec, settings.verify_seals, &settings.ethash),
             signers,
-            clock: Clock::new(settings.allow_equal_timestamps),
+            clock: Clock::new(settings.allow_equal_timestamps, settings.wall.clone()),
             spec,
             remote: ArcSwapOption::new(settings.remote.clone()),
             ancestors: Default::default(),
@@ -108,6 +108,7 @@ impl Chain {
             events: tokio::sync::broadcast::channel(events::CAPACITY).0,
             bad_blocks: Default::default(),
             spoken: Default::default(),
+            counted: Default::default(),
         })
     }
 

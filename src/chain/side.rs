@@ -61,11 +61,15 @@ impl Chain {
     /// The block that `child` names as its parent; `None` if it is unknown.
     pub(super) fn parent_of(&self, child: &SealedHeader) -> Result<Option<Parent>, ChainError> {
         let Some(number) = child.number.checked_sub(1) else { return Ok(None) };
-        if let Some(header) = self.header(number)?.filter(|it| it.seal() == child.parent_hash) {
-            let total_difficulty = self.total_difficulty(number)?;
+        self.known(BlockNumHash::new(number, child.parent_hash))
+    }
+
+    /// A block that is canonical or beside the canonical chain; `None` if it is unknown.
+    pub(super) fn known(&self, at: BlockNumHash) -> Result<Option<Parent>, ChainError> {
+        if let Some(header) = self.header(at.number)?.filter(|it| it.seal() == at.hash) {
+            let total_difficulty = self.total_difficulty(at.number)?;
             return Ok(Some(Parent { header, total_difficulty, is_canonical: true }));
         }
-        let at = BlockNumHash::new(number, child.parent_hash);
         let side = self.storage.blocks.reader()?.side_header(at)?;
         Ok(side.map(|(header, total_difficulty)| Parent {
             header,

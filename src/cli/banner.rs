@@ -55,6 +55,8 @@ pub(super) struct Banner<'a> {
     pub(super) contracts: Vec<(&'static str, Address)>,
     /// The Unix socket.
     pub(super) ipc: Option<&'a Path>,
+    /// Where the node's numbers are.
+    pub(super) metrics: Option<SocketAddr>,
     pub(super) listening: &'a [SocketAddr],
     pub(super) as_anvil: bool,
 }
@@ -81,6 +83,9 @@ impl Display for Banner<'_> {
         self.write_data(f)?;
         if let Some(path) = self.ipc {
             writeln!(f, "IPC path: {}", path.display())?;
+        }
+        if let Some(address) = self.metrics {
+            writeln!(f, "Metrics: http://{address}/metrics")?;
         }
         for address in self.listening {
             writeln!(f, "Listening on {address}")?;
@@ -184,6 +189,7 @@ mod tests {
             head: 7,
             contracts: contracts(&everything()),
             ipc: None,
+            metrics: None,
             listening,
             as_anvil: false,
         }

@@ -83,6 +83,7 @@ fn announce(config: &Config, node: &NodeHandle, as_anvil: bool) -> Result<(), Cl
         head: node.head_number(),
         contracts: contracts(&node.chain().spec().genesis),
         ipc: node.ipc_path(),
+        metrics: node.metrics_address(),
         listening: node.addresses(),
         as_anvil: as_anvil && config.data.ephemeral,
     };

@@ -1,6 +1,6 @@
 //! Why a command did not do what it was asked for.
 
-use super::genesis::GenesisError;
+use super::{devnet::DevnetError, genesis::GenesisError};
 use crate::{
     chain::ChainError,
     config::ConfigError,
@@ -18,6 +18,9 @@ pub(super) enum CliError {
     /// The node did not start, or stopped by itself.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The network of a devnet, or what was asked of it.
+    #[error(transparent)]
+    Devnet(#[from] DevnetError),
     /// A script cannot be run.
     #[error(transparent)]
     Script(#[from] GuestError),
@@ -36,6 +39,9 @@ pub(super) enum CliError {
     /// The process cannot hear signals.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),
+    /// There is no pipe to watch.
+    #[error("--until-stdin-closes needs a pipe as standard input")]
+    Stdin(#[source] io::Error),
     /// A file cannot be read.
     #[error("cannot open {path}")]
     Open {

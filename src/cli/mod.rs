@@ -5,6 +5,7 @@ mod compat;
 mod completions;
 mod db;
 mod dev;
+mod devnet;
 mod error;
 mod export;
 #[cfg(feature = "failpoints")]
@@ -16,6 +17,7 @@ mod init;
 mod logging;
 mod node;
 mod progress;
+mod roles;
 mod script_tracer;
 mod signals;
 mod test;
@@ -24,6 +26,7 @@ use crate::config::Settings;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use compat::CompatArgs;
+use devnet::DevnetArgs;
 use error::CliError;
 use export::ExportArgs;
 use genesis::GenesisArgs;
@@ -89,6 +92,14 @@ elsewhere: the export stops there and names it."
   mainspring node --datadir ./chain --http.port 8545 --no-seal
   mainspring node --datadir ./chain --signer key.json --password-file password.txt")]
     Node(Box<NodeArgs>),
+    /// Run a network on this machine: a main node and workers, and its faults on demand
+    #[command(after_help = "Examples:
+  mainspring devnet --consensus poa --workers 3     four nodes; RPC of the main node on port 8545
+  mainspring devnet status                          from a second terminal: heads and peers
+  mainspring devnet kill worker-1                   as if its power had failed
+
+The same directory goes on with the same network. If this process dies, its nodes end.")]
+    Devnet(Box<DevnetArgs>),
     /// Run published tests of Ethereum's rules
     #[command(subcommand)]
     Test(test::Test),
@@ -150,6 +161,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Db(db)) => db::run(&db),
         Some(Command::Node(args)) => node::run(*args).await,
+        Some(Command::Devnet(args)) => devnet::run(*args).await,
         Some(Command::Test(test)) => return test::run(&test),
         Some(Command::Compat(args)) => compat::run(&args).await,
         Some(Command::ScriptTracer) => script_tracer::run(),

@@ -1,14 +1,21 @@
 //! `mainspring node`: serves a stored chain until it is asked to stop.
 
-use super::{CliError, logging, signals};
+use super::{
+    CliError, logging,
+    roles::{AccessArgs, RoleArgs},
+    signals,
+};
 use crate::{
-    config::{Config, IpcConfig, Role, Settings, SignerConfig},
+    config::{
+        Config, DEFAULT_METRICS, IpcConfig, NetworkArgs, Role, Settings, SignerConfig,
+        metrics_address,
+    },
     node::{self, NodeHandle},
 };
 use clap::Args;
 use std::{
     io::{self, Write},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
 
@@ -37,9 +44,19 @@ pub(super) struct NodeArgs {
     /// Where to answer on a Unix socket; a bare name lies in the data directory [default: mainspring.ipc]
     #[arg(long, env = "MAINSPRING_IPC", visible_alias = "ipcpath", value_name = "PATH")]
     ipc: Option<PathBuf>,
+    /// Serve the node's numbers at /metrics, in Prometheus' form [default: off; 127.0.0.1:9001]
+    #[arg(long, env = "MAINSPRING_METRICS", value_name = "ADDR:PORT", num_args = 0..=1)]
+    #[arg(default_missing_value = DEFAULT_METRICS, value_parser = metrics_address)]
+    metrics: Option<SocketAddr>,
     /// Open no Unix socket
     #[arg(long, env = "MAINSPRING_NO_IPC", visible_alias = "ipcdisable", conflicts_with = "ipc")]
     no_ipc: bool,
+    #[command(flatten)]
+    role: RoleArgs,
+    #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
+    p2p: NetworkArgs,
     /// Make no blocks
     #[arg(long, env = "MAINSPRING_NO_SEAL")]
     no_seal: bool,
@@ -55,6 +72,14 @@ pub(super) struct NodeArgs {
     /// File with limits, in the form of `mainspring dev`'s settings file
     #[arg(long, env = "MAINSPRING_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Throw the states of old blocks away: those of so many blocks below the newest are kept (256 if no
+    /// number is given); blocks, receipts and logs stay
+    #[arg(long, env = "MAINSPRING_PRUNE_HISTORY", value_name = "BLOCKS")]
+    #[arg(num_args = 0..=1, default_missing_value = "256")]
+    prune_history: Option<u64>,
+    /// End when standard input, a pipe, is closed: when the program that started the node is gone
+    #[arg(long, env = "MAINSPRING_UNTIL_STDIN_CLOSES")]
+    until_stdin_closes: bool,
     /// Print nothing but errors
     #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent")]
     quiet: bool,
@@ -65,15 +90,18 @@ pub(super) struct NodeArgs {
 
 /// Starts the node, tells what it serves, and waits for ctrl-c, SIGTERM or the node's own end.
 pub(super) async fn run(args: NodeArgs) -> Result<(), CliError> {
+    let until_stdin_closes = args.until_stdin_closes;
     let config = config(args)?;
     let verbosity = logging::init(&config.output);
     let stop = signals::stop_requested().map_err(CliError::Signals)?;
+    let alone = signals::stdin_closed(until_stdin_closes).map_err(CliError::Stdin)?;
     let node = node::start(config.clone(), verbosity).await?;
     if !config.output.quiet {
         announce(&config, &node).map_err(CliError::Output)?;
     }
     tokio::select! {
         requested = stop => requested.map_err(CliError::Signals)?,
+        () = alone => {}
         () = node.ended() => {}
     }
     node.shutdown().await.map_err(CliError::from)
@@ -87,17 +115,27 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         host: args.host,
         allow_origin: args.allow_origin,
         http_api: args.http_api,
+        p2p: args.p2p,
+        metrics: args.metrics,
         quiet: args.quiet,
         json_logs: args.json_logs,
+        prune_history: args.prune_history,
         ..Settings::default()
-    };
-    let mut config = Config::from_settings(settings.over(file)?)?;
+    }
+    .over(file)?;
+    let names_server = settings.port.is_some() || settings.host.is_some();
+    let mut config = Config::from_settings(settings)?;
+    config.server.access = args.access.access();
     config.server.ipc = match args.ipc {
         _ if args.no_ipc => IpcConfig::Off,
         Some(path) => IpcConfig::At(path),
         None => IpcConfig::Default,
     };
-    config.role = Role::Stored { seals: !args.no_seal, verify_seals: args.verify_seal };
+    let seals = !args.no_seal && args.role.seals(args.signer.is_some());
+    if !args.role.serves(names_server) {
+        config.server.hosts.clear();
+    }
+    config.role = Role::Stored { seals, verify_seals: args.verify_seal };
     let signer = args.signer.zip(args.password_file);
     config.signer = signer.map(|(key, password)| SignerConfig { key, password });
     Ok(config)
@@ -113,6 +151,18 @@ fn announce(config: &Config, node: &NodeHandle) -> io::Result<()> {
     writeln!(out, "Head:         block {} {}", head.number, head.seal())?;
     if let Some(path) = node.ipc_path() {
         writeln!(out, "IPC path:     {}", path.display())?;
+    }
+    if node.addresses().is_empty() {
+        writeln!(out, "RPC:          on the IPC path only (--port or --host opens it)")?;
+    }
+    if let Some(network) = node.network() {
+        writeln!(out, "Peer id:      {}", network.local_peer_id())?;
+        for address in network.listen_addresses() {
+            writeln!(out, "Peer address: {address}")?;
+        }
+    }
+    if let Some(address) = node.metrics_address() {
+        writeln!(out, "Metrics:      http://{address}/metrics")?;
     }
     for address in node.addresses() {
         writeln!(out, "Listening on {address}")?;

@@ -1,6 +1,8 @@
 //! Why are the settings no configuration?
 
-use crate::{dev::accounts::AccountsError, spec::UnknownFork, upstream::UpstreamError};
+use crate::{
+    dev::accounts::AccountsError, network::AddressError, spec::UnknownFork, upstream::UpstreamError,
+};
 use std::path::PathBuf;
 
 /// Why the settings were refused.
@@ -98,6 +100,14 @@ pub enum ConfigError {
     /// A URL or a header of a fork.
     #[error("--fork-url: {0}")]
     Fork(#[from] UpstreamError),
+    /// An address or an id of a peer.
+    #[error("--{flag}: {reason}")]
+    Peer {
+        /// The setting.
+        flag: &'static str,
+        /// What is wrong.
+        reason: AddressError,
+    },
     /// The phrase gives no accounts.
     #[error(transparent)]
     Accounts(#[from] AccountsError),

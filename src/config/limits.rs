@@ -57,6 +57,16 @@ pub struct RpcLimits {
     pub branch_bytes: usize,
     /// Open connections.
     pub max_connections: u32,
+    /// Requests a second of one client.
+    pub client_requests: u32,
+    /// Bytes of answers a second of one client.
+    pub client_bytes: u32,
+    /// Open connections of one client.
+    pub client_connections: u32,
+    /// Clients that are told apart.
+    pub clients: usize,
+    /// Do the limits of clients hold for this machine too?
+    pub limit_loopback: bool,
     /// Subscriptions of one connection.
     pub max_subscriptions: u32,
 }
@@ -90,6 +100,11 @@ impl Default for RpcLimits {
             branches: 1_000,
             branch_bytes: 256 << 20,
             max_connections: 500,
+            client_requests: 1_000,
+            client_bytes: 25 << 20,
+            client_connections: 256,
+            clients: 10_000,
+            limit_loopback: false,
             max_subscriptions: 128,
         }
     }

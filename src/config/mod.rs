@@ -9,6 +9,8 @@ mod debugging;
 mod error;
 mod fork;
 mod limits;
+mod metrics;
+mod network;
 mod resolve;
 mod settings;
 
@@ -17,12 +19,14 @@ pub use debugging::DebuggingConfig;
 pub use error::ConfigError;
 pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
+pub use metrics::{DEFAULT_METRICS, NoMetricsAddress, metrics_address};
+pub use network::{NetworkArgs, NetworkConfig};
 pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
 use crate::spec::Fork;
 use alloy_primitives::{Address, U256};
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -52,6 +56,8 @@ pub struct Config {
     pub evm: EvmConfig,
     /// Where the node listens and to whom.
     pub server: ServerConfig,
+    /// How it takes part in the network, if it does; a development chain never does.
+    pub network: Option<NetworkConfig>,
     /// What a request may cost.
     pub rpc: RpcLimits,
     /// How much may wait, and what is admitted.
@@ -247,6 +253,8 @@ pub struct ServerConfig {
     pub hosts: Vec<IpAddr>,
     /// HTTP and WebSocket; 0 takes a free one.
     pub port: u16,
+    /// Who may ask from other machines.
+    pub access: RpcAccess,
     /// Whether and where a Unix socket is.
     pub ipc: IpcConfig,
     /// Value of the CORS header `access-control-allow-origin`; `None` sends no CORS headers.
@@ -255,6 +263,20 @@ pub struct ServerConfig {
     pub namespaces: Option<Vec<String>>,
     /// The words of errors.
     pub dialect: DialectName,
+    /// Where the node's numbers are; `None` is nowhere.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Who may ask over HTTP and WebSocket. The Unix socket is its owner's in any case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RpcAccess {
+    /// Programs on this machine; on other addresses than loopback only a development chain listens.
+    #[default]
+    Machine,
+    /// Everyone.
+    Open,
+    /// Who sends the token in this file, from this machine too.
+    Token(PathBuf),
 }
 
 /// Whether and where the node answers on a Unix socket. A bare name lies in the data directory.
@@ -274,10 +296,12 @@ impl Default for ServerConfig {
         Self {
             hosts: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port: 8545,
+            access: RpcAccess::default(),
             ipc: IpcConfig::Off,
             allow_origin: Some("*".to_owned()),
             namespaces: None,
             dialect: DialectName::Geth,
+            metrics: None,
         }
     }
 }

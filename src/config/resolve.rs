@@ -2,8 +2,8 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
-    IpcConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig, ServerConfig, Settings,
-    StateConfig, WriterConfig,
+    IpcConfig, NetworkConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig,
+    ServerConfig, Settings, StateConfig, WriterConfig,
     accounts::parse_funding,
     fork::{cache, fork},
 };
@@ -33,6 +33,7 @@ impl Config {
             sealing: sealing(&settings)?,
             evm: evm(&settings)?,
             server: server(&settings)?,
+            network: NetworkConfig::from_settings(&settings)?,
             rpc: rpc(&settings)?,
             pool: pool(&settings)?,
             writer: writer(&settings)?,
@@ -166,10 +167,12 @@ fn server(settings: &Settings) -> Result<ServerConfig, ConfigError> {
     Ok(ServerConfig {
         hosts: hosts.unwrap_or(default.hosts),
         port: settings.port.unwrap_or(default.port),
+        access: default.access,
         ipc: settings.ipc.clone().map_or(IpcConfig::Off, IpcConfig::At),
         allow_origin: allow_origin.filter(|_origin| !no_cors),
         namespaces: settings.http_api.clone(),
         dialect: settings.rpc_dialect.unwrap_or_default(),
+        metrics: settings.metrics,
     })
 }
 
@@ -184,6 +187,9 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
     let batch = above_zero("rpc-max-batch", settings.rpc_max_batch)?;
     let response = above_zero("rpc-max-response-bytes", settings.rpc_max_response_bytes)?;
     let connections = above_zero("rpc-max-connections", settings.rpc_max_connections)?;
+    let client_requests = above_zero("rpc-client-requests", settings.rpc_client_requests)?;
+    let client_bytes = above_zero("rpc-client-bytes", settings.rpc_client_bytes)?;
+    let client_connections = above_zero("rpc-client-connections", settings.rpc_client_connections)?;
     let script_memory = above_zero("script-memory-limit", settings.script_memory_limit)?;
     let script_time = seconds("script-seconds", settings.script_seconds)?;
     let filter_idle = seconds("rpc-filter-seconds", settings.rpc_filter_seconds)?;
@@ -217,6 +223,11 @@ fn rpc(settings: &Settings) -> Result<RpcLimits, ConfigError> {
         branches: above_zero("max-branches", settings.max_branches)?.unwrap_or(default.branches),
         branch_bytes: settings.max_branch_bytes.unwrap_or(default.branch_bytes),
         max_connections: connections.unwrap_or(default.max_connections),
+        client_requests: client_requests.unwrap_or(default.client_requests),
+        client_bytes: client_bytes.unwrap_or(default.client_bytes),
+        client_connections: client_connections.unwrap_or(default.client_connections),
+        clients: settings.rpc_clients.unwrap_or(default.clients),
+        limit_loopback: settings.rpc_limit_loopback,
         max_subscriptions: settings.rpc_max_subscriptions.unwrap_or(default.max_subscriptions),
     })
 }

@@ -1,12 +1,12 @@
 //! Settings as given: on the command line, in the environment, in `mainspring.toml`.
 
-use super::ConfigError;
+use super::{ConfigError, DEFAULT_METRICS, NetworkArgs, metrics_address};
 use alloy_primitives::B256;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::{
     io::Read,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -68,6 +68,10 @@ pub struct Settings {
     /// Words of errors: geth's, or those of `hardhat node` [default: geth]
     #[arg(long, env = "MAINSPRING_RPC_DIALECT", value_enum, help_heading = SERVER)]
     pub rpc_dialect: Option<DialectName>,
+    /// Serve the node's numbers at /metrics, in Prometheus' form [default: off; 127.0.0.1:9001]
+    #[arg(long, env = "MAINSPRING_METRICS", value_name = "ADDR:PORT", help_heading = SERVER)]
+    #[arg(num_args = 0..=1, default_missing_value = DEFAULT_METRICS, value_parser = metrics_address)]
+    pub metrics: Option<SocketAddr>,
 
     /// Directory of the chain's database [default: ./.mainspring]
     #[arg(long, env = "MAINSPRING_DATADIR", value_name = "DIR", help_heading = DATA)]
@@ -378,6 +382,24 @@ pub struct Settings {
     #[arg(long, env = "MAINSPRING_RPC_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
     pub rpc_max_connections: Option<u32>,
+    /// Requests a second of one client, which is an IPv4 address or an IPv6 network of 64 bits; ten
+    /// seconds' worth may come at once, and this machine is exempt [default: 1000]
+    #[arg(long, env = "MAINSPRING_RPC_CLIENT_REQUESTS", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_client_requests: Option<u32>,
+    /// Bytes of answers that a client gets a second [default: 26214400]
+    #[arg(long, env = "MAINSPRING_RPC_CLIENT_BYTES", value_name = "BYTES", help_heading = LIMITS)]
+    pub rpc_client_bytes: Option<u32>,
+    /// Open connections of one client [default: 256]
+    #[arg(long, env = "MAINSPRING_RPC_CLIENT_CONNECTIONS", value_name = "COUNT")]
+    #[arg(help_heading = LIMITS)]
+    pub rpc_client_connections: Option<u32>,
+    /// Clients that are told apart; more share the limits of one [default: 10000]
+    #[arg(long, env = "MAINSPRING_RPC_CLIENTS", value_name = "COUNT", help_heading = LIMITS)]
+    pub rpc_clients: Option<usize>,
+    /// Let the limits of clients hold for this machine too
+    #[arg(long, env = "MAINSPRING_RPC_LIMIT_LOOPBACK", help_heading = LIMITS)]
+    pub rpc_limit_loopback: bool,
     /// Subscriptions of one connection [default: 128]
     #[arg(long, env = "MAINSPRING_RPC_MAX_SUBSCRIPTIONS", value_name = "COUNT")]
     #[arg(help_heading = LIMITS)]
@@ -429,6 +451,10 @@ pub struct Settings {
     #[arg(help_heading = DEBUGGING)]
     pub artifacts_max_bytes: Option<u64>,
 
+    /// The network; a table in the file
+    #[arg(skip)]
+    pub p2p: NetworkArgs,
+
     /// Print nothing but errors
     #[arg(short, long, env = "MAINSPRING_QUIET", alias = "silent", help_heading = OUTPUT)]
     pub quiet: bool,
@@ -476,11 +502,21 @@ impl Settings {
     pub fn over(self, weaker: Self) -> Result<Self, ConfigError> {
         let strong = serde_json::to_value(self).map_err(ConfigError::Combine)?;
         let mut merged = serde_json::to_value(weaker).map_err(ConfigError::Combine)?;
-        if let (Some(merged), serde_json::Value::Object(strong)) = (merged.as_object_mut(), strong)
-        {
-            merged.extend(strong.into_iter().filter(|(_name, value)| is_named(value)));
-        }
+        merge(&mut merged, strong);
         serde_json::from_value(merged).map_err(ConfigError::Combine)
+    }
+}
+
+/// Puts what is named in `strong` in the place of what `weak` says, also inside of tables.
+fn merge(weak: &mut serde_json::Value, strong: serde_json::Value) {
+    let (Some(weak), serde_json::Value::Object(strong)) = (weak.as_object_mut(), strong) else {
+        return;
+    };
+    for (name, value) in strong.into_iter().filter(|(_name, value)| is_named(value)) {
+        match weak.get_mut(&name) {
+            Some(table) if table.is_object() => merge(table, value),
+            _ => drop(weak.insert(name, value)),
+        }
     }
 }
 

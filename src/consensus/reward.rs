@@ -8,11 +8,16 @@ use alloy_primitives::{Address, U256};
 const ETHER: u64 = 1_000_000_000_000_000_000;
 
 /// Rewards of a block and its ommers in wei, in the order in which they are paid (yellow paper,
-/// 11.3). Only proof of work pays: nothing on a chain of another mode, and nothing since the merge.
+/// 11.3). Only proof of work pays: nothing on a chain of another mode, and nothing since the merge. A
+/// chain that never merges pays also under the rules of later forks.
 pub fn rewards(spec: &ChainSpec, header: &Header, ommers: &[Header]) -> Vec<(Address, U256)> {
     let fork = spec.fork_of(header.number, header.timestamp, header.difficulty);
-    let pays = matches!(spec.mode, Mode::Pow | Mode::Merged);
-    if !pays || fork >= Fork::Paris {
+    let pays = match spec.mode {
+        Mode::Pow => !header.difficulty.is_zero(),
+        Mode::Merged => fork < Fork::Paris,
+        Mode::Dev | Mode::Poa | Mode::Bft => false,
+    };
+    if !pays {
         return Vec::new();
     }
     let block_reward = U256::from(block_reward(fork));
@@ -66,6 +71,17 @@ mod tests {
         let expected = expected.map(|(miner, wei)| (Address::with_last_byte(miner), wei));
         assert_eq!(paid, expected);
         assert_eq!(rewards(&spec, &header(5, 1), &[])[0].1, eth(3, 1));
+    }
+
+    #[test]
+    fn work_is_paid_under_the_rules_of_the_newest_fork_too() {
+        let config = json!({
+            "chainId": 1, "ethash": {}, "byzantiumBlock": 0, "constantinopleBlock": 0,
+            "londonBlock": 0, "shanghaiTime": 0, "cancunTime": 0
+        });
+        let header = Header { number: 1, difficulty: U256::from(1), ..Default::default() };
+        let paid = rewards(&spec(config), &header, &[]);
+        assert_eq!(paid, [(Address::ZERO, U256::from(2 * ETHER))]);
     }
 
     #[test]

@@ -58,11 +58,11 @@ pub enum SealPolicy {
 
 impl SealPolicy {
     /// A chain of proof of work checks every seal. One that merged since was imported: its old seals
-    /// are checked only where `verify_seal` asks for it. Caches are shared in the whole process.
-    pub fn of(spec: &ChainSpec, verify_seal: bool) -> Self {
+    /// are checked only where `verify_seal` asks for it.
+    pub fn of(spec: &ChainSpec, verify_seal: bool, ethash: &Arc<Ethash>) -> Self {
         match spec.mode {
-            Mode::Pow => Self::Ethash(Ethash::shared()),
-            Mode::Merged if verify_seal => Self::Ethash(Ethash::shared()),
+            Mode::Pow => Self::Ethash(ethash.clone()),
+            Mode::Merged if verify_seal => Self::Ethash(ethash.clone()),
             _ => Self::None,
         }
     }

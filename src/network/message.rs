@@ -1,8 +1,12 @@
 //! What do nodes say to each other? Values only; the wire form and its bounds are the codec's.
 
-use crate::{primitives::Block, spec::Mode};
+use crate::{
+    primitives::{Block, BlockNumHash, SealedHeader},
+    spec::Mode,
+};
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes, FixedBytes, U256};
+use std::sync::Arc;
 
 /// What a node says of itself before anything else, and again when its head moves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +74,10 @@ pub enum Request {
     },
     /// Whom else do you know?
     Peers,
+    /// Which transactions wait with you? Gossip may have missed some, and does not reach who comes later.
+    Waiting,
+    /// These transactions, as far as they wait with you and fit.
+    Transactions(Vec<B256>),
 }
 
 /// The answer to a [`Request`] of the same name.
@@ -85,17 +93,44 @@ pub enum Response {
     Headers(Vec<Header>),
     /// In the order asked, each an encoded block body; unknown ones are left out together with all after them.
     Bodies(Vec<Bytes>),
-    /// Newest first.
-    Ancestry(Vec<Block>),
+    /// Newest first, each the parent of the one before.
+    Ancestry(Vec<EncodedBlock>),
     /// Multiaddresses that end in a peer id.
     Peers(Vec<String>),
+    /// Hashes of executable ones.
+    Waiting(Vec<B256>),
+    /// In their network form (EIP-2718, blobs in their sidecars); those that left meanwhile are left out.
+    Transactions(Vec<Bytes>),
 }
 
 /// What a node tells everyone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gossip {
     /// A block that was sealed a moment ago.
-    Block(Box<Block>),
+    Block(EncodedBlock),
     /// Transactions in their network form (EIP-2718, blobs in their sidecars).
     Transactions(Vec<Bytes>),
+}
+
+/// A block as it came, of which only the header was read: what is in the body costs a signature check for
+/// each transaction, and is looked at when the header holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedBlock {
+    /// The header and its hash.
+    pub header: Arc<SealedHeader>,
+    /// RLP of the whole block.
+    pub rlp: Bytes,
+}
+
+impl EncodedBlock {
+    /// Height and hash.
+    pub fn num_hash(&self) -> BlockNumHash {
+        BlockNumHash::new(self.header.number, self.header.seal())
+    }
+}
+
+impl From<&Block> for EncodedBlock {
+    fn from(block: &Block) -> Self {
+        Self { header: block.header.clone(), rlp: block.encode().into() }
+    }
 }

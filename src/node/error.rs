@@ -3,13 +3,17 @@
 use crate::{
     chain::ChainError,
     dev::{accounts::AccountsError, dump::DumpError, forking::ForkError, keyring::KeyringError},
-    rpc::{ServeError, SocketError},
+    network::NetworkError,
+    rpc::{ServeError, SocketError, TokenError},
     sealer::SealError,
     spec::{self, SpecError},
     storage::StorageError,
 };
 use alloy_primitives::{Address, B256};
-use std::path::PathBuf;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// Why the node did not start, or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +21,18 @@ pub enum NodeError {
     /// The data directory cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// There is no token for callers.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Everyone could ask.
+    #[error(
+        "--host {host} lets other machines ask this node; give them a token with --rpc-token FILE, or \
+         say that everyone may with --rpc-open"
+    )]
+    OpenRpc {
+        /// The address.
+        host: IpAddr,
+    },
     /// The chain cannot be opened.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -38,6 +54,16 @@ pub enum NodeError {
     /// The transactions before a fork's first block cannot be executed.
     #[error("{0}")]
     Replay(Box<SealError>),
+    /// The port of the metrics is taken, or not ours.
+    #[error(
+        "cannot serve metrics on {address}: {source}; choose another place with --metrics ADDR:PORT"
+    )]
+    Metrics {
+        /// Where they were wanted.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The accounts cannot be made.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
@@ -75,6 +101,16 @@ pub enum NodeError {
         /// The chain's mode.
         mode: spec::Mode,
     },
+    /// A development chain cannot begin with the genesis of others.
+    #[error(
+        "--init names the genesis of a chain of mode {mode:?}, which is no development chain; make it with \
+         `mainspring init` and serve it with `mainspring node`, or say \"mode\": \"dev\" in its \
+         config.mainspring"
+    )]
+    GenesisNotForDevelopment {
+        /// The mode.
+        mode: spec::Mode,
+    },
     /// Nobody here makes blocks of such a chain.
     #[error("this node cannot make blocks of a chain of mode {mode:?}; serve it with --no-seal")]
     CannotSeal {
@@ -93,6 +129,9 @@ pub enum NodeError {
         /// The chain's mode.
         mode: spec::Mode,
     },
+    /// The network cannot be joined.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The port cannot be opened.
     #[error(transparent)]
     Serve(#[from] ServeError),

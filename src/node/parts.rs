@@ -3,11 +3,12 @@
 use crate::{
     chain::{self, BranchLimits, ChainSettings, FlushLimits},
     config::{Config, DEFAULT_BASE_FEE, DEFAULT_CHAIN_ID, DEFAULT_GAS_LIMIT, OrderName, Role},
+    consensus::Ethash,
     dev::DevSettings,
     evm::{EvmSettings, trace::ScriptHost},
     explain::Told,
     pool::Order,
-    rpc::{FeePolicy, RpcLimits},
+    rpc::{ClientLimits, FeePolicy, RpcLimits},
     sealer::{Mode, SealerSettings},
     spec::{self, ChainSpec, FeeMarket, Fork, dev::DevGenesis},
 };
@@ -30,6 +31,7 @@ pub(super) fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGen
 pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings {
     let verify_seals = matches!(config.role, Role::Stored { verify_seals: true, .. });
     ChainSettings {
+        wall: Default::default(),
         evm: EvmSettings {
             code_size_limit: config.evm.code_size_limit,
             disable_block_gas_limit: config.evm.disable_block_gas_limit,
@@ -47,6 +49,7 @@ pub(super) fn chain_settings(config: &Config, spec: &ChainSpec) -> ChainSettings
         trie_nodes: config.writer.trie_nodes,
         slots_in_an_epoch: config.sealing.slots_in_an_epoch.unwrap_or(0),
         verify_seals,
+        ethash: Ethash::shared(),
         allow_equal_timestamps: config.sealing.allow_equal_timestamps,
         keep_states: config.data.keep_states,
         address_index: !config.data.no_address_index,
@@ -90,6 +93,13 @@ pub(super) fn rpc_limits(config: &Config) -> RpcLimits {
         body_bytes: config.rpc.max_body_bytes,
         response_bytes: config.rpc.max_response_bytes,
         batch_requests: config.rpc.max_batch as usize,
+        clients: ClientLimits {
+            requests: config.rpc.client_requests,
+            bytes: config.rpc.client_bytes,
+            connections: config.rpc.client_connections,
+            clients: config.rpc.clients,
+            loopback: config.rpc.limit_loopback,
+        },
         connections: config.rpc.max_connections,
         subscriptions: config.rpc.max_subscriptions,
         log_range: config.rpc.log_range,

@@ -10,7 +10,7 @@ use alloy_primitives::B256;
 use parking_lot::Mutex;
 use std::{
     fs::File,
-    io::{self, BufWriter},
+    io::BufWriter,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -143,7 +143,7 @@ impl StateFile {
             DumpError::Io(source) => failed(source),
             other => bad(other),
         })?;
-        fail::fail_point!("dump-before-rename", |_| Err(failed(io::Error::other(
+        fail::fail_point!("dump-before-rename", |_| Err(failed(std::io::Error::other(
             "failpoint dump-before-rename"
         ))));
         let file = out.into_inner().map_err(|error| failed(error.into_error()))?;

@@ -2,8 +2,8 @@
 //!
 //! [`admit`] decides who may enter, [`queue`] keeps one sender's transactions by nonce, `queues`
 //! all of them under limits, `arrivals` tells who watches what is new, [`best`] offers them to the
-//! sealer, [`journal`] remembers them over a restart, `kept_blobs` keeps the blobs of mined ones. One
-//! lock, held for moments; nothing here waits, reads state or knows the chain.
+//! sealer, [`journal`] remembers them over a restart, `kept_blobs` keeps the blobs of mined ones, `stats`
+//! counts. One lock, held for moments; nothing here waits, reads state or knows the chain.
 
 mod admit;
 mod arrivals;
@@ -17,6 +17,7 @@ mod journal;
 mod kept_blobs;
 mod queue;
 mod queues;
+mod stats;
 
 #[cfg(test)]
 mod model_tests;
@@ -33,6 +34,7 @@ pub use conditions::{Conditions, KnownStorage, UnmetCondition};
 pub use content::Content;
 pub use error::PoolError;
 pub use journal::JournalChanges;
+pub use stats::PoolStats;
 
 use crate::primitives::Transaction;
 use alloy_consensus::Transaction as _;
@@ -128,12 +130,17 @@ impl SavedPool {
 pub struct Pool {
     queues: Mutex<Queues>,
     arrivals: Arrivals,
+    counted: stats::Counted,
 }
 
 impl Pool {
     /// An empty pool.
     pub fn new(limits: Limits) -> Self {
-        Self { queues: Mutex::new(Queues::new(limits)), arrivals: Arrivals::default() }
+        Self {
+            queues: Mutex::new(Queues::new(limits)),
+            arrivals: Arrivals::default(),
+            counted: Default::default(),
+        }
     }
 
     /// Checks a transaction against its sender's account at the head and takes it in.
@@ -148,6 +155,18 @@ impl Pool {
 
     /// Like [`Self::add`], for a transaction that may enter a block only under `conditions`.
     pub fn add_with(
+        &self,
+        tx: Transaction,
+        conditions: Option<Arc<Conditions>>,
+        account: &SenderState,
+        rules: &Rules,
+    ) -> Result<Added, PoolError> {
+        let added = self.take_in(tx, conditions, account, rules);
+        self.counted.offered(&added);
+        added
+    }
+
+    fn take_in(
         &self,
         tx: Transaction,
         conditions: Option<Arc<Conditions>>,

@@ -146,6 +146,28 @@ impl Block {
 }
 
 impl Body {
+    /// Decodes the RLP of a body strictly, and recovers the senders on all cores, as [`Block::decode`] does.
+    pub fn decode(raw: &[u8]) -> Result<Self, BlockDecodeError> {
+        let mut rest = raw;
+        let body = alloy_consensus::BlockBody::<TxEnvelope>::decode(&mut rest)?;
+        if !rest.is_empty() {
+            return Err(BlockDecodeError::TrailingBytes(rest.len()));
+        }
+        let canonical = alloy_rlp::encode(&body);
+        if canonical != raw {
+            let (given, canonical) = (raw.len(), canonical.len());
+            return Err(BlockDecodeError::NotCanonical { given, canonical });
+        }
+        let recovered = body.transactions.into_par_iter().enumerate().map(recover);
+        let transactions = recovered.collect::<Result<_, _>>()?;
+        Ok(Self { transactions, ommers: body.ommers, withdrawals: body.withdrawals })
+    }
+
+    /// The RLP of the body alone: transactions, ommers, and withdrawals where there may be some.
+    pub fn encode(&self) -> Vec<u8> {
+        alloy_rlp::encode(self.parts())
+    }
+
     /// Length in bytes of the RLP of a block with this header and body.
     pub fn rlp_length(&self, header: &Header) -> usize {
         self.under(header).length()
@@ -153,13 +175,15 @@ impl Body {
 
     /// The block of this header and body in the form that encodes.
     fn under(&self, header: &Header) -> alloy_consensus::Block<&alloy_consensus::TxEnvelope> {
-        alloy_consensus::Block {
-            header: header.clone(),
-            body: alloy_consensus::BlockBody {
-                transactions: self.transactions.iter().map(|tx| tx.envelope()).collect(),
-                ommers: self.ommers.clone(),
-                withdrawals: self.withdrawals.clone(),
-            },
+        alloy_consensus::Block { header: header.clone(), body: self.parts() }
+    }
+
+    /// The body in the form that encodes.
+    fn parts(&self) -> alloy_consensus::BlockBody<&alloy_consensus::TxEnvelope> {
+        alloy_consensus::BlockBody {
+            transactions: self.transactions.iter().map(|tx| tx.envelope()).collect(),
+            ommers: self.ommers.clone(),
+            withdrawals: self.withdrawals.clone(),
         }
     }
 }
@@ -221,6 +245,7 @@ mod tests {
         assert_eq!(decoded.encode(), raw);
         assert_eq!(decoded.hash(), decoded.header.hash_slow());
         assert_eq!(Block::peek(&raw), Ok(decoded.num_hash()));
+        assert_eq!(Body::decode(&decoded.body.encode()).as_ref(), Ok(decoded.body.as_ref()));
         assert_eq!(decoded.body.transactions.len(), 20);
         assert!(decoded.body.transactions.iter().all(|tx| tx.sender() == key().address()));
     }

@@ -75,6 +75,9 @@ struct Example {
     /// On a fork of the chain of the scenario, whose upstream has the address in the call.
     #[serde(default)]
     fork: bool,
+    /// On a node of a network of its own, without the scenario.
+    #[serde(default)]
+    network: bool,
     /// Calls that come first: method, parameters, and, where a later call names it, the answer.
     #[serde(default)]
     before: Vec<Value>,
@@ -184,6 +187,9 @@ impl Listed {
         }
         if self.example.fork {
             pairing["x-fork"] = json!(true);
+        }
+        if self.example.network {
+            pairing["x-network"] = json!(true);
         }
         if let Some(pattern) = &self.example.pattern {
             pairing["x-pattern"] = json!(pattern);

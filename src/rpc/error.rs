@@ -8,6 +8,7 @@ use super::{
     dialect,
     drop::AlreadyMined,
     eth::{conditional::TooManyConditions, error::WatchError, waiting::ResendError},
+    peers::PeersError,
     txpool::PoolTooLarge,
 };
 use crate::{
@@ -44,6 +45,8 @@ pub const SERVER_ERROR: i32 = -32000;
 pub const PRUNED: i32 = 4444;
 /// Code of a transaction whose conditions do not hold (EIP-7796).
 pub const CONDITION_NOT_MET: i32 = -32003;
+/// Code of a client that has had its share ([EIP-1474](https://eips.ethereum.org/EIPS/eip-1474)).
+pub const LIMIT_EXCEEDED: i32 = -32005;
 /// Code of a transaction with too many conditions (EIP-7796).
 pub const TOO_MANY_CONDITIONS: i32 = -32005;
 
@@ -310,6 +313,9 @@ pub enum RpcError {
     /// Blocks did not go into a file or come from one.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The network did not do what was asked.
+    #[error(transparent)]
+    Peers(#[from] PeersError),
     /// A transaction to drop that is mined.
     #[error(transparent)]
     AlreadyMined(#[from] AlreadyMined),
@@ -417,6 +423,7 @@ impl RpcError {
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Authority(AuthorityError::Rlp(_))
+            | Self::Peers(PeersError::Address(_) | PeersError::TooMany { .. })
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Chain(
                 ChainError::BelowBase { .. }

@@ -1,5 +1,6 @@
 //! How much may one request, connection or answer cost, and which fees do we advise?
 
+use super::clients::ClientLimits;
 use crate::spec::FeeMarket;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ pub struct RpcLimits {
     pub response_bytes: u32,
     /// Most requests in one batch.
     pub batch_requests: usize,
+    /// What one client may have.
+    pub clients: ClientLimits,
     /// Most HTTP requests and WebSocket connections served at the same time.
     pub connections: u32,
     /// Most subscriptions on one WebSocket connection.
@@ -65,6 +68,7 @@ impl Default for RpcLimits {
             body_bytes: 10 << 20,
             response_bytes: 25 << 20,
             batch_requests: 1_000,
+            clients: ClientLimits::default(),
             connections: 500,
             subscriptions: 128,
             buffered_messages: 32,

@@ -2,6 +2,8 @@
 
 use super::{
     Dialect,
+    calls::{Calls, Open, Transport},
+    clients::Visitor,
     error::{method_elsewhere, no_notifications, not_for_pages, unknown_method, unnamed_method},
 };
 use crate::{chain::Chain, primitives::echo};
@@ -21,6 +23,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -66,6 +69,10 @@ pub(super) struct Rules {
     pub(super) chain: Arc<Chain>,
     /// Threads that may wait at once for light methods of a fork.
     pub(super) waits: Arc<Semaphore>,
+    /// Where calls are counted.
+    pub(super) calls: Arc<Calls>,
+    /// How they come in.
+    pub(super) transport: Transport,
 }
 
 impl Rules {
@@ -84,11 +91,18 @@ impl Rules {
 /// The service around jsonrpsee's own.
 #[derive(Clone)]
 pub(super) struct Front<S> {
-    pub(super) inner: S,
-    pub(super) rules: Arc<Rules>,
+    inner: S,
+    rules: Arc<Rules>,
+    _open: Arc<Open>,
 }
 
 impl<S> Front<S> {
+    /// For one request over HTTP, or one connection of another kind.
+    pub(super) fn new(inner: S, rules: &Arc<Rules>) -> Self {
+        let open = rules.calls.open(rules.transport).into();
+        Self { inner, rules: rules.clone(), _open: open }
+    }
+
     fn is_known(&self, method: &str) -> bool {
         self.rules.methods.method(method).is_some()
     }
@@ -131,6 +145,14 @@ where
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let method = request.method_name();
+        let (calls, began) = (self.rules.calls.clone(), Instant::now());
+        let called = calls.place(method);
+        let visitor = request.extensions().get::<Visitor>().cloned();
+        if let Some(enough) = visitor.as_ref().and_then(|visitor| visitor.ask().err()) {
+            tracing::debug!(target: "rpc", "refused: {enough}");
+            calls.answered(called, began, false);
+            return ResponseFuture::ready(MethodResponse::error(request.id, enough));
+        }
         let error = if !self.is_known(method) {
             self.rules.refuse_unknown(method)
         } else if SUBSCRIPTIONS.contains(&method) && request.extensions().get::<Http>().is_some() {
@@ -156,10 +178,16 @@ where
                         InPlace(Box::pin(dialect.speak_in(begun))).await
                     }
                 };
-                in_words(id, answer)
+                calls.answered(called, began, answer.is_success());
+                let answer = in_words(id, answer);
+                if let Some(visitor) = visitor {
+                    visitor.spend(answer.as_ref().len());
+                }
+                answer
             });
         };
         tracing::info!(target: "rpc", "refused: {}", error.message());
+        calls.answered(called, began, false);
         ResponseFuture::ready(MethodResponse::error(request.id, error))
     }
 

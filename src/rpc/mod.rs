@@ -3,12 +3,16 @@
 //! | file | question |
 //! |---|---|
 //! | `server` | on which port, with which layers around the methods? |
+//! | `access` | who may ask: who knows the token |
+//! | `clients` | who calls, and has that client had its share? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `calls` | how often was which method called, and how long did it take? |
 //! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which methods are served, on which kind of node? |
 //! | `admin` | where is the chain, and how does it go into a file and back? |
 //! | `health` | is the node alive, can it take work? |
+//! | `peers` | who is connected, who should be, and who is this node to others? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
@@ -18,6 +22,7 @@
 //! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
 //! | `chain` | `chain_*`: which branches have names? |
 //! | `clique` | `clique_*`: who may sign blocks, and who votes for whom? |
+//! | `status` | `chain_status`: who makes the next block, and why is it not there? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
 //! | `limits` | how much may one caller ask, and which fees do we advise? |
@@ -28,11 +33,14 @@
 //! | `ots`, `erigon` | what do explorers ask? |
 //! | `eth`, `net`, `web3`, `txpool`, `debug`, `trace`, `personal` | one documented trait a namespace or a part of it |
 
+mod access;
 pub mod admin;
 pub mod anvil;
 pub mod blobs;
 pub mod build;
+mod calls;
 pub mod chain;
+mod clients;
 pub mod clique;
 mod convert;
 pub mod debug;
@@ -53,9 +61,11 @@ mod namespaces;
 pub mod net;
 pub mod ots;
 pub mod params;
+pub mod peers;
 pub mod personal;
 mod resolve;
 mod server;
+pub mod status;
 mod tell;
 #[cfg(test)]
 mod testing;
@@ -64,7 +74,10 @@ pub mod txpool;
 mod verbosity;
 pub mod web3;
 
+pub use access::{Token, TokenError};
 pub use admin::ChainFiles;
+pub use calls::{MethodStats, RpcStats};
+pub use clients::ClientLimits;
 pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
@@ -79,12 +92,18 @@ use crate::{
     dev::{Dev, keyring::Keyring},
     evm::trace::ScriptHost,
     explain::Told,
+    network::NetworkHandle,
     pool::Pool,
     sealer::SealerHandle,
 };
+use calls::{Calls, Subscriptions};
 use eth::{nonces::Nonces, watch::Filters};
 use jsonrpsee::Methods;
-use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What a method answers.
@@ -120,6 +139,8 @@ pub struct RpcContext {
     pub scripts: ScriptHost,
     /// What the log says of transactions and calls by itself.
     pub told: Told,
+    /// Other nodes; `None` where there is no network.
+    pub network: Option<NetworkHandle>,
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -134,6 +155,8 @@ struct Shared {
     filters: Filters,
     /// Room for addresses and topics that filters and subscriptions watch for.
     watched: Arc<Semaphore>,
+    calls: OnceLock<Arc<Calls>>,
+    subscriptions: Subscriptions,
 }
 
 impl std::fmt::Debug for Api {
@@ -163,6 +186,8 @@ impl Api {
             nonces: Nonces::default(),
             filters: Filters::default(),
             watched: Arc::new(Semaphore::new(watched)),
+            calls: OnceLock::new(),
+            subscriptions: Subscriptions::default(),
         }))
     }
 
@@ -209,6 +234,11 @@ impl Api {
         &self.0.watched
     }
 
+    /// Where calls are counted.
+    fn calls(&self) -> &Arc<Calls> {
+        self.0.calls.get_or_init(|| Arc::new(Calls::of(&described(self.all_methods()))))
+    }
+
     /// Every method that is served, under every name.
     pub fn methods(&self) -> Methods {
         described(self.namespaces.select(&self.all_methods()))
@@ -224,6 +254,7 @@ impl Api {
         let mut methods = eth::methods(self);
         for more in [
             admin::methods(self),
+            peers::methods(self),
             net::methods(self),
             web3::methods(self),
             txpool::methods(self),
@@ -234,6 +265,7 @@ impl Api {
             build::methods(self),
             chain::methods(self),
             clique::methods(self),
+            status::methods(self),
             personal::methods(self),
             debug::methods(self),
             trace::methods(self),

@@ -33,7 +33,7 @@ struct Special {
 }
 
 /// What is not here is served by every kind of node.
-const SPECIAL: [Special; 3] = [
+const SPECIAL: [Special; 4] = [
     Special {
         names: &[
             "anvil_",
@@ -48,6 +48,22 @@ const SPECIAL: [Special; 3] = [
         ],
         on: &[Kind::Development],
         chains: "only a development chain (mainspring dev) may be changed by hand",
+    },
+    Special {
+        names: &[
+            "admin_addPeer",
+            "admin_addTrustedPeer",
+            "admin_isolate",
+            "admin_removePeer",
+            "admin_removeTrustedPeer",
+        ],
+        on: &[
+            Kind::Stored(Mode::Poa),
+            Kind::Stored(Mode::Pow),
+            Kind::Stored(Mode::Merged),
+            Kind::Stored(Mode::Bft),
+        ],
+        chains: "only a node of a network (mainspring node) has peers",
     },
     Special {
         names: &["clique_"],

@@ -11,11 +11,11 @@ pub trait Net {
     #[method(name = "version", aliases = ["eth_networkId"])]
     fn version(&self) -> Answer<String>;
 
-    /// Does the node listen for peers? A development chain has none.
+    /// Does the node listen for peers? A development chain, which has none, says yes as geth's does.
     #[method(name = "listening")]
     fn listening(&self) -> Answer<bool>;
 
-    /// How many peers are connected.
+    /// How many peers are connected that are of this chain.
     #[method(name = "peerCount")]
     fn peer_count(&self) -> Answer<U64>;
 }
@@ -26,11 +26,12 @@ impl NetServer for Api {
     }
 
     fn listening(&self) -> Answer<bool> {
-        Ok(true)
+        let is_alone = || self.namespaces.kind.is_development();
+        Ok(self.network.as_ref().map_or_else(is_alone, |it| !it.listen_addresses().is_empty()))
     }
 
     fn peer_count(&self) -> Answer<U64> {
-        Ok(U64::ZERO)
+        Ok(U64::from(self.network.as_ref().map_or(0, |it| it.peer_count())))
     }
 }
 

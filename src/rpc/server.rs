@@ -2,6 +2,9 @@
 
 use super::{
     Api, RpcContext, RpcLimits, UnknownNamespace,
+    access::{AccessLayer, Token},
+    calls::Transport,
+    clients::Clients,
     health::HealthLayer,
     ids::IdsLayer,
     middleware::{Front, Rules},
@@ -11,21 +14,28 @@ use jsonrpsee::{
     Methods,
     core::middleware::RpcServiceBuilder,
     core::traits::IdProvider,
-    server::{BatchRequestConfig, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle},
+    server::{
+        BatchRequestConfig, HttpBody, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle,
+        serve_with_graceful_shutdown, stop_channel,
+    },
     types::SubscriptionId,
 };
-use std::{net::SocketAddr, sync::Arc};
-use tokio::sync::Semaphore;
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet, time::sleep};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// Threads that may wait at once for the upstream of a fork, because of light methods.
 const WAITS: usize = 128;
+/// How long it is waited before the next client is taken after the system refused one.
+const REFUSED: Duration = Duration::from_millis(100);
 
 /// How the port is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerSettings {
     /// Pages of which origins may call: `None` is no page of another origin, `*` is every page.
     pub allow_origin: Option<String>,
+    /// What every caller must say.
+    pub token: Option<Token>,
 }
 
 /// Why the port was not opened.
@@ -52,38 +62,74 @@ pub enum ServeError {
     Namespace(#[from] UnknownNamespace),
 }
 
-/// Serves HTTP and WebSocket on one port until the handle is stopped. Returns the address, whose
-/// port the system chose if 0 was asked for.
+/// Opens a port for HTTP and WebSocket. Returns its address, whose port the system chose if 0 was asked
+/// for, what stops it, and the work of serving it until then, connections that were open included.
 pub async fn serve(
     api: &Api,
     address: SocketAddr,
     settings: &ServerSettings,
-) -> Result<(SocketAddr, ServerHandle), ServeError> {
+) -> Result<(SocketAddr, ServerHandle, impl Future<Output = ()> + Send + use<>), ServeError> {
     let context: &RpcContext = api;
     context.namespaces.check(&api.all_methods())?;
     let methods = api.methods();
-    let rules = Arc::new(rules(api, &methods));
-    let front =
-        RpcServiceBuilder::new().layer_fn(move |inner| Front { inner, rules: rules.clone() });
+    let rules = Arc::new(rules(api, &methods, Transport::Http));
+    let front = RpcServiceBuilder::new().layer_fn(move |inner| Front::new(inner, &rules));
     let cors = settings.allow_origin.as_deref().map(cors).transpose()?;
     let health = HealthLayer { ready: context.ready.clone(), assume_json: cors.is_some() };
     let ids = IdsLayer { body_bytes: context.limits.body_bytes };
-    let http = tower::ServiceBuilder::new().option_layer(cors).layer(health).layer(ids);
-
-    let failed = |reason| ServeError::Bind { address, reason };
-    let server = Server::builder()
+    let (clients, token) = (Clients::new(context.limits.clients.clone()), settings.token.clone());
+    let builder = Server::builder()
         .set_config(config(&context.limits))
         .set_rpc_middleware(front)
-        .set_http_middleware(http)
-        .build(address)
-        .await
-        .map_err(failed)?;
-    let bound = server.local_addr().map_err(failed)?;
-    Ok((bound, server.start(methods)))
+        .to_service_builder();
+
+    let failed = |reason| ServeError::Bind { address, reason };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let (stop, handle) = stop_channel();
+    let serving = async move {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = stop.clone().shutdown() => break,
+            };
+            while connections.try_join_next().is_some() {}
+            let (stream, from) = match accepted {
+                Ok(accepted) => accepted,
+                Err(reason) => {
+                    tracing::debug!(target: "rpc", %reason, "a client was not taken");
+                    sleep(REFUSED).await;
+                    continue;
+                }
+            };
+            let Some(visitor) = clients.connect(from.ip()) else { continue };
+            // Answers are whole when they are written: waiting for more would only delay them.
+            let _ = stream.set_nodelay(true);
+            let access = AccessLayer { token: token.clone(), visitor };
+            let http = tower::ServiceBuilder::new()
+                .map_request(|request: http::Request<_>| request.map(HttpBody::new))
+                .option_layer(cors.clone())
+                .layer(health.clone())
+                .layer(access)
+                .layer(ids);
+            let service = builder.clone().set_http_middleware(http);
+            let service = service.build(methods.clone(), stop.clone());
+            let served = serve_with_graceful_shutdown(stream, service, stop.clone().shutdown());
+            connections.spawn(async move {
+                if let Err(reason) = served.await {
+                    tracing::debug!(target: "rpc", %reason, "a connection ended early");
+                }
+            });
+        }
+        drop(listener);
+        while connections.join_next().await.is_some() {}
+    };
+    Ok((bound, handle, serving))
 }
 
 /// What the layer around these methods needs to know.
-pub(super) fn rules(api: &Api, methods: &Methods) -> Rules {
+pub(super) fn rules(api: &Api, methods: &Methods, transport: Transport) -> Rules {
     let (all, kind) = (api.all_methods(), api.namespaces.kind);
     Rules {
         methods: methods.clone(),
@@ -94,6 +140,8 @@ pub(super) fn rules(api: &Api, methods: &Methods) -> Rules {
         response_bytes: api.limits.response_bytes as usize,
         chain: api.chain.clone(),
         waits: Arc::new(Semaphore::new(WAITS)),
+        calls: api.calls().clone(),
+        transport,
     }
 }
 
@@ -125,7 +173,8 @@ fn cors(origin: &str) -> Result<CorsLayer, ServeError> {
     Ok(CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers(Any)
+        // `*` would leave out the header of the token.
+        .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(Vec::<HeaderName>::new())
         .allow_private_network(true))
 }

@@ -28,13 +28,13 @@ mod waiting;
 
 use super::{Api, ChainFiles, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
-    chain::{Chain, ChainSettings, FlushLimits},
+    chain::{Chain, ChainSettings},
     dev::{
         Dev, DevSettings,
         accounts::{DEFAULT_DERIVATION_PATH, DEFAULT_MNEMONIC, DevAccounts},
         keyring::Keyring,
     },
-    evm::{EvmSettings, trace::ScriptHost},
+    evm::trace::ScriptHost,
     pool::{Limits, Order, Pool},
     sealer::{Mode, Sealer, SealerHandle, SealerSettings},
     spec::{ChainSpec, Fork, dev::DevGenesis},
@@ -109,6 +109,7 @@ impl TestNode {
             files: no_files(),
             scripts: ScriptHost::default(),
             told: Default::default(),
+            network: None,
         });
         Self { api, chain, sealer: handle, thread: Some(thread), _dir: dir }
     }
@@ -201,19 +202,7 @@ fn spec(accounts: &[Address]) -> ChainSpec {
 }
 
 fn chain_settings() -> ChainSettings {
-    ChainSettings {
-        evm: EvmSettings::default(),
-        flush: FlushLimits::default(),
-        trie_nodes: 10_000,
-        slots_in_an_epoch: 0,
-        verify_seals: false,
-        allow_equal_timestamps: false,
-        keep_states: None,
-        address_index: true,
-        takes_future_blocks: false,
-        remote: None,
-        branches: Default::default(),
-    }
+    ChainSettings { trie_nodes: 10_000, ..ChainSettings::default() }
 }
 
 fn sealer_settings(mode: Mode) -> SealerSettings {

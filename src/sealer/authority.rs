@@ -5,15 +5,14 @@ use super::{
     BlockOptions, SealError, SealerSettings,
     build::{build_sealed, template},
     handle::{Shared, State},
+    plan::{earliest, wait},
     run::RETRY,
 };
 use crate::{
     chain::{Chain, ChainError},
-    consensus::clique::{
-        CliqueRules, Extra, NONCE_ADD, NONCE_DROP, Snapshot, seal_hash, sealed, turn_limit,
-    },
+    consensus::clique::{CliqueRules, Extra, NONCE_ADD, NONCE_DROP, Snapshot, seal_hash, sealed},
     evm::BlockTemplate,
-    primitives::{BlockNumHash, SealedHeader},
+    primitives::{Block, BlockNumHash, SealedHeader},
     spec::ChainSpec,
 };
 use alloy_consensus::Header;
@@ -21,17 +20,7 @@ use alloy_primitives::{Address, B256};
 use alloy_signer::SignerSync;
 use alloy_signer_local::PrivateKeySigner;
 use parking_lot::Mutex;
-use rand::Rng;
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-/// A block out of turn comes up to so much later, for each signer that may not have to wait.
-const WIGGLE: Duration = Duration::from_millis(500);
-/// And at least so much later, so that the block in turn has crossed the network.
-const LEAST_DELAY: Duration = Duration::from_millis(150);
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 /// Addresses that one signer votes on; voting on each takes a block of its own.
 const MAX_PROPOSALS: usize = 1_000;
@@ -108,12 +97,14 @@ impl Authority {
         }
     }
 
-    /// The vote of the next block: one of the open proposals, another one each time.
+    /// The vote of the next block: one of the open proposals, another one in each round of the signers,
+    /// so that one on which nobody agrees holds no other up.
     fn vote(&self, snapshot: &Snapshot) -> Option<(Address, bool)> {
         let proposals = self.proposals.lock();
         let open = |it: &(&Address, &bool)| snapshot.is_open_question(*it.0, *it.1);
         let open: Vec<_> = proposals.iter().filter(open).collect();
-        let turn = snapshot.number.checked_rem(open.len() as u64)?;
+        let round = snapshot.number.checked_div(snapshot.count() as u64)?;
+        let turn = round.checked_rem(open.len() as u64)?;
         open.get(turn as usize).map(|(address, authorize)| (**address, **authorize))
     }
 
@@ -182,17 +173,23 @@ impl Shared {
     /// The sealer's thread on a chain of proof of authority.
     pub(super) fn run_authority(&self, authority: &Authority) {
         let mut plan: Option<Plan> = None;
+        let mut said: Option<Turn> = None;
         loop {
             // What is heard from here on may be news to the plan.
             self.state.lock().arrived = false;
             let next = match self.plan(authority, plan) {
-                Ok(next) => next,
+                Ok(next) => {
+                    say(authority, said.replace(next.turn), next.turn);
+                    next
+                }
                 Err(error) => {
                     tracing::error!(target: "sealer", %error, "no block can be planned");
                     Plan { parent: B256::ZERO, turn: Turn::Idle, at: None }
                 }
             };
-            say(authority, plan.map(|before| before.turn), next.turn);
+            if let Some(before) = plan {
+                self.counted.planned(before.turn, before.parent, next.parent);
+            }
             plan = Some(next);
             let mut state = self.state.lock();
             if state.stop {
@@ -258,15 +255,9 @@ impl Shared {
         if let Some(before) = before.filter(|it| it.parent == head.seal() && it.turn == turn) {
             return Ok(before);
         }
-        let at = match turn {
-            Turn::Ready { in_turn } => {
-                let delay = self.chain.clock().until(earliest(rules, &head));
-                let late = if in_turn { Duration::ZERO } else { late(&snapshot) };
-                Some(Instant::now() + delay + late)
-            }
-            _ => None,
-        };
-        Ok(Plan { parent: head.seal(), turn, at })
+        let until = self.chain.clock().until(earliest(rules, &head));
+        let wait = wait(&snapshot, turn, until, &mut rand::rng());
+        Ok(Plan { parent: head.seal(), turn, at: wait.map(|wait| Instant::now() + wait) })
     }
 
     fn sign_or_log(&self, authority: &Authority, parent: B256) {
@@ -275,6 +266,7 @@ impl Shared {
             Ok(_) | Err(SealError::Chain(ChainError::StaleParent { .. })) => {}
             Err(error) => {
                 tracing::error!(target: "sealer", %error, "no block was made");
+                self.counted.failed.one();
                 let mut state = self.state.lock();
                 state.failure = Some(Arc::new(error));
                 if !state.stop {
@@ -285,39 +277,34 @@ impl Shared {
     }
 
     /// Makes a block on `parent`, if that is still the head.
-    fn sign(&self, authority: &Authority, parent: B256) -> Result<(), SealError> {
+    pub(super) fn sign(
+        &self,
+        authority: &Authority,
+        parent: B256,
+    ) -> Result<Option<Block>, SealError> {
         let _sealing = self.sealing.lock();
         let context = self.chain.build_context()?;
         if context.parent.seal() != parent {
-            return Ok(());
+            return Ok(None);
         }
         let snapshot = self.chain.signers_after(num_hash(&context.parent))?;
         let template = authority.template(&self.chain, &self.settings, &context.parent, &snapshot);
         let seal = |header| authority.seal(self.chain.spec(), &snapshot, header);
         let (chain, pool) = (&self.chain, &self.pool);
-        let executed = build_sealed(chain, pool, &self.settings, context, template, seal)?;
+        let times = &self.counted.times;
+        let executed = build_sealed(chain, pool, &self.settings, context, template, seal, times)?;
         let block = executed.block.clone();
-        self.chain.append(executed)?;
+        times.append.time(|| self.chain.append(executed))?;
+        self.counted.signed(block.hash());
         if let Err(error) = self.follow(&block.body.transactions) {
             // The block stands. What it used up is dropped when the next one is built.
             tracing::error!(target: "sealer", %error, "the pool could not follow a block");
         }
         self.state.lock().failure = None;
-        Ok(())
+        Ok(Some(block))
     }
 }
 
-/// The earliest time of the block after `parent`, in seconds. Timestamps grow also without a period.
-fn earliest(rules: CliqueRules, parent: &Header) -> u64 {
-    parent.timestamp.saturating_add(rules.period.max(1))
-}
-
-fn num_hash(header: &SealedHeader) -> BlockNumHash {
+pub(super) fn num_hash(header: &SealedHeader) -> BlockNumHash {
     BlockNumHash::new(header.number, header.seal())
-}
-
-/// How much later a block out of turn comes.
-fn late(snapshot: &Snapshot) -> Duration {
-    let most = WIGGLE * turn_limit(snapshot.count()) as u32;
-    LEAST_DELAY + rand::rng().random_range(Duration::ZERO..most)
 }

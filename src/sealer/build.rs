@@ -1,6 +1,6 @@
 //! What goes into a block? Built once: what is executed here is what is appended.
 
-use super::{SealError, SealerSettings};
+use super::{SealError, SealerSettings, stats::BuildTimes};
 use crate::{
     chain::{BuildContext, Chain, ExecutedBlock, NextBlock},
     evm::{ApplyError, BlockExecutor, BlockTemplate, InvalidTx, assemble},
@@ -10,7 +10,7 @@ use crate::{
 };
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// What a developer fixed for one block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,13 +29,24 @@ pub fn build(
     settings: &SealerSettings,
     options: BlockOptions,
 ) -> Result<ExecutedBlock, SealError> {
+    build_timed(chain, pool, settings, options, &BuildTimes::default())
+}
+
+/// [`build`], which notes how long its stages took.
+pub(super) fn build_timed(
+    chain: &Chain,
+    pool: &Pool,
+    settings: &SealerSettings,
+    options: BlockOptions,
+    times: &BuildTimes,
+) -> Result<ExecutedBlock, SealError> {
     let context = chain.build_context()?;
     let template = template(chain, settings, &context.parent, options);
     let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| match options.empty {
         true => Ok(Vec::new()),
         false => fill(executor, pool, settings, chain.spec(), template),
     };
-    execute(chain, context, template, fill, Ok)
+    execute(chain, context, template, fill, Ok, times)
 }
 
 /// Builds a block of what waits in the pool from a template, and lets `seal` finish its header.
@@ -46,11 +57,12 @@ pub(super) fn build_sealed(
     context: BuildContext,
     template: BlockTemplate,
     seal: impl FnOnce(Header) -> Result<Header, SealError>,
+    times: &BuildTimes,
 ) -> Result<ExecutedBlock, SealError> {
     let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
         fill(executor, pool, settings, chain.spec(), template)
     };
-    execute(chain, context, template, fill, seal)
+    execute(chain, context, template, fill, seal, times)
 }
 
 /// Builds a block without transactions on any parent, as [`super::burst`] makes them by the hundred.
@@ -59,7 +71,8 @@ pub(super) fn build_empty(
     context: BuildContext,
     template: BlockTemplate,
 ) -> Result<ExecutedBlock, SealError> {
-    execute(chain, context, template, |_executor, _template| Ok(Vec::new()), Ok)
+    let nothing = |_: &mut _, _: &_| Ok(Vec::new());
+    execute(chain, context, template, nothing, Ok, &BuildTimes::default())
 }
 
 /// Builds a block on the head of transactions that were mined elsewhere, in a block with this header.
@@ -109,7 +122,7 @@ pub(super) fn build_of(
         }
         Ok(included)
     };
-    execute(chain, context, template, fill, Ok)
+    execute(chain, context, template, fill, Ok, &BuildTimes::default())
 }
 
 /// Executes a block of what `fill` puts into it; `seal` finishes its header.
@@ -119,7 +132,9 @@ fn execute(
     template: BlockTemplate,
     fill: impl FnOnce(&mut BlockExecutor, &BlockTemplate) -> Result<Vec<Transaction>, SealError>,
     seal: impl FnOnce(Header) -> Result<Header, SealError>,
+    times: &BuildTimes,
 ) -> Result<ExecutedBlock, SealError> {
+    let start = Instant::now();
     let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
     let (spec, evm) = (chain.spec(), chain.evm_settings());
     let executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
@@ -130,9 +145,10 @@ fn execute(
     }
     let transactions = fill(&mut executor, &template)?;
     let mut executed = executor.finish()?;
-    let (root, step) = trie.root(&mut executed.changes)?;
+    times.execute.since(start);
+    let (root, step) = times.root.time(|| trie.root(&mut executed.changes))?;
     let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
-    let header = seal(assemble(&template, &body, &executed, root))?;
+    let header = times.seal.time(|| seal(assemble(&template, &body, &executed, root)))?;
     let block = Block::new(header, body);
     if executed.may_have_logged {
         chain.note_console(block.hash());

@@ -50,6 +50,7 @@ impl SealerHandle {
                 let context = shared.chain.build_context()?;
                 let template = shared.spaced(&context.parent, Spacing::Filler);
                 shared.chain.append(build_empty(&shared.chain, context, template)?)?;
+                shared.counted.sealed.one();
             }
         }
         Ok(())
@@ -74,6 +75,7 @@ impl Shared {
             draft.push(build_empty(&self.chain, context, template)?);
         }
         self.chain.append_draft(&draft)?;
+        self.counted.sealed.add(count);
         self.state.lock().failure = None;
         if let Spacing::Seconds(_) = spacing {
             let timestamp = self.chain.head().timestamp;

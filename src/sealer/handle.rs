@@ -1,6 +1,8 @@
 //! How others talk to the sealer: hand in a transaction, ask for blocks, hold sealing for a moment.
 
-use super::{Authority, BlockOptions, Mode, SealError, SealerSettings, build::template};
+use super::{
+    Authority, BlockOptions, Mode, SealError, SealerSettings, build::template, stats::Counted,
+};
 use crate::{
     chain::{Chain, ChainError, Development},
     evm::{BlockTemplate, EvmSettings},
@@ -37,6 +39,8 @@ pub(super) struct Shared {
     /// Read while a transaction is admitted, written while the pool follows a new head: what is
     /// admitted on an older head is in the pool before the pool hears of the newer one.
     pub(super) admission: RwLock<()>,
+    /// Read by whoever measures.
+    pub(super) counted: Counted,
 }
 
 /// What the sealer is asked to do.

@@ -1,6 +1,6 @@
 //! The sealer makes our own blocks: [`trigger`] says when, [`build`] says of what, [`burst`] makes
 //! hundreds of empty ones, [`reorganise`] others instead of the newest, [`authority`] takes turns with
-//! other signers.
+//! other signers, and [`plan`] says how long it waits for its own; [`stats`] counts.
 //!
 //! One thread runs [`Sealer::run`]; everyone else holds a [`SealerHandle`]. While one block is made
 //! durable the next transactions gather in the pool, so a flood of sends becomes few large blocks.
@@ -11,8 +11,10 @@ mod burst;
 mod error;
 mod follow;
 mod handle;
+mod plan;
 mod reorganise;
 mod run;
+mod stats;
 mod trigger;
 
 pub use authority::{Authority, Turn};
@@ -20,7 +22,9 @@ pub use build::{BlockOptions, build, build_like};
 pub use burst::Spacing;
 pub use error::SealError;
 pub use handle::{Admitted, SealerHandle, SealingPause};
+pub use plan::{earliest, wait};
 pub use run::Sealer;
+pub use stats::SealerStats;
 pub use trigger::Mode;
 
 use crate::pool::Order;

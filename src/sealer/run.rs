@@ -1,7 +1,8 @@
 //! The sealer's thread: waits for a reason to make a block, and makes it.
 
 use super::{
-    BlockOptions, Mode, SealError, SealerHandle, SealerSettings, build,
+    BlockOptions, Mode, SealError, SealerHandle, SealerSettings,
+    build::build_timed,
     handle::{MineRequest, Shared, State},
     trigger::next_tick,
 };
@@ -55,6 +56,7 @@ impl Sealer {
                 wake: Condvar::new(),
                 sealing: Mutex::new(()),
                 admission: RwLock::new(()),
+                counted: Default::default(),
             }),
         }
     }
@@ -125,6 +127,7 @@ impl Shared {
         let made = self.seal(BlockOptions::default(), even_empty, is_wanted);
         let Err(error) = made else { return };
         tracing::error!(target: "sealer", %error, "no block was made");
+        self.counted.failed.one();
         self.refuse_waiting(Arc::new(error));
         let mut state = self.state.lock();
         if !state.stop {
@@ -182,12 +185,14 @@ impl Shared {
         if !even_empty && self.pool.pending_len() == 0 {
             return Ok(None);
         }
-        let executed = build(&self.chain, &self.pool, &self.settings, options)?;
+        let times = &self.counted.times;
+        let executed = build_timed(&self.chain, &self.pool, &self.settings, options, times)?;
         let block = executed.block.clone();
         if block.body.transactions.is_empty() && !even_empty {
             return Ok(None);
         }
-        self.chain.append(executed)?;
+        times.append.time(|| self.chain.append(executed))?;
+        self.counted.sealed.one();
         if let Some(timestamp) = options.timestamp
             && let Err(error) = self.chain.develop(|set| set.clock.go_on_from(timestamp))
         {

@@ -70,7 +70,8 @@ pub fn next_difficulty(spec: &ChainSpec, parent: &Header, timestamp: u64) -> U25
 /// The parent's difficulty, moved by how long the block took.
 fn adjusted(fork: Fork, parent: &Header, timestamp: u64) -> U256 {
     let seconds = timestamp.saturating_sub(parent.timestamp);
-    let step = parent.difficulty / U256::from(STEP_DIVISOR);
+    // Below 2,048, where only chains with a minimum of their own get, a step of zero would never end.
+    let step = (parent.difficulty / U256::from(STEP_DIVISOR)).max(U256::ONE);
     let (up, down) = match fork {
         Fork::Frontier => (u64::from(seconds < 13), u64::from(seconds >= 13)),
         // EIP-2: one step up for a quick block, one less for every ten seconds.
@@ -191,6 +192,8 @@ mod tests {
             "mainspring": {"minimumDifficulty": 500}}));
         assert_eq!(next_difficulty(&ours, &low, 9_999), U256::from(131_072 - 99 * 64));
         assert_eq!(next_difficulty(&ours, &parent(1, 500), 9_999), U256::from(500));
+        assert_eq!(next_difficulty(&ours, &parent(1, 600), 1_005), U256::from(601));
+        assert_eq!(next_difficulty(&ours, &parent(1, 600), 1_040), U256::from(597));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which forks by time does a chain have, and what names its rules at a time?
 
 use super::ChainSpec;
-use alloy_eips::eip2124::ForkHash;
+use alloy_eips::eip2124::{ForkFilter, ForkFilterKey, ForkHash, Head};
 use alloy_primitives::B256;
 use std::collections::BTreeSet;
 
@@ -16,6 +16,24 @@ impl ChainSpec {
     /// what the chain forked at ([EIP-2124](https://eips.ethereum.org/EIPS/eip-2124),
     /// [EIP-6122](https://eips.ethereum.org/EIPS/eip-6122)).
     pub fn fork_hash(&self, genesis: B256, timestamp: u64) -> [u8; 4] {
+        let from_genesis = self.genesis.timestamp;
+        let times = self.fork_times().into_iter();
+        let times = times.filter(|at| *at > from_genesis && *at <= timestamp);
+        let all = self.fork_numbers().into_iter().chain(times);
+        all.fold(ForkHash::from(genesis), |hash, at| hash + at).0
+    }
+
+    /// What names the chain's rules at a head, and tells whether another node's name for its own goes with
+    /// it ([EIP-2124](https://eips.ethereum.org/EIPS/eip-2124)).
+    pub fn fork_filter(&self, genesis: B256, number: u64, timestamp: u64) -> ForkFilter {
+        let head = Head { number, timestamp, ..Default::default() };
+        let numbers = self.fork_numbers().into_iter().map(ForkFilterKey::Block);
+        let times = self.fork_times().into_iter().map(ForkFilterKey::Time);
+        ForkFilter::new(head, genesis, self.genesis.timestamp, numbers.chain(times))
+    }
+
+    /// Heights above the first block at which rules change.
+    fn fork_numbers(&self) -> BTreeSet<u64> {
         let config = &self.genesis.config;
         let numbers = [
             config.homestead_block,
@@ -34,11 +52,7 @@ impl ChainSpec {
             config.gray_glacier_block,
             config.merge_netsplit_block,
         ];
-        let numbers: BTreeSet<u64> = numbers.into_iter().flatten().filter(|at| *at > 0).collect();
-        let from_genesis = self.genesis.timestamp;
-        let times = self.fork_times().into_iter();
-        let times = times.filter(|at| *at > from_genesis && *at <= timestamp);
-        numbers.into_iter().chain(times).fold(ForkHash::from(genesis), |hash, at| hash + at).0
+        numbers.into_iter().flatten().filter(|at| *at > 0).collect()
     }
 }
 
@@ -70,5 +84,7 @@ mod tests {
         assert_eq!(at(1_681_338_455), "dce96c2d");
         assert_eq!(at(1_710_338_135), "9f3d2254");
         assert_eq!(spec.fork_times(), [1_681_338_455, 1_710_338_135]);
+        let current = spec.fork_filter(hash, 17_034_870, 1_681_338_455).current();
+        assert_eq!((hex::encode(current.hash.0), current.next), ("dce96c2d".into(), 1_710_338_135));
     }
 }

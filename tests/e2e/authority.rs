@@ -31,12 +31,18 @@ impl Key {
 
     /// How a node is started that signs with it.
     pub(crate) fn launch(&self) -> Launch {
+        self.launch_with(&[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn launch_with(&self, more: &[&str]) -> Launch {
         let flags = signing(self);
-        Launch::new(&flags.iter().map(String::as_str).collect::<Vec<_>>())
+        let flags = flags.iter().map(String::as_str).chain(more.iter().copied());
+        Launch::new(&flags.collect::<Vec<_>>())
     }
 
     /// Made by a node of its own; `node` keeps its directory.
-    fn stored_by(node: &Node, launch: &Launch, key: u8) -> Self {
+    pub(crate) fn stored_by(node: &Node, launch: &Launch, key: u8) -> Self {
         Self::of_secret(node, launch, &hex::encode_prefixed([key; 32]))
     }
 
@@ -63,12 +69,12 @@ fn signing(key: &Key) -> Vec<String> {
         .to_vec()
 }
 
-fn launch(key: &Key) -> Launch {
+pub(crate) fn launch(key: &Key) -> Launch {
     key.launch()
 }
 
 /// Makes the chain of a signer in the directory of a launch.
-fn init(launch: &Launch, signer: Address, period: u64) {
+pub(crate) fn init(launch: &Launch, signer: Address, period: u64) {
     network(launch, signer, json!({ "clique": { "period": period, "epoch": 10 } }));
 }
 
@@ -118,7 +124,7 @@ fn system_contracts(mut alloc: Value) -> Value {
 }
 
 /// Sends a transaction and waits for its block.
-fn mined(node: &Node, raw: &str) -> Value {
+pub(crate) fn mined(node: &Node, raw: &str) -> Value {
     let transaction = node.client().send_raw(raw);
     node.client().wait_for_receipt(transaction)
 }

@@ -7,8 +7,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256};
 use mainspring::{
-    chain::{Chain, ChainSettings, FlushLimits},
-    evm::EvmSettings,
+    chain::{Chain, ChainSettings},
     spec::ChainSpec,
     state::full_root,
     storage::{Durability, Storage},
@@ -219,19 +218,7 @@ fn from_scratch(dir: &Path) -> ((u64, B256), B256, u64) {
     let storage = Storage::open(dir, Durability::Ephemeral).unwrap();
     let genesis = storage.blocks.reader().unwrap().genesis().unwrap().unwrap();
     let spec = ChainSpec::from_genesis(serde_json::from_slice(&genesis).unwrap()).unwrap();
-    let settings = ChainSettings {
-        evm: EvmSettings::default(),
-        flush: FlushLimits::default(),
-        trie_nodes: 400_000,
-        slots_in_an_epoch: Default::default(),
-        verify_seals: false,
-        allow_equal_timestamps: false,
-        keep_states: None,
-        address_index: true,
-        takes_future_blocks: false,
-        remote: None,
-        branches: Default::default(),
-    };
+    let settings = ChainSettings::default();
     let (chain, opened) = Chain::open(storage.clone(), Arc::new(spec), settings).unwrap();
     chain.flush_state().unwrap();
     let head = chain.head();

@@ -27,7 +27,7 @@ const RIGHTLY_NULL: [&str; 2] =
 /// What a reset does not undo: their examples begin on a new node.
 const OWN_NODE: [&str; 4] = ["chain_", "personal_", "evm_addAccount", "evm_removeAccount"];
 /// What only some chains serve, and what a node of another chain says of it.
-const SPECIAL: [(&str, &[&str]); 3] = [
+const SPECIAL: [(&str, &[&str]); 4] = [
     (
         "development chain",
         &[
@@ -40,6 +40,16 @@ const SPECIAL: [(&str, &[&str]); 3] = [
             "hardhat_",
             "personal_",
             "tenderly_",
+        ],
+    ),
+    (
+        "node of a network",
+        &[
+            "admin_addPeer",
+            "admin_addTrustedPeer",
+            "admin_isolate",
+            "admin_removePeer",
+            "admin_removeTrustedPeer",
         ],
     ),
     ("proof of authority", &["clique_"]),
@@ -103,9 +113,9 @@ fn special(name: &str) -> Option<&'static str> {
 
 /// A node serves the whole list but what has to be asked for and what means nothing on its chain; of
 /// that it says where it is.
-fn serves_the_list(node: &Node, chains: Option<&str>, has_to_be_named: &[&str]) {
+fn serves_the_list(node: &Node, chains: &[&str], has_to_be_named: &[&str]) {
     let mut client = node.client();
-    let elsewhere = |name: &str| special(name).filter(|it| chains != Some(*it));
+    let elsewhere = |name: &str| special(name).filter(|it| !chains.contains(it));
     let named = |name: &str| has_to_be_named.iter().any(|space| name.starts_with(space));
     let (absent, wanted): (BTreeSet<_>, BTreeSet<_>) =
         listed().into_keys().partition(|name| named(name) || elsewhere(name).is_some());
@@ -123,7 +133,7 @@ fn serves_the_list(node: &Node, chains: Option<&str>, has_to_be_named: &[&str]) 
 
 #[test]
 fn a_development_node_serves_what_is_listed_but_testing() {
-    serves_the_list(&Node::start(&[]), Some("development chain"), &["testing_"]);
+    serves_the_list(&Node::start(&[]), &["development chain"], &["testing_"]);
 }
 
 #[test]
@@ -131,7 +141,7 @@ fn a_node_of_a_stored_chain_serves_what_is_listed_but_what_changes_a_chain_by_ha
     let launch = Launch::new(&[]);
     launch.start().stop("TERM");
     let node = launch.with_flags(&["node", "--no-seal"]).start();
-    serves_the_list(&node, None, &["testing_", "admin_"]);
+    serves_the_list(&node, &[], &["testing_"]);
 }
 
 #[test]
@@ -142,7 +152,7 @@ fn a_node_of_a_network_serves_what_its_chain_has() {
     ] {
         let launch = Launch::new(&["node", "--no-seal"]);
         network(&launch, Wallet::dev(1).address(), consensus);
-        serves_the_list(&launch.start(), Some(chains), &["testing_", "admin_"]);
+        serves_the_list(&launch.start(), &[chains, "node of a network"], &["testing_"]);
     }
 }
 
@@ -161,6 +171,8 @@ fn every_method_answers_its_example_under_every_name() {
             runs(&chain(&flags), &name, example)
         } else if example["chain"] == "poa" {
             runs_on_signers(&name, example)
+        } else if example["network"] == true {
+            runs_on_a_network(&name, example)
         } else if example["fork"] == true {
             runs_on_a_fork(&name, example)
         } else if OWN_NODE.iter().any(|own| name.starts_with(own)) {
@@ -247,6 +259,13 @@ fn runs_on_signers(name: &str, example: &Value) -> Result<(), String> {
     drop(client);
     let text = example.to_string().replace("GENESIS", genesis["hash"].as_str().unwrap());
     runs(&node, name, &serde_json::from_str(&text).unwrap())
+}
+
+/// On a node of a network, which nobody has joined yet.
+fn runs_on_a_network(name: &str, example: &Value) -> Result<(), String> {
+    let launch = Launch::new(&["node", "--no-seal", "--p2p-host", "127.0.0.1", "--p2p-port", "0"]);
+    network(&launch, Wallet::dev(1).address(), json!({ "clique": { "period": 1, "epoch": 10 } }));
+    runs(&launch.start(), name, example)
 }
 
 /// With an upstream in the place of the usual address.

@@ -138,6 +138,8 @@ fn a_file_is_not_replaced_unless_it_is_asked_for_and_the_same_words_write_the_sa
     assert_eq!(fs::read(folder.path().join("g.json")).unwrap(), first);
     assert_eq!(run(folder.path(), &[], &words).stdout, first);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
+    let genesis = folder.path().join("g.json").display().to_string();
+    Launch::new(&["dev", "--init", &genesis]).is_refused(&["Pow", "mainspring init"]);
 }
 
 #[test]

@@ -18,9 +18,11 @@
 //! | `loads` | a chain goes into a dump and comes out of it, whole or not at all |
 //! | `logs` | a search by the index finds what a look into every block finds |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
+//! | `network` | real nodes find each other, share blocks and transactions, and agree |
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
+//! | `simulation` | nodes of a network agree in the end, whatever is lost, cut or killed |
 //! | `snapshots` | a snapshot brings back everything that a developer set |
 //! | `trace` | traces of known contracts read as geth writes them |
 
@@ -39,10 +41,12 @@ mod inspect;
 mod loads;
 mod logs;
 mod maker;
+mod network;
 mod node;
 mod pool;
 mod recovery;
 mod sealing;
+mod simulation;
 mod snapshots;
 mod trace;
 mod wallet;

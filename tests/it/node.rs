@@ -7,7 +7,7 @@ use mainspring::{
     chain::{
         BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened, verify,
     },
-    consensus::clique::Extra,
+    consensus::{Ethash, clique::Extra, ethash::Sizes},
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
@@ -152,11 +152,13 @@ impl Setup {
 
     pub(crate) fn chain_settings(&self) -> ChainSettings {
         ChainSettings {
+            wall: Default::default(),
             evm: EvmSettings { code_size_limit: self.code_size_limit, ..Default::default() },
             flush: self.flush,
             trie_nodes: self.trie_nodes,
             slots_in_an_epoch: 0,
             verify_seals: false,
+            ethash: if self.proof { Ethash::with_sizes(Sizes::TINY) } else { Ethash::shared() },
             allow_equal_timestamps: false,
             keep_states: self.keep_states,
             address_index: self.address_index,
@@ -195,7 +197,7 @@ pub(crate) struct TestChain {
 static TURN: RwLock<()> = RwLock::new(());
 
 #[derive(Debug)]
-enum Turn {
+pub(crate) enum Turn {
     WithOthers {
         _held: RwLockReadGuard<'static, ()>,
     },
@@ -203,6 +205,13 @@ enum Turn {
     Alone {
         _held: RwLockWriteGuard<'static, ()>,
     },
+}
+
+impl Turn {
+    /// No test that sets failpoints runs while this is held.
+    pub(crate) fn with_others() -> Self {
+        Self::WithOthers { _held: TURN.read() }
+    }
 }
 
 /// The parts of a running chain.
@@ -233,7 +242,7 @@ pub(crate) fn check_stored(node: &TestChain) {
 
 impl TestChain {
     pub(crate) fn start(setup: Setup) -> Self {
-        Self::start_in(setup, Turn::WithOthers { _held: TURN.read() })
+        Self::start_in(setup, Turn::with_others())
     }
 
     /// Starts when no other chain of this process runs, and keeps it so.

@@ -5,9 +5,7 @@ use super::super::ChainError;
 use crate::{
     primitives::{Account, BlockNumHash, StateChanges},
     state::{StateTrie, StateView, StorageIds, next_key},
-    storage::{
-        FlushBlock, StageReader, StagedAccount, StateBatch, StateDb, StorageError, TrieChanges,
-    },
+    storage::{FlushBlock, StageReader, StagedAccount, StateBatch, StateDb, TrieChanges},
 };
 use alloy_primitives::{Address, B256, U256};
 
@@ -180,9 +178,10 @@ impl<'a> Build<'a> {
             trie: TrieChanges { rows, removed: removed.branches, removed_owners: removed.owners },
             next_storage_id: self.ids.next(),
         })?;
-        fail::fail_point!("load-after-batch", |_| Err(
-            StorageError::Failpoint("load-after-batch").into()
-        ));
+        fail::fail_point!("load-after-batch", |_| Err(crate::storage::StorageError::Failpoint(
+            "load-after-batch"
+        )
+        .into()));
         self.trie.collapse(self.batch, self.nodes);
         Ok(())
     }

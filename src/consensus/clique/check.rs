@@ -14,6 +14,17 @@ pub fn check_header(
     header: &Header,
     snapshot: &Snapshot,
 ) -> Result<Address, CliqueError> {
+    check_signed(rules, parent, header, snapshot, || seal::signer(header))
+}
+
+/// [`check_header`], where the caller may know already who signed the header.
+pub fn check_signed(
+    rules: CliqueRules,
+    parent: &Header,
+    header: &Header,
+    snapshot: &Snapshot,
+    signer: impl FnOnce() -> Result<Address, CliqueError>,
+) -> Result<Address, CliqueError> {
     let earliest = parent.timestamp.saturating_add(rules.period);
     if header.timestamp < earliest {
         return Err(CliqueError::TooEarly { header: header.timestamp, earliest });
@@ -23,7 +34,7 @@ pub fn check_header(
     }
     check_vote(rules, header)?;
     check_signers(rules, header, snapshot)?;
-    let signer = seal::signer(header)?;
+    let signer = signer()?;
     snapshot.check_turn(header.number, signer)?;
     let expected = snapshot.difficulty(header.number, signer);
     if header.difficulty != expected {

@@ -26,7 +26,7 @@ mod scenarios;
 #[cfg(test)]
 mod testing;
 
-pub use check::check_header;
+pub use check::{check_header, check_signed};
 pub use error::CliqueError;
 pub use extra::Extra;
 pub use seal::{seal_hash, sealed, signer};

@@ -1,13 +1,15 @@
-//! What is in the cache of an epoch, and what does it give for a nonce?
+//! What is in the cache of an epoch, and which dataset does it stand for?
 
 use super::{
+    Work,
+    hashimoto::{PAGE_WORDS, boundary, fnv, hashimoto, words},
     keccak::{Row, keccak512},
     seal_hash,
-    sizes::{PAGE_BYTES, cache_bytes, dataset_bytes, seed_hash},
+    sizes::{PAGE_BYTES, ROW_BYTES, Sizes, seed_hash},
 };
 use crate::consensus::SealError;
 use alloy_consensus::Header;
-use alloy_primitives::{B64, B256, U256, keccak256};
+use alloy_primitives::{B64, B256, U256};
 
 /// How often the cache is mixed through.
 const CACHE_ROUNDS: usize = 3;
@@ -15,35 +17,24 @@ const CACHE_ROUNDS: usize = 3;
 /// Rows of the cache that make an item of the dataset.
 const PARENTS: u32 = 256;
 
-/// Pages of the dataset that a nonce reads.
-const ACCESSES: u32 = 64;
-
-/// Words of a page of the dataset.
-const PAGE_WORDS: usize = 32;
-
-const FNV_PRIME: u32 = 0x0100_0193;
+/// A dataset up to this size is computed with its cache, in bytes: that of tests.
+const SMALL_DATASET: u64 = 1 << 16;
 
 /// The light cache of one epoch: 16 MB in the first, 128 KiB more in each next.
 #[derive(Debug)]
 pub struct Cache {
     rows: Vec<Row>,
+    by_rows: Modulo,
     /// In the dataset that the cache stands for.
     pages: u32,
-}
-
-/// What Ethash gives for a nonce.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Work {
-    /// What the header must name.
-    pub mix_hash: B256,
-    /// What must be at most 2^256 by the difficulty.
-    pub result: B256,
+    /// All of them, where they are few.
+    small: Vec<[u32; PAGE_WORDS]>,
 }
 
 impl Cache {
-    /// Computes the cache of an epoch; about half a second for the first.
-    pub fn new(epoch: u64) -> Self {
-        let count = (cache_bytes(epoch) / size_of::<Row>() as u64) as usize;
+    /// Computes the cache of an epoch; about half a second for Ethereum's first.
+    pub fn new(sizes: Sizes, epoch: u64) -> Self {
+        let count = (sizes.cache_bytes(epoch) / ROW_BYTES) as usize;
         let mut rows = Vec::with_capacity(count);
         let mut row = keccak512(&words(seed_hash(epoch)));
         while rows.len() < count {
@@ -59,7 +50,14 @@ impl Cache {
                 }));
             }
         }
-        Self { rows, pages: (dataset_bytes(epoch) / PAGE_BYTES) as u32 }
+        let bytes = sizes.dataset_bytes(epoch);
+        let pages = (bytes / PAGE_BYTES) as u32;
+        let by_rows = Modulo::new(count as u32);
+        let mut cache = Self { rows, by_rows, pages, small: Vec::new() };
+        if bytes <= SMALL_DATASET {
+            cache.small = (0..pages).map(|page| cache.compute_page(page)).collect();
+        }
+        cache
     }
 
     /// The rows as bytes, for comparison with published hashes.
@@ -69,24 +67,7 @@ impl Cache {
 
     /// What a nonce gives for the hash of a header without its seal.
     pub fn hashimoto(&self, seal_hash: B256, nonce: B64) -> Work {
-        let mut start = [0; 10];
-        start[..8].copy_from_slice(&words(seal_hash));
-        let nonce = u64::from_be_bytes(nonce.0);
-        start[8..].copy_from_slice(&[nonce as u32, (nonce >> 32) as u32]);
-        let seed = keccak512(&start);
-        let mut mix: [u32; PAGE_WORDS] = std::array::from_fn(|word| seed[word % 16]);
-        for access in 0..ACCESSES {
-            let page = fnv(access ^ seed[0], mix[access as usize % PAGE_WORDS]) % self.pages;
-            let halves = [self.item(2 * page), self.item(2 * page + 1)];
-            for (word, new) in mix.iter_mut().zip(halves.iter().flatten()) {
-                *word = fnv(*word, *new);
-            }
-        }
-        let mut end = [0; 96];
-        for (bytes, word) in end.chunks_exact_mut(4).zip(seed.into_iter().chain(shortened(&mix))) {
-            bytes.copy_from_slice(&word.to_le_bytes());
-        }
-        Work { mix_hash: B256::from_slice(&end[64..]), result: keccak256(end) }
+        hashimoto(seal_hash, nonce, self.pages, |page| self.page(page))
     }
 
     /// Does the header's nonce prove the work of its difficulty?
@@ -106,49 +87,64 @@ impl Cache {
         Ok(())
     }
 
-    /// An item of the dataset.
-    fn item(&self, index: u32) -> Row {
-        let count = self.rows.len() as u32;
-        let mut mix = self.rows[(index % count) as usize];
-        mix[0] ^= index;
-        mix = keccak512(&mix);
+    /// Pages of the dataset that the cache stands for.
+    pub const fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    /// A page of that dataset: two items.
+    pub fn page(&self, page: u32) -> [u32; PAGE_WORDS] {
+        match self.small.get(page as usize) {
+            Some(known) => *known,
+            None => self.compute_page(page),
+        }
+    }
+
+    /// Each read depends on the one before and is seldom in the processor's cache: both items are
+    /// computed side by side, so that one waits while the other does.
+    fn compute_page(&self, page: u32) -> [u32; PAGE_WORDS] {
+        let indices = [2 * page, 2 * page + 1];
+        let mut mixes = indices.map(|index| {
+            let mut mix = self.rows[self.by_rows.of(index) as usize];
+            mix[0] ^= index;
+            keccak512(&mix)
+        });
         for parent in 0..PARENTS {
-            let row = fnv(index ^ parent, mix[parent as usize % 16]) % count;
-            for (word, new) in mix.iter_mut().zip(&self.rows[row as usize]) {
-                *word = fnv(*word, *new);
+            for (index, mix) in indices.iter().zip(&mut mixes) {
+                let row = self.by_rows.of(fnv(index ^ parent, mix[parent as usize % 16]));
+                for (word, new) in mix.iter_mut().zip(&self.rows[row as usize]) {
+                    *word = fnv(*word, *new);
+                }
             }
         }
-        keccak512(&mix)
+        let mut page = [0; PAGE_WORDS];
+        for (half, mix) in page.chunks_exact_mut(16).zip(mixes) {
+            half.copy_from_slice(&keccak512(&mix));
+        }
+        page
     }
 }
 
-/// The multiply-and-xor step that Ethash has from the FNV hash.
-const fn fnv(one: u32, other: u32) -> u32 {
-    one.wrapping_mul(FNV_PRIME) ^ other
+/// The remainder by a number that stays the same, without a division
+/// ([Lemire, Kaser and Kurz, 2019](https://arxiv.org/abs/1902.01961)).
+#[derive(Clone, Copy, Debug)]
+struct Modulo {
+    divisor: u32,
+    /// 2^64 by the divisor, rounded up.
+    reciprocal: u64,
 }
 
-/// Each four words of the mix as one.
-fn shortened(mix: &[u32; PAGE_WORDS]) -> [u32; 8] {
-    let mut words = [0; 8];
-    for (word, four) in words.iter_mut().zip(mix.chunks_exact(4)) {
-        *word = fnv(fnv(fnv(four[0], four[1]), four[2]), four[3]);
+impl Modulo {
+    /// By a divisor above one.
+    const fn new(divisor: u32) -> Self {
+        Self { divisor, reciprocal: u64::MAX / divisor as u64 + 1 }
     }
-    words
-}
 
-fn words(hash: B256) -> [u32; 8] {
-    let mut words = [0; 8];
-    for (word, bytes) in words.iter_mut().zip(hash.0.chunks_exact(4)) {
-        *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    #[inline]
+    const fn of(self, number: u32) -> u32 {
+        let fraction = self.reciprocal.wrapping_mul(number as u64);
+        ((fraction as u128 * self.divisor as u128) >> 64) as u32
     }
-    words
-}
-
-/// 2^256 by the difficulty, rounded down; `None` for zero.
-fn boundary(difficulty: U256) -> Option<U256> {
-    let below = U256::MAX.checked_div(difficulty)?;
-    let divides_evenly = difficulty.is_power_of_two();
-    Some(below.saturating_add(U256::from(divides_evenly)))
 }
 
 #[cfg(test)]
@@ -156,11 +152,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_boundary_is_the_whole_range_by_the_difficulty() {
-        assert_eq!(boundary(U256::ZERO), None);
-        assert_eq!(boundary(U256::ONE), Some(U256::MAX));
-        assert_eq!(boundary(U256::from(2)), Some(U256::ONE << 255));
-        assert_eq!(boundary(U256::from(3)), Some(U256::MAX / U256::from(3)));
-        assert_eq!(boundary(U256::MAX), Some(U256::ONE));
+    fn the_remainder_is_that_of_a_division() {
+        for divisor in [2, 3, 31, 64, 262_139, 4_456_441, u32::MAX] {
+            let modulo = Modulo::new(divisor);
+            let near = [0, 1, divisor - 1, divisor, divisor.wrapping_add(1), u32::MAX];
+            let spread = (0..1_000u32).map(|step| step.wrapping_mul(4_294_967));
+            for number in near.into_iter().chain(spread) {
+                assert_eq!(modulo.of(number), number % divisor, "{number} by {divisor}");
+            }
+        }
     }
 }

@@ -1,25 +1,28 @@
 //! Ethash: does a nonce prove the work that the difficulty asks for?
 //!
-//! Verification only, from the light cache of an epoch. The algorithm is that of
-//! <https://ethereum.org/developers/docs/consensus-mechanisms/pow/mining/mining-algorithms/ethash>.
+//! From the light cache of an epoch; a miner may have the whole dataset in a file instead. The algorithm
+//! is that of <https://ethereum.org/developers/docs/consensus-mechanisms/pow/mining/mining-algorithms/ethash>.
 //!
 //! | file | what it answers |
 //! |---|---|
 //! | `keccak` | what is the 512-bit Keccak hash of a few words? |
-//! | `cache` | what is in the cache of an epoch, and what does it give for a nonce? |
+//! | `hashimoto` | what does a nonce give, and how little must that be? |
+//! | `cache` | what is in the cache of an epoch, and which dataset does it stand for? |
 //! | `sizes` | how large are an epoch's cache and dataset, and what is its seed? |
 //! | `shared` | which caches are in memory? |
 
 mod cache;
+mod hashimoto;
 mod keccak;
 mod shared;
 mod sizes;
 #[cfg(test)]
 mod tests;
 
-pub use cache::{Cache, Work};
+pub use cache::Cache;
+pub use hashimoto::{PAGE_WORDS, Work, boundary, hashimoto};
 pub use shared::Ethash;
-pub use sizes::{MAX_EPOCH, cache_bytes, dataset_bytes, epoch_of, seed_hash};
+pub use sizes::{MAX_EPOCH, PAGE_BYTES, Sizes, seed_hash};
 
 use alloy_consensus::Header;
 use alloy_primitives::{B256, keccak256};

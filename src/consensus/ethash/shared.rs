@@ -1,6 +1,6 @@
 //! Which caches are in memory?
 
-use super::{Cache, MAX_EPOCH, epoch_of};
+use super::{Cache, MAX_EPOCH, Sizes};
 use crate::consensus::SealError;
 use alloy_consensus::Header;
 use parking_lot::Mutex;
@@ -13,11 +13,12 @@ const KEPT: usize = 3;
 static SHARED: LazyLock<Arc<Ethash>> = LazyLock::new(Arc::default);
 
 /// A cache that is there, or that the first thread which needs it computes.
-type Slot = Arc<OnceLock<Cache>>;
+type Slot = Arc<OnceLock<Arc<Cache>>>;
 
 /// Verifies seals on any number of threads. A cache is computed once, and at most three stay.
 #[derive(Debug, Default)]
 pub struct Ethash {
+    sizes: Sizes,
     /// By epoch, the least recently used first.
     slots: Mutex<Vec<(u64, Slot)>>,
 }
@@ -28,14 +29,31 @@ impl Ethash {
         SHARED.clone()
     }
 
+    /// One with sizes of its own, for tests.
+    pub fn with_sizes(sizes: Sizes) -> Arc<Self> {
+        Arc::new(Self { sizes, slots: Mutex::default() })
+    }
+
+    /// How large its caches are.
+    pub const fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
     /// Does the header's nonce prove the work of its difficulty? The first question in an epoch
     /// takes half a second or more.
     pub fn verify(&self, header: &Header) -> Result<(), SealError> {
-        let epoch = epoch_of(header.number);
+        self.cache(header.number)?.verify(header)
+    }
+
+    /// The cache of the epoch of block `number`. The first question in an epoch takes half a second or
+    /// more.
+    pub fn cache(&self, number: u64) -> Result<Arc<Cache>, SealError> {
+        let epoch = self.sizes.epoch_of(number);
         if epoch > MAX_EPOCH {
             return Err(SealError::Epoch { epoch, max: MAX_EPOCH });
         }
-        self.slot(epoch).get_or_init(|| Cache::new(epoch)).verify(header)
+        let make = || Arc::new(Cache::new(self.sizes, epoch));
+        Ok(self.slot(epoch).get_or_init(make).clone())
     }
 
     fn slot(&self, epoch: u64) -> Slot {

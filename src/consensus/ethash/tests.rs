@@ -10,20 +10,25 @@ use alloy_primitives::{B64, Bloom, Bytes, U256, address, b64, b256, bloom, bytes
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::sync::OnceLock;
 
+const REAL: Sizes = Sizes::ETHEREUM;
+
 /// The cache of the first epoch, for all tests here.
 fn first_cache() -> &'static Cache {
     static CACHE: OnceLock<Cache> = OnceLock::new();
-    CACHE.get_or_init(|| Cache::new(0))
+    CACHE.get_or_init(|| Cache::new(REAL, 0))
 }
 
 #[test]
 fn sizes_and_seeds_are_those_of_another_implementation() {
     for epoch in [0, 1, 2, 10, 40, 146, 500, 2_047] {
-        assert_eq!(cache_bytes(epoch), ethash::get_cache_size(epoch as usize) as u64, "{epoch}");
-        assert_eq!(dataset_bytes(epoch), ethash::get_full_size(epoch as usize) as u64, "{epoch}");
+        let theirs = ethash::get_cache_size(epoch as usize) as u64;
+        assert_eq!(REAL.cache_bytes(epoch), theirs, "{epoch}");
+        let theirs = ethash::get_full_size(epoch as usize) as u64;
+        assert_eq!(REAL.dataset_bytes(epoch), theirs, "{epoch}");
         assert_eq!(seed_hash(epoch).0, ethash::get_seedhash(epoch as usize).0, "{epoch}");
     }
-    assert_eq!((epoch_of(29_999), epoch_of(30_000)), (0, 1));
+    assert_eq!((REAL.epoch_of(29_999), REAL.epoch_of(30_000)), (0, 1));
+    assert_eq!(REAL.first_block(1), 30_000);
 }
 
 #[test]
@@ -236,9 +241,9 @@ fn mainnets_seals_hold_and_fail_with_any_bit_flipped() {
 /// Of mainnet's block 300,005 only what its seal covers is known here, not its header.
 #[test]
 fn the_seal_of_mainnets_block_300005_holds() {
-    assert_eq!((cache_bytes(10), dataset_bytes(10)), (18_087_488, 1_157_627_776));
+    assert_eq!((REAL.cache_bytes(10), REAL.dataset_bytes(10)), (18_087_488, 1_157_627_776));
     let hash = b256!("0x783b5c2bc6f879509cd69009cb28fecf004d63833d7e444109b7ab9e327ac866");
-    let work = Cache::new(epoch_of(300_005)).hashimoto(hash, b64!("0x1e1fcbeeb527930b"));
+    let work = Cache::new(REAL, REAL.epoch_of(300_005)).hashimoto(hash, b64!("0x1e1fcbeeb527930b"));
     let mix_hash = b256!("0xd1e82d611846e4b162ad3ba0f129611c3a67f2c3aeda19ad862765cf64b383f6");
     assert_eq!(work.mix_hash, mix_hash);
 }
@@ -278,13 +283,39 @@ fn only_chains_of_work_check_seals() {
     let merged = spec(serde_json::json!({"chainId": 1, "terminalTotalDifficulty": 7}));
     let dev = spec(serde_json::json!({"chainId": 1, "terminalTotalDifficulty": 0}));
     let (mut header, _hash) = mainnet_headers()[0].clone();
-    let checks = |spec, verify, header: &Header| SealPolicy::of(spec, verify).checks(header);
+    let policy = |spec, verify| SealPolicy::of(spec, verify, &Ethash::shared());
+    let checks = |spec, verify, header: &Header| policy(spec, verify).checks(header);
     assert!(checks(&work, false, &header));
     assert!(checks(&merged, true, &header) && !checks(&merged, false, &header));
     assert!(!checks(&dev, true, &header));
     header.nonce.0[0] ^= 1;
-    assert!(SealPolicy::of(&work, false).verify(&header).is_err());
-    assert_eq!(SealPolicy::of(&merged, false).verify(&header), Ok(()));
+    assert!(policy(&work, false).verify(&header).is_err());
+    assert_eq!(policy(&merged, false).verify(&header), Ok(()));
     header.difficulty = U256::ZERO;
     assert!(!checks(&merged, true, &header), "merged blocks have no seal");
+}
+
+/// The other implementation over the same small cache, whose sizes it takes as they are.
+#[test]
+fn small_sizes_leave_nothing_of_the_algorithm_out() {
+    for epoch in [0, 1, 7] {
+        let cache = Cache::new(Sizes::TINY, epoch);
+        let bytes = cache.to_bytes();
+        let mut theirs = vec![0; bytes.len()];
+        ethash::make_cache(&mut theirs, ethash::get_seedhash(epoch as usize));
+        assert!(bytes == theirs, "{epoch}");
+        let size = Sizes::TINY.dataset_bytes(epoch) as usize;
+        let mut dataset = vec![0; size];
+        ethash::make_dataset(&mut dataset, &theirs);
+        let ours: Vec<u8> = (0..cache.pages())
+            .flat_map(|page| cache.page(page))
+            .flat_map(u32::to_le_bytes)
+            .collect();
+        assert!(ours == dataset, "{epoch}");
+        let mut random = StdRng::seed_from_u64(epoch);
+        let (hash, nonce): ([u8; 32], [u8; 8]) = (random.random(), random.random());
+        let ours = cache.hashimoto(hash.into(), nonce.into());
+        let (mix, result) = ethash::hashimoto_full(hash.into(), nonce.into(), size, &dataset);
+        assert_eq!((ours.mix_hash.0, ours.result.0), (mix.0, result.0), "{epoch}");
+    }
 }

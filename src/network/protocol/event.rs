@@ -1,20 +1,32 @@
 //! What can happen to a node of a network, and what can it do?
 
 use crate::{
-    chain::Imported,
+    chain::{HeaderTip, Imported},
     network::{
         Multiaddr, PeerId,
-        message::{Gossip, Head, Request, Response},
+        message::{EncodedBlock, Gossip, Head, Request, Response},
     },
-    primitives::{Block, BlockNumHash},
+    primitives::{Block, BlockNumHash, SealedHeader},
 };
-use alloy_primitives::Bytes;
-use std::time::Duration;
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, Bytes};
+use std::{sync::Arc, time::Duration};
+
+/// When something happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Since some fixed moment; never goes back.
+    pub elapsed: Duration,
+    /// Seconds since 1970, by this node's clock, for what is said to people and to peers.
+    pub unix: u64,
+}
 
 /// Names a request, in either direction, for its answer.
 pub type RequestId = u64;
 /// Names a message of gossip for the verdict on it.
 pub type GossipId = u64;
+/// Names a check for its result.
+pub type CheckId = u64;
 
 /// Who opened a connection?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +75,24 @@ pub enum Event {
     },
     /// The last connection to a peer is gone.
     Disconnected(PeerId),
+    /// An [`Action::Dial`] led to no connection.
+    DialFailed {
+        /// Of the action.
+        address: Multiaddr,
+        /// In words, for the log.
+        reason: String,
+    },
+    /// A peer says where others can reach it.
+    Identified {
+        /// Who.
+        peer: PeerId,
+        /// Where it listens.
+        listens: Vec<Multiaddr>,
+    },
+    /// From now on a connection to this address, which ends in a peer id, is kept up.
+    AddPeer(Multiaddr),
+    /// No connection to this peer is kept up any more, and an existing one ends.
+    RemovePeer(PeerId),
     /// A peer asks.
     Asked {
         /// Who.
@@ -111,24 +141,36 @@ pub enum Event {
     Imported {
         /// The number of the [`Action::Import`].
         batch: u64,
-        /// How many were taken in, and what became of the last of them.
+        /// How many were taken in.
         taken: usize,
         /// What became of the last one that was taken.
         last: Option<Imported>,
         /// The first that was not, and why.
         refused: Option<Refusal>,
     },
-    /// Gossiped transactions were offered to the pool.
+    /// Transactions of others were offered to the pool.
     Admitted {
-        /// Who passed them on.
+        /// Who sent them.
         peer: PeerId,
-        /// Of the gossip.
-        id: GossipId,
+        /// Of the [`Action::Admit`].
+        id: Option<GossipId>,
         /// May they be passed on, and is somebody at fault?
         verdict: Verdict,
     },
+    /// The result of an [`Action::Check`].
+    Checked {
+        /// Of the action.
+        id: CheckId,
+        /// What was found.
+        found: Checked,
+    },
     /// The chain's head is another; also after blocks that this node sealed or imported itself.
-    Head(Head),
+    Head {
+        /// The new one.
+        head: Head,
+        /// Its seconds since 1970, which say what forks have passed.
+        timestamp: u64,
+    },
     /// This node sealed a block.
     Sealed(Box<Block>),
     /// Transactions came in from this node's own users, in their network form.
@@ -149,6 +191,71 @@ pub struct Refusal {
     pub misses_parent: bool,
     /// In words, for the log.
     pub reason: String,
+}
+
+/// What is to be found out from chain and pool, away from the machine: it reads the database, verifies
+/// seals, recovers senders. [`crate::network::check::check`] does it, on any thread, also several at a time.
+#[derive(Clone, Debug)]
+pub enum Check {
+    /// Is this block canonical?
+    Canonical(BlockNumHash),
+    /// Do these headers follow each other and the place, by all rules of headers, seals too?
+    Headers {
+        /// What the first follows.
+        above: Above,
+        /// Ascending.
+        headers: Vec<Header>,
+    },
+    /// Are these the bodies of these headers, which were checked?
+    Bodies {
+        /// As many as bodies.
+        headers: Vec<Arc<SealedHeader>>,
+        /// RLP, in the order of the headers.
+        bodies: Vec<Bytes>,
+    },
+    /// Are these blocks right, as far as that can be said before they are executed? Each is the child of
+    /// the one before, and the first one's parent may be in the chain or beside it.
+    Blocks(Vec<EncodedBlock>),
+    /// Which of these transactions do not wait in the pool?
+    Missing(Vec<B256>),
+}
+
+/// What headers follow.
+#[derive(Clone, Debug)]
+pub enum Above {
+    /// A block of the chain.
+    Block(BlockNumHash),
+    /// Headers that were checked.
+    Headers(Box<HeaderTip>),
+}
+
+/// What a [`Check`] found out.
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// Whether a block is canonical.
+    Canonical(bool),
+    /// The headers hold, or the first of them do.
+    Headers {
+        /// Those that hold, with their hashes.
+        headers: Vec<Arc<SealedHeader>>,
+        /// For the headers after these.
+        tip: Box<HeaderTip>,
+        /// What is wrong with the next one.
+        refused: Option<Refusal>,
+    },
+    /// The bodies belong to their headers.
+    Bodies(Vec<Block>),
+    /// The blocks hold, as far as can be said.
+    Blocks {
+        /// In the order given.
+        blocks: Vec<Block>,
+        /// Who signed each, on a chain of proof of authority.
+        signers: Vec<Address>,
+    },
+    /// Transactions that do not wait in the pool.
+    Missing(Vec<B256>),
+    /// Something is wrong, and with what.
+    Refused(Refusal),
 }
 
 /// What should be done.
@@ -174,7 +281,7 @@ pub enum Action {
     Serve {
         /// Of [`Event::Asked`].
         id: RequestId,
-        /// Headers, bodies or ancestry.
+        /// Any but `Hello`, `Head` and `Peers`.
         request: Request,
     },
     /// Pass gossip on, or do not.
@@ -193,12 +300,19 @@ pub enum Action {
         /// Ascending, each the child of the one before.
         blocks: Vec<Block>,
     },
+    /// Find something out; [`Event::Checked`] follows.
+    Check {
+        /// Names it in the event.
+        id: CheckId,
+        /// What.
+        check: Check,
+    },
     /// Offer transactions to the pool; [`Event::Admitted`] follows.
     Admit {
-        /// Who passed them on.
+        /// Who sent them.
         peer: PeerId,
-        /// Of [`Event::Heard`].
-        id: GossipId,
+        /// Of [`Event::Heard`]; `None` for transactions that this node asked for.
+        id: Option<GossipId>,
         /// In their network form.
         transactions: Vec<Bytes>,
     },

@@ -1,8 +1,12 @@
 //! Which chain is this, how far is it, whose keys does the node hold?
 
-use crate::rpc::{Answer, Api};
+use crate::{
+    network::NetworkHandle,
+    rpc::{Answer, Api},
+};
 use alloy_primitives::{Address, U64};
 use jsonrpsee::{Methods, proc_macros::rpc};
+use serde_json::{Value, json};
 
 /// `eth/69`.
 const WIRE_PROTOCOL: u64 = 69;
@@ -14,9 +18,9 @@ pub trait Info {
     #[method(name = "chainId")]
     fn chain_id(&self) -> Answer<U64>;
 
-    /// False: the node always has its whole chain.
+    /// How far the download of blocks is; false where the node has what its peers have.
     #[method(name = "syncing")]
-    fn syncing(&self) -> Answer<bool>;
+    fn syncing(&self) -> Answer<Value>;
 
     /// Height of the newest block.
     #[method(name = "blockNumber")]
@@ -41,8 +45,14 @@ impl InfoServer for Api {
         Ok(U64::from(self.chain.spec().chain_id()))
     }
 
-    fn syncing(&self) -> Answer<bool> {
-        Ok(false)
+    fn syncing(&self) -> Answer<Value> {
+        let progress = self.network.as_ref().and_then(NetworkHandle::sync_progress);
+        let Some(progress) = progress else { return Ok(Value::Bool(false)) };
+        Ok(json!({
+            "startingBlock": U64::from(progress.starting),
+            "currentBlock": U64::from(progress.current),
+            "highestBlock": U64::from(progress.highest),
+        }))
     }
 
     fn block_number(&self) -> Answer<U64> {

@@ -46,6 +46,7 @@ impl SubscribeServer for Api {
         kind: String,
         params: Option<Value>,
     ) -> SubscriptionResult {
+        let _counted = self.0.subscriptions.begin();
         let done = match self.wanted(&kind, params.unwrap_or_default()) {
             Ok(Wanted::Chain(topic)) => self.push_chain(pending, topic).await,
             Ok(Wanted::Pool { full }) => self.push_pool(pending, full).await,

@@ -59,6 +59,11 @@ impl Filters {
         Ok(filter.watch.clone())
     }
 
+    /// How many there are; those that nobody reads count until they are removed.
+    pub(in crate::rpc) fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
     /// Was it there?
     pub(super) fn remove(&self, id: Number) -> bool {
         u64::try_from(id).is_ok_and(|id| self.0.lock().remove(&id).is_some())

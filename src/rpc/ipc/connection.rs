@@ -56,7 +56,7 @@ impl Connection {
         let sink = MethodSink::new_with_limit(queue, limits.response_bytes);
         let subscriptions = BoundedSubscriptions::new(limits.subscriptions);
         let inner = Calls { id, methods: methods.clone(), sink: sink.clone(), subscriptions };
-        let front = Front { inner, rules: rules.clone() };
+        let front = Front::new(inner, rules);
         Self { front, sink, answers, limit: limits.body_bytes }
     }
 

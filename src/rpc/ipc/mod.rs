@@ -14,7 +14,7 @@ mod socket;
 
 pub use socket::SocketError;
 
-use super::{Api, server::rules};
+use super::{Api, calls::Transport, server::rules};
 use connection::Connection;
 use jsonrpsee::core::server::ConnectionId;
 use socket::Socket;
@@ -52,7 +52,7 @@ impl IpcServer {
     /// Answers clients until it is dropped, and they with it.
     pub async fn run(self) {
         let methods = self.api.local_methods();
-        let rules = Arc::new(rules(&self.api, &methods));
+        let rules = Arc::new(rules(&self.api, &methods, Transport::Ipc));
         let room = Arc::new(Semaphore::new(self.api.limits.connections as usize));
         let mut clients = JoinSet::new();
         // From the other end than the port's connections: both share the subscriptions.

@@ -1,7 +1,7 @@
 //! The port: bad input, health, origins, subscriptions.
 
 use super::*;
-use crate::rpc::{ServerSettings, serve};
+use crate::rpc::{ClientLimits, ServerSettings, Token, serve};
 use jsonrpsee::{
     core::client::{ClientT, Subscription, SubscriptionClientT},
     rpc_params,
@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinSet,
 };
 
 /// A node with an open port.
@@ -19,14 +20,21 @@ pub(super) struct Port {
     pub(super) node: TestNode,
     pub(super) address: SocketAddr,
     _server: ServerHandle,
+    _serving: JoinSet<()>,
 }
 
 impl Port {
     pub(super) async fn open(node: TestNode) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let settings = ServerSettings { allow_origin: Some("*".to_owned()) };
-        let (address, server) = serve(&node.api, any, &settings).await.unwrap();
-        Self { node, address, _server: server }
+        let settings = ServerSettings { allow_origin: Some("*".to_owned()), token: None };
+        Self::open_as(node, any, &settings).await
+    }
+
+    async fn open_as(node: TestNode, address: SocketAddr, settings: &ServerSettings) -> Self {
+        let (address, server, serving) = serve(&node.api, address, settings).await.unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serving);
+        Self { node, address, _server: server, _serving: tasks }
     }
 
     /// Sends a request as it is and answers the status, the head, and the body.
@@ -121,9 +129,70 @@ async fn health_and_origins() {
 }
 
 #[tokio::test]
+async fn a_token_opens_everything_but_the_health_of_the_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("token");
+    let settings = ServerSettings {
+        allow_origin: Some("*".to_owned()),
+        token: Some(Token::read_or_make(&path).unwrap()),
+    };
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let port = Port::open_as(TestNode::start(), any, &settings).await;
+    let ask = r#"{"jsonrpc":"2.0","id":7,"method":"eth_blockNumber","params":[]}"#;
+    let (status, head, body) = port.exchange("POST / HTTP/1.1\r\nOrigin: http://page", ask).await;
+    let refused: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, refused["error"]["code"].as_i64()), (401, Some(-32000)));
+    assert!(body.contains("Authorization: Bearer"), "{body}");
+    assert!(
+        head.contains("www-authenticate: bearer") && head.contains("access-control-allow-origin")
+    );
+    let token = std::fs::read_to_string(&path).unwrap();
+    let with_token = format!("POST / HTTP/1.1\r\nAuthorization: Bearer {}", token.trim());
+    let (status, _, body) = port.exchange(&with_token, ask).await;
+    assert_eq!((status, body.as_str()), (200, r#"{"jsonrpc":"2.0","id":7,"result":"0x0"}"#));
+    assert_eq!(port.exchange("GET /health HTTP/1.1", "").await.0, 200);
+    let preflight = "OPTIONS / HTTP/1.1\r\nOrigin: http://page\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization";
+    let (status, head, _) = port.exchange(preflight, "").await;
+    assert_eq!(status, 200);
+    assert!(head.contains("access-control-allow-headers: authorization"), "{head}");
+    let url = format!("ws://{}", port.address);
+    assert!(WsClientBuilder::default().build(&url).await.is_err(), "the handshake is refused too");
+    let mut headers = http::HeaderMap::new();
+    headers.insert("authorization", format!("Bearer {}", token.trim()).parse().unwrap());
+    let client = WsClientBuilder::default().set_headers(headers).build(&url).await.unwrap();
+    assert_eq!(client.request::<String, _>("eth_blockNumber", rpc_params![]).await.unwrap(), "0x0");
+}
+
+#[tokio::test]
+async fn a_client_that_has_had_its_share_is_told_when_to_come_back() {
+    let clients =
+        ClientLimits { requests: 1, connections: 2, loopback: true, ..ClientLimits::default() };
+    let limits = RpcLimits { clients, ..Default::default() };
+    let port = Port::open(TestNode::with(Mode::Manual, limits)).await;
+    let one = r#"{"jsonrpc":"2.0","id":7,"method":"eth_blockNumber","params":[]}"#;
+    let batch = format!("[{}]", [one; 12].join(","));
+    let (status, answers) = port.post(&batch).await;
+    assert_eq!(status, 200);
+    let (first, last) = (&answers[0], &answers[11]);
+    assert_eq!((&first["result"], &last["id"]), (&json!("0x0"), &json!(7)));
+    assert_eq!(last["error"]["code"], -32005, "{answers}");
+    assert!(last["error"]["data"]["retryAfterMs"].as_u64().unwrap() <= 1_001, "{last}");
+
+    let url = format!("ws://{}", port.address);
+    let first = WsClientBuilder::default().build(&url).await.unwrap();
+    let second = WsClientBuilder::default().build(&url).await.unwrap();
+    let (status, answer) = port.post(one).await;
+    assert_eq!((status, &answer["error"]["code"]), (429, &json!(-32005)));
+    drop((first, second));
+    // The server sees the end of a session a moment later.
+    while port.post(one).await.0 == 429 {}
+}
+
+#[tokio::test]
 async fn a_taken_port_is_named() {
     let port = Port::open(TestNode::start()).await;
-    let error = serve(&port.node.api, port.address, &ServerSettings::default()).await.unwrap_err();
+    let served = serve(&port.node.api, port.address, &ServerSettings::default()).await;
+    let error = served.err().unwrap();
     assert!(error.to_string().starts_with(&format!("cannot listen on {}: ", port.address)));
 }
 

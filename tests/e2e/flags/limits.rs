@@ -21,6 +21,31 @@ use std::{
 
 pub(super) const GROUPS: &[Group] = &[
     Group {
+        flags: &["--rpc-limit-loopback", "--rpc-client-requests", "5"],
+        rows: &[
+            ("rpc-client-requests", |node| had_enough(node, "5 requests a second")),
+            // The same flag on another node changes nothing without this one.
+            ("rpc-limit-loopback", |node| {
+                let exempt = Node::start(&["--rpc-client-requests", "1"]);
+                (0..50).for_each(|_| _ = get(&exempt, "eth_chainId", json!([])));
+                had_enough(node, "try again in");
+            }),
+        ],
+    },
+    Group {
+        flags: &["--rpc-limit-loopback", "--rpc-client-bytes", "500"],
+        rows: &[("rpc-client-bytes", |node| had_enough(node, "500 bytes of answers a second"))],
+    },
+    Group {
+        flags: &["--rpc-limit-loopback", "--rpc-client-connections", "1"],
+        rows: &[("rpc-client-connections", |node| {
+            get(node, "eth_chainId", json!([]));
+            let (status, answer) = node.new_client().post(b"{}").unwrap();
+            assert_eq!(status, 429);
+            assert!(answer.contains("1 connections of one client"), "{answer}");
+        })],
+    },
+    Group {
         flags: &[
             "--rpc-max-body-bytes",
             "50000",
@@ -320,6 +345,15 @@ pub(super) const GROUPS: &[Group] = &[
         ],
     },
 ];
+
+/// Asks until the node says that it is enough.
+#[track_caller]
+fn had_enough(node: &Node, words: &str) {
+    let refused = (0..1_000).find_map(|_| node.client().rpc("eth_chainId", json!([])).err());
+    let refused = refused.expect("it answers for ever");
+    assert_eq!(refused.code, -32005);
+    assert!(refused.message.contains(words), "{}", refused.message);
+}
 
 fn goes_on(node: &Node) {
     let sent = hash(&send(node, json!({ "to": fresh(1), "value": "0x1" })));

@@ -10,7 +10,7 @@ use alloy_consensus::Header;
 use alloy_primitives::{B64, B256, Bloom, U256};
 use mainspring::{
     chain::{ImportError, Imported},
-    consensus::ethash::{Cache, seal_hash},
+    consensus::ethash::{Cache, Sizes, seal_hash},
     primitives::{Block, BlockNumHash, Body},
     spec::Fork,
 };
@@ -118,7 +118,7 @@ fn a_seal_proves_the_work_of_the_blocks_own_header_or_the_block_is_refused() {
     let (node, mut maker) = start(setup);
     let genesis = maker.genesis();
     let draft = maker.run(genesis, 1, SLOW, 1).remove(0);
-    let cache = Cache::new(0);
+    let cache = Cache::new(Sizes::TINY, 0);
     let limit = U256::MAX / draft.header.difficulty;
     let seal = |header: &Header| {
         let hash = seal_hash(header);

@@ -1,7 +1,7 @@
 //! PoWTests: do the sizes, the hashes and the results of Ethash come out?
 
 use super::{VectorError, bytes, same_bytes, same_hash, same_number};
-use crate::consensus::ethash::{Cache, cache_bytes, dataset_bytes, epoch_of, seal_hash, seed_hash};
+use crate::consensus::ethash::{Cache, Sizes, seal_hash, seed_hash};
 use alloy_consensus::Header;
 use alloy_primitives::{B64, B256, U256, keccak256};
 use serde::Deserialize;
@@ -24,14 +24,15 @@ pub(super) struct EthashCase {
 pub(super) fn check(case: EthashCase) -> Result<(), VectorError> {
     let encoded = bytes("header", &case.header)?;
     let header = alloy_rlp::decode_exact::<Header>(&encoded).map_err(VectorError::RlpRefused)?;
-    let epoch = epoch_of(header.number);
+    let sizes = Sizes::ETHEREUM;
+    let epoch = sizes.epoch_of(header.number);
     let nonce = B64::from_slice(&sized("nonce", &case.nonce, 8)?);
     same_bytes("nonce", header.nonce.as_slice(), nonce.as_slice())?;
     same_hash("header_hash", seal_hash(&header), hash("header_hash", &case.header_hash)?)?;
     same_hash("seed", seed_hash(epoch), hash("seed", &case.seed)?)?;
-    same_number("cache_size", U256::from(cache_bytes(epoch)), U256::from(case.cache_size))?;
-    same_number("full_size", U256::from(dataset_bytes(epoch)), U256::from(case.full_size))?;
-    let cache = Cache::new(epoch);
+    same_number("cache_size", U256::from(sizes.cache_bytes(epoch)), U256::from(case.cache_size))?;
+    same_number("full_size", U256::from(sizes.dataset_bytes(epoch)), U256::from(case.full_size))?;
+    let cache = Cache::new(sizes, epoch);
     same_hash("cache_hash", keccak256(cache.to_bytes()), hash("cache_hash", &case.cache_hash)?)?;
     let computed = cache.hashimoto(seal_hash(&header), nonce);
     same_hash("mixHash", computed.mix_hash, hash("mixHash", &case.mix_hash)?)?;

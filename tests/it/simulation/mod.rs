@@ -1,0 +1,123 @@
+//! Networks of nodes under a virtual clock: whatever is delayed, lost, doubled, cut or killed, they agree in
+//! the end, and no transaction is lost or mined twice.
+//!
+//! Each node is the real machine, chain, pool and signer on a disk of its own. One loop moves the time and
+//! carries the messages; everything that is left to chance is drawn from one seed. A seed that fails is
+//! printed, and runs alone with MAINSPRING_SEED=n; MAINSPRING_SEEDS=n runs so many of each kind.
+//!
+//! | file | question |
+//! |---|---|
+//! | `node` | what is a node, and what does a crash leave of it? |
+//! | `world` | what happens when? |
+//! | `act` | what comes of what a node wants done? |
+//! | `faults` | what goes wrong in a run? |
+//! | `claims` | is what is left right? |
+
+mod act;
+mod claims;
+mod faults;
+mod node;
+mod world;
+
+use crate::{
+    node::{Setup, Turn},
+    wallet::key,
+};
+use alloy_genesis::CliqueConfig;
+use alloy_primitives::U256;
+use mainspring::{
+    consensus::{
+        clique::Extra,
+        ethash::{Ethash, Sizes},
+    },
+    spec::{ChainSpec, Mode},
+};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+use world::World;
+
+/// When a simulation begins, in milliseconds since 1970: a little after its genesis.
+const MILLIS: u64 = 1_700_000_003_000;
+/// Users; their keys come after those of the nodes.
+const USERS: u64 = 6;
+/// The key of the first user.
+const FIRST_USER: u64 = 8;
+
+/// What all nodes of a run have in common.
+struct Rules {
+    spec: Arc<ChainSpec>,
+    ethash: Arc<Ethash>,
+    signers: usize,
+}
+
+impl Rules {
+    fn of(mode: Mode, nodes: usize) -> Self {
+        let setup = Setup { keys: FIRST_USER + USERS, ..Setup::default() };
+        let mut genesis = setup.genesis().genesis();
+        genesis.config.extra_fields.remove("mainspring");
+        {
+            let mut signers: Vec<_> = (0..nodes as u64).map(|one| key(one).address()).collect();
+            signers.sort();
+            genesis.extra_data = Extra { signers, ..Default::default() }.to_bytes();
+            genesis.difficulty = U256::from(1);
+            genesis.config.clique = Some(CliqueConfig { period: Some(2), epoch: Some(16) });
+        }
+        Self {
+            spec: Arc::new(ChainSpec::from_genesis(genesis).unwrap()),
+            ethash: Ethash::with_sizes(Sizes::TINY),
+            signers: if mode == Mode::Poa { nodes } else { 0 },
+        }
+    }
+
+    const fn is_signer(&self, index: usize) -> bool {
+        index < self.signers
+    }
+}
+
+/// Runs one seed; panics if a claim does not hold. Answers what happened, as a hash.
+fn run(mode: Mode, seed: u64) -> alloy_primitives::B256 {
+    let mut rng =
+        StdRng::seed_from_u64(seed ^ if mode == Mode::Pow { 0x0057_0f57_ff57 } else { 0 });
+    let nodes = rng.random_range(3..=7);
+    let mut world = World::new(mode, nodes, rng);
+    world.run();
+    world.check();
+    world.trace()
+}
+
+/// Runs every `step`th seed from `first`, or those that the environment names.
+fn run_seeds(mode: Mode, first: u64, step: u64) {
+    let _turn = Turn::with_others();
+    let named = |name: &str| std::env::var(name).ok().map(|seed| seed.parse::<u64>().unwrap());
+    let seeds: Vec<u64> = match (named("MAINSPRING_SEED"), named("MAINSPRING_SEEDS")) {
+        (Some(seed), _) => vec![seed],
+        (None, seeds) => (first..seeds.unwrap_or(25)).step_by(step as usize).collect(),
+    };
+    let mut failed = Vec::new();
+    for seed in seeds {
+        if catch_unwind(AssertUnwindSafe(|| run(mode, seed))).is_err() {
+            eprintln!("seed {seed} of {mode:?} failed; MAINSPRING_SEED={seed} runs it alone");
+            failed.push(seed);
+        }
+    }
+    assert!(failed.is_empty(), "seeds of {mode:?} that failed: {failed:?}");
+}
+
+#[test]
+fn signers_agree_whatever_the_network_does_1() {
+    run_seeds(Mode::Poa, 0, 2);
+}
+
+#[test]
+fn signers_agree_whatever_the_network_does_2() {
+    run_seeds(Mode::Poa, 1, 2);
+}
+
+#[test]
+fn a_seed_makes_the_same_run_each_time() {
+    let _turn = Turn::with_others();
+    assert_eq!(run(Mode::Poa, 3), run(Mode::Poa, 3));
+}
