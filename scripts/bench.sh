@@ -2,7 +2,7 @@
 # How fast is this node beside anvil, on this machine, in one run? Prints a table of medians and ratios.
 #
 #   scripts/bench.sh                 every part (about 20 minutes on two cores)
-#   scripts/bench.sh throughput      one part: throughput, reads, logs, long, start, snapshots, trie, import or trace
+#   scripts/bench.sh throughput      one part: throughput, reads, logs, long, start, snapshots, trie, work, import or trace
 #
 # Transfers and ERC-20 transfers: 40,000 transactions signed beforehand, 8 connections, 20 senders, a fresh recipient
 # each; the clock stops when the last is mined. COUNT and RUNS change the size and the number of runs, LIMIT the seconds
@@ -191,6 +191,7 @@ if wants long; then long; fi
 if wants start; then starting; fi
 if wants snapshots; then snapshots; fi
 if wants trie; then say '== state root: 10,000 changed of 1,000,000 accounts'; cargo bench --locked --bench trie; fi
+if wants work; then say '== proof of work: nonces a second and thread'; cargo bench --locked --bench work; fi
 if wants import; then
   say '== import beside its limits: senders recovered on all cores and raw revm; MDBX writing the same rows; raw revm'
   cargo bench --locked --quiet --bench import -- --kind transfers --blocks 2000 --per-block 500 --accounts 10000

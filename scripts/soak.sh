@@ -2,11 +2,12 @@
 # The long forms of what scripts/test.sh runs in short: hours, not minutes. Optimized build.
 #
 #   scripts/soak.sh                    everything
-#   scripts/soak.sh crash              one part: crash, property, sends, memory or solidity
+#   scripts/soak.sh crash              one part: crash, property, network, sends, memory or solidity
 #
 #   MAINSPRING_CRASH_ROUNDS=200        kill -9 under load, so many times
 #   MAINSPRING_CRASH_SEED=N            other moments
 #   MAINSPRING_SEEDS=2000              random sequences in the property tests
+#   MAINSPRING_NETWORK_SEEDS=500       simulated networks of each kind: signers, miners
 #   MAINSPRING_SENDS=10000             sends from eight clients through one account
 #   MAINSPRING_BLOCKS=100000           length of the chain whose memory and speed are measured
 set -euo pipefail
@@ -22,6 +23,7 @@ PATH="$(scripts/setup-tools.sh):$PATH"
 export PATH MAINSPRING_SOAK=1
 export MAINSPRING_CRASH_ROUNDS=${MAINSPRING_CRASH_ROUNDS:-200}
 export MAINSPRING_SEEDS=${MAINSPRING_SEEDS:-2000}
+export MAINSPRING_NETWORK_SEEDS=${MAINSPRING_NETWORK_SEEDS:-500}
 export MAINSPRING_SENDS=${MAINSPRING_SENDS:-10000}
 export MAINSPRING_BLOCKS=${MAINSPRING_BLOCKS:-100000}
 
@@ -32,8 +34,13 @@ fi
 
 if wants property; then
   step "random sequences against a model, $MAINSPRING_SEEDS seeds"
-  tests --test it -- --nocapture
+  tests --test it -- --nocapture --skip simulation::
   tests --lib -- --nocapture pool::model_tests::
+fi
+
+if wants network; then
+  step "simulated networks of signers and of miners, $MAINSPRING_NETWORK_SEEDS seeds of each"
+  tests --test it -- --nocapture simulation::
 fi
 
 if wants sends; then

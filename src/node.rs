@@ -51,7 +51,7 @@ pub use import::{ImportFailure, Step, import};
 pub use stored::StoredChain;
 
 use crate::{
-    chain::{Chain, ChainError, Opened},
+    chain::{Chain, ChainError, ChainSettings, Opened},
     config::{AccountsConfig, Config, DialectName, Role},
     dev::{Dev, accounts::DevAccounts, keyring::key_from_files},
     network::NetworkHandle,
@@ -61,7 +61,7 @@ use crate::{
         self, Dialect, FeePolicy, Kind, Namespaces, Readiness, RpcContext, ServerSettings,
         Verbosity,
     },
-    sealer::{Authority, Sealer, SealerHandle, SealerSettings},
+    sealer::{Authority, DatasetProgress, Miner, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec},
 };
 use alloy_consensus::Header;
@@ -134,6 +134,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let authority = authority(&config, &spec)?;
     let storage = directory.storage.clone();
     let mut settings = parts::chain_settings(&config, &spec);
+    let miner = miner(&config, &spec, &settings)?;
     settings.remote = fork.as_ref().map(fork::Fork::remote);
     let founding = fork.as_ref().and_then(fork::Fork::founding);
     let (chain, opened) = Chain::open_on(storage, spec, settings, founding)?;
@@ -151,7 +152,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let genesis = chain.header(chain.first())?.ok_or(NodeError::NoGenesis)?;
     let pool = Arc::new(restore_pool(&chain, &config)?);
 
-    let settings = SealerSettings { authority, ..parts::sealer_settings(&config) };
+    let settings = SealerSettings { authority, miner, ..parts::sealer_settings(&config) };
     let sealer = Sealer::new(chain.clone(), pool.clone(), settings);
     let handle = sealer.handle();
     let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
@@ -211,7 +212,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
             admin: config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
             named: config.server.namespaces.clone(),
         },
-        ready: readiness(&chain, &handle),
+        ready: readiness(&chain, &handle, peers.as_ref()),
         verbosity,
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
@@ -329,6 +330,11 @@ impl NodeHandle {
         self.fees.gas_price(self.chain.next_base_fee(&self.chain.head()))
     }
 
+    /// How far the dataset is that the miner makes, if it makes one.
+    pub fn dataset_progress(&self) -> Option<DatasetProgress> {
+        self.sealer.miner()?.dataset_progress()
+    }
+
     /// Returns when the node cannot go on: a thread of it has ended.
     pub async fn ended(&self) {
         let mut checks = tokio::time::interval(WATCH_INTERVAL);
@@ -431,6 +437,20 @@ fn authority(config: &Config, spec: &ChainSpec) -> Result<Option<Arc<Authority>>
     Ok(Some(Arc::new(Authority::new(key))))
 }
 
+/// Who mines here.
+fn miner(
+    config: &Config,
+    spec: &ChainSpec,
+    settings: &ChainSettings,
+) -> Result<Option<Arc<Miner>>, NodeError> {
+    let is_network = spec.mode == spec::Mode::Pow && config.role != Role::Development;
+    if config.mining.mines && !is_network {
+        return Err(NodeError::NothingToMine { mode: spec.mode });
+    }
+    let miner = || Arc::new(parts::miner(config, settings.ethash.clone()));
+    Ok(is_network.then(miner))
+}
+
 /// A stored chain makes blocks only if it is one of ours and nobody said no.
 fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError> {
     match config.role {
@@ -438,6 +458,8 @@ fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError>
             Some(_) => Ok(()),
             None => Err(NodeError::NoSigner),
         },
+        // It follows, unless it is told to mine.
+        Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Pow => Ok(()),
         Role::Stored { seals: true, .. } if spec.mode != spec::Mode::Dev => {
             Err(NodeError::CannotSeal { mode: spec.mode })
         }
@@ -522,12 +544,24 @@ fn write_journal(chain: &Chain, pool: &Pool) -> Result<(), ChainError> {
     written
 }
 
-fn readiness(chain: &Arc<Chain>, sealer: &SealerHandle) -> Readiness {
-    let (chain, sealer) = (chain.clone(), sealer.clone());
-    Readiness::new(move || match (chain.write_failure(), sealer.failure()) {
-        (None, None) => Ok(()),
-        (Some(failure), _) => Err(failure.to_string()),
-        (None, Some(failure)) => Err(failure.to_string()),
+/// A node that catches up answers of an old head: it is as ready as `eth_syncing` says.
+fn readiness(
+    chain: &Arc<Chain>,
+    sealer: &SealerHandle,
+    network: Option<&NetworkHandle>,
+) -> Readiness {
+    let (chain, sealer, network) = (chain.clone(), sealer.clone(), network.cloned());
+    Readiness::new(move || {
+        if let Some(failure) = chain.write_failure() {
+            return Err(failure.to_string());
+        }
+        if let Some(failure) = sealer.failure() {
+            return Err(failure.to_string());
+        }
+        match network.as_ref().and_then(NetworkHandle::sync_progress) {
+            Some(at) => Err(format!("it catches up: block {} of {}", at.current, at.highest)),
+            None => Ok(()),
+        }
     })
 }
 

@@ -46,7 +46,7 @@ impl Chain {
             return Ok(None);
         }
         drop(state);
-        let mut number = indexed.map_or(self.first(), |indexed| indexed.number + 1);
+        let mut number = indexed.map_or(self.stored_from(), |indexed| indexed.number + 1);
         let last = head.number.min(number + CHUNK_BLOCKS - 1);
         let mut chunk: Vec<(Block, Participants)> = Vec::new();
         let (mut gas, mut transactions, mut unknown) = (0, 0, 0_u64);
@@ -71,21 +71,22 @@ impl Chain {
             tracing::warn!(
                 target: "chain",
                 "address index: {unknown} blocks up to {to} cannot be executed again (their state was \
-                 thrown away, or they were made under other limits): calls inside of their \
-                 transactions are left out"
+                 thrown away or never here, or they were made under other limits): calls inside of \
+                 their transactions are left out"
             );
         }
         Ok(Some((number - 1, head.number)))
     }
 
     /// Whom the execution of a block shows to take part in its transactions; `None` if it cannot be
-    /// executed again, because the state before it was thrown away, or it was made under other limits.
+    /// executed again, because the state before it was thrown away or never here, or it was made under
+    /// other limits.
     pub(super) fn participants(&self, block: &Block) -> Result<Option<Participants>, ChainError> {
         if block.body.transactions.is_empty() {
             return Ok(Some(Participants::new()));
         }
         let replay = match self.replay_of(block.clone()) {
-            Err(ChainError::Pruned { .. }) => return Ok(None),
+            Err(ChainError::Pruned { .. } | ChainError::NotExecuted { .. }) => return Ok(None),
             replay => replay?,
         };
         let Some(replay) = replay else { return Ok(Some(Participants::new())) };

@@ -129,7 +129,7 @@ impl Chain {
                 Ok(Moment { visible, state, blocks, indexed: indexed.number })
             }
             indexed => {
-                let first = self.first();
+                let first = self.stored_from();
                 let count = |to: u64| (to + 1).saturating_sub(first);
                 let indexed = indexed.map_or(0, |indexed| count(indexed.number));
                 Err(ChainError::AddressIndex { indexed, head: count(head) })

@@ -260,7 +260,8 @@ impl Chain {
         if number > visible.number() || number < base.earliest {
             return Err(ChainError::UnknownBlock { number, head: visible.number() });
         }
-        if number < base.number {
+        // A dump may have states of older blocks. Each left the record of what it changed.
+        if number < base.number && below.block_hash(number)?.is_none() {
             return Err(ChainError::BelowBase { number, base: Box::new(**base) });
         }
         check_kept(number, below)

@@ -155,8 +155,21 @@ pub enum ChainError {
         given: Box<Base>,
     },
     /// The state of a block that was history when the chain began here.
-    #[error("the state of block {number} is not here: the chain {base}")]
+    #[error(
+        "the state of block {number} is not here: the chain {base} (a dump made with \
+         --preserve-historical-states has states of older blocks)"
+    )]
     BelowBase {
+        /// The block's height.
+        number: u64,
+        /// What the chain stands on.
+        base: Box<Base>,
+    },
+    /// The state of an older block came with a dump: it can be read, and no block can follow it.
+    #[error(
+        "no block can be made on block {number}, whose state was only loaded: the chain {base}"
+    )]
+    OnlyLoaded {
         /// The block's height.
         number: u64,
         /// What the chain stands on.

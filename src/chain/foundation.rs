@@ -21,6 +21,10 @@ impl Chain {
         loop {
             let (visible, [below]) = self.visible_readers()?;
             self.check_known(number, &visible, &below)?;
+            if number < visible.base.number {
+                let base = Box::new(*visible.base);
+                return Err(ChainError::OnlyLoaded { number, base });
+            }
             // Without a header the chain went back since: the number may mean another block now.
             let Some(header) = self.header_below(number, &visible, &below)? else { continue };
             let is_head = number == visible.number();

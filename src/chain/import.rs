@@ -334,7 +334,7 @@ impl Chain {
     }
 
     /// The nearest blocks of a branch and of the canonical chain below it, newest first.
-    fn ancestors(&self, branch: &Branch) -> Result<Vec<Ancestor>, ChainError> {
+    pub(super) fn ancestors(&self, branch: &Branch) -> Result<Vec<Ancestor>, ChainError> {
         let ancestor = |block: &Block| Ancestor {
             header: block.header.as_ref().clone(),
             ommers: block.body.ommers.clone(),

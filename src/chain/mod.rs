@@ -17,6 +17,7 @@
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `rules` | under which rules does a stored chain go on? |
 //! | `signers` | who may sign the block after a given one? |
+//! | `ommers` | which blocks beside the chain may the next block name? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `named`, `kept` | which chains have names, and what is kept for them? |
 //! | `checkout` | how does another of them become the chain? |
@@ -64,6 +65,7 @@ mod load;
 mod log_index;
 mod log_search;
 mod named;
+mod ommers;
 mod open;
 mod query;
 mod rebuild;

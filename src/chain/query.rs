@@ -6,7 +6,9 @@ use crate::{
     evm::{Applied, BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
     primitives::{Block, BlockNumHash, Receipt, SealedHeader, Transaction},
     spec::{ChainSpec, Mode},
-    state::{AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at},
+    state::{
+        AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at, prove_by_pass,
+    },
     storage::{BlocksReader, StateReader, Storage, StoredBlock, TxLocation},
 };
 use alloy_consensus::constants::EMPTY_ROOT_HASH;
@@ -378,6 +380,10 @@ impl Chain {
             }
             // Without a root the chain went back since: the number may mean another block now.
             if let Some(root) = self.root_of(number, &visible, &below)? {
+                if number < visible.base.number {
+                    let proof = prove_by_pass(&below, number, root, address, slots);
+                    return proof.map_err(|error| unproven(error, &visible));
+                }
                 let head_root = below.head_root()?.unwrap_or(EMPTY_ROOT_HASH);
                 return Ok(prove_at(&below, head_root, number, root, address, slots)?);
             }
@@ -398,6 +404,19 @@ impl Chain {
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.filter(|header| Some(header.seal()) == hash);
         Ok(header.map(|header| visible.base.trie_root_of(&header)))
+    }
+}
+
+/// Why there is no proof at a block below the base.
+fn unproven(error: TrieError, visible: &Visible) -> ChainError {
+    match error {
+        TrieError::RootMismatch { block, expected, computed } => ChainError::NoProof {
+            number: block,
+            stated: expected,
+            stored: computed,
+            base: Box::new(*visible.base),
+        },
+        error => error.into(),
     }
 }
 

@@ -17,7 +17,7 @@ impl Chain {
         let head = self.storage.state.reader()?.head()?.map_or(self.first(), |head| head.number);
         let blocks = self.storage.blocks.reader()?;
         let (mut chunk, mut transactions) = (Vec::new(), 0);
-        for number in self.first()..=head {
+        for number in self.stored_from()..=head {
             let body = blocks.body(number)?;
             let body = body.ok_or(ChainError::UnknownBlock { number, head })?;
             transactions += body.transactions.len();

@@ -1,6 +1,6 @@
 //! What is the whole chain at one moment? For a dump.
 
-use super::{Chain, ChainError};
+use super::{Chain, ChainError, visible::Visible};
 use crate::{
     primitives::{Block, Receipt, SealedHeader},
     state::StateView,
@@ -14,10 +14,11 @@ use std::sync::Arc;
 pub struct Whole {
     /// The head.
     pub head: Arc<SealedHeader>,
-    /// Its state.
+    /// Its state; of an older block after [`Whole::go_to`].
     pub view: StateView,
     /// Height of the lowest block.
     pub earliest: u64,
+    visible: Arc<Visible>,
     blocks: BlocksReader,
 }
 
@@ -33,6 +34,7 @@ impl Chain {
                     head: visible.header.clone(),
                     view: self.view(visible.number(), overlay, below),
                     earliest: visible.base.earliest,
+                    visible,
                     blocks,
                 });
             }
@@ -43,6 +45,16 @@ impl Chain {
 }
 
 impl Whole {
+    /// Makes the view that of an older block. `false` if its state is not stored: the view stays.
+    pub fn go_to(&mut self, number: u64) -> Result<bool, ChainError> {
+        let is_stored = self.visible.recent(number).is_some()
+            || self.view.reader().block_hash(number)?.is_some();
+        if is_stored {
+            self.view.go_to(number, self.visible.overlay_at(number));
+        }
+        Ok(is_stored)
+    }
+
     /// A block and its receipts, one a transaction.
     pub fn block(&self, number: u64) -> Result<Option<(Block, Vec<Receipt>)>, ChainError> {
         let (block, receipts) = (self.blocks.block(number)?, self.blocks.receipts(number)?);

@@ -15,6 +15,7 @@ mod genesis;
 mod import;
 mod init;
 mod logging;
+mod mining;
 mod node;
 mod progress;
 mod roles;
@@ -90,13 +91,16 @@ elsewhere: the export stops there and names it."
     /// Serve a stored chain
     #[command(after_help = "Examples:
   mainspring node --datadir ./chain --http.port 8545 --no-seal
-  mainspring node --datadir ./chain --signer key.json --password-file password.txt")]
+  mainspring node --datadir ./chain --signer key.json --password-file password.txt
+  mainspring node --datadir ./chain --mine --coinbase 0xf39F… --threads 2")]
     Node(Box<NodeArgs>),
     /// Run a network on this machine: a main node and workers, and its faults on demand
     #[command(after_help = "Examples:
   mainspring devnet --consensus poa --workers 3     four nodes; RPC of the main node on port 8545
   mainspring devnet status                          from a second terminal: heads and peers
   mainspring devnet kill worker-1                   as if its power had failed
+  mainspring devnet cut worker-1 worker-2           they keep each other and lose all others
+  mainspring devnet heal                            all connected again
 
 The same directory goes on with the same network. If this process dies, its nodes end.")]
     Devnet(Box<DevnetArgs>),

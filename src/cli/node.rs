@@ -2,6 +2,7 @@
 
 use super::{
     CliError, logging,
+    mining::{MiningArgs, show_datasets},
     roles::{AccessArgs, RoleArgs},
     signals,
 };
@@ -66,6 +67,8 @@ pub(super) struct NodeArgs {
     /// File whose first line is the key file's passphrase
     #[arg(long, env = "MAINSPRING_PASSWORD_FILE", value_name = "FILE", requires = "signer")]
     password_file: Option<PathBuf>,
+    #[command(flatten)]
+    mining: MiningArgs,
     /// Verify proof of work also on a chain that has merged
     #[arg(long, env = "MAINSPRING_VERIFY_SEAL")]
     verify_seal: bool,
@@ -103,6 +106,7 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CliError> {
         requested = stop => requested.map_err(CliError::Signals)?,
         () = alone => {}
         () = node.ended() => {}
+        () = show_datasets(&node) => {}
     }
     node.shutdown().await.map_err(CliError::from)
 }
@@ -136,6 +140,7 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         config.server.hosts.clear();
     }
     config.role = Role::Stored { seals, verify_seals: args.verify_seal };
+    config.mining = args.mining.config();
     let signer = args.signer.zip(args.password_file);
     config.signer = signer.map(|(key, password)| SignerConfig { key, password });
     Ok(config)

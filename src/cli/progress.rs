@@ -35,6 +35,11 @@ impl Progress {
         Self::new(name, Some(total), "{msg} [{bar:40}] {percent} % {eta}")
     }
 
+    /// Counts pages.
+    pub(super) fn pages(name: &'static str, total: u64) -> Self {
+        Self::new(name, Some(total), "{msg} [{bar:40}] {percent} % {eta}")
+    }
+
     fn new(name: &'static str, total: Option<u64>, template: &str) -> Self {
         let style = ProgressStyle::with_template(template).ok();
         let bar = io::stderr().is_terminal().then(|| {
@@ -61,8 +66,17 @@ impl Progress {
         }
     }
 
+    /// So many pages are done.
+    pub(super) fn at_page(&mut self, done: u64) {
+        self.at_part("page", done);
+    }
+
     /// So many rows are done.
     pub(super) fn at_row(&mut self, done: u64) {
+        self.at_part("row", done);
+    }
+
+    fn at_part(&mut self, part: &str, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_message(self.name);
             bar.set_position(done);
@@ -70,7 +84,7 @@ impl Progress {
             self.last = Instant::now();
             let of = self.total.unwrap_or_default();
             // A closed standard error is no reason to stop.
-            let _ = writeln!(io::stderr(), "{}: row {done} of {of}", self.name);
+            let _ = writeln!(io::stderr(), "{}: {part} {done} of {of}", self.name);
         }
     }
 

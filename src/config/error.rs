@@ -36,6 +36,14 @@ pub enum ConfigError {
     /// Settings of two sources do not go together in form.
     #[error("settings cannot be combined")]
     Combine(#[source] serde_json::Error),
+    /// What a block may say freely is short.
+    #[error("extra data of {length} bytes is too long for a block: at most {max}")]
+    ExtraData {
+        /// In bytes.
+        length: usize,
+        /// In bytes.
+        max: usize,
+    },
     /// Two settings exclude each other.
     #[error("--{one} cannot be used with --{other}")]
     Conflict {

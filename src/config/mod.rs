@@ -10,6 +10,7 @@ mod error;
 mod fork;
 mod limits;
 mod metrics;
+mod mining;
 mod network;
 mod resolve;
 mod settings;
@@ -20,6 +21,7 @@ pub use error::ConfigError;
 pub use fork::{CacheConfig, ForkConfig};
 pub use limits::{PoolConfig, RpcLimits, WriterConfig};
 pub use metrics::{DEFAULT_METRICS, NoMetricsAddress, metrics_address};
+pub use mining::{MiningConfig, parse_extra_data, parse_recommit};
 pub use network::{NetworkArgs, NetworkConfig};
 pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub role: Role,
     /// Who signs blocks of a chain of proof of authority.
     pub signer: Option<SignerConfig>,
+    /// Who mines a chain of proof of work, and how.
+    pub mining: MiningConfig,
     /// Where the chain lives.
     pub data: DataConfig,
     /// Files that the chain is loaded from and dumped to.
@@ -139,11 +143,14 @@ pub struct StateConfig {
     pub dump: Option<PathBuf>,
     /// How often it is written.
     pub interval: Duration,
+    /// Are states of older blocks written as well?
+    pub older_states: bool,
 }
 
 impl Default for StateConfig {
     fn default() -> Self {
-        Self { load: None, must_exist: false, dump: None, interval: Duration::from_secs(60) }
+        let interval = Duration::from_secs(60);
+        Self { load: None, must_exist: false, dump: None, interval, older_states: false }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{
     AccountsConfig, Config, ConfigError, DataConfig, DebuggingConfig, EvmConfig, GenesisConfig,
-    IpcConfig, NetworkConfig, OutputConfig, PoolConfig, Role, RpcLimits, SealingConfig,
-    ServerConfig, Settings, StateConfig, WriterConfig,
+    IpcConfig, MiningConfig, NetworkConfig, OutputConfig, PoolConfig, Role, RpcLimits,
+    SealingConfig, ServerConfig, Settings, StateConfig, WriterConfig,
     accounts::parse_funding,
     fork::{cache, fork},
 };
@@ -24,6 +24,7 @@ impl Config {
         Ok(Self {
             role: Role::default(),
             signer: None,
+            mining: MiningConfig::default(),
             genesis: genesis(&settings, accounts.balance)?,
             fork: fork(&settings)?,
             cache: cache(&settings),
@@ -88,6 +89,7 @@ fn state(settings: &Settings) -> Result<StateConfig, ConfigError> {
         must_exist,
         dump: dump.or(both),
         interval: interval.unwrap_or(default.interval),
+        older_states: settings.preserve_historical_states,
     })
 }
 

@@ -116,6 +116,10 @@ pub struct Settings {
     #[arg(help_heading = DATA)]
     pub state_interval: Option<f64>,
 
+    /// Dump the states of older blocks as well, each whole: of those that --prune-history keeps
+    #[arg(long, env = "MAINSPRING_PRESERVE_HISTORICAL_STATES", help_heading = DATA)]
+    pub preserve_historical_states: bool,
+
     /// Start from a genesis file in geth's format, used as it is
     #[arg(long, env = "MAINSPRING_INIT", value_name = "FILE", help_heading = GENESIS)]
     pub init: Option<PathBuf>,

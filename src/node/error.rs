@@ -129,6 +129,12 @@ pub enum NodeError {
         /// The chain's mode.
         mode: spec::Mode,
     },
+    /// There is no work to prove.
+    #[error("--mine is for chains of proof of work; this one is of mode {mode:?}")]
+    NothingToMine {
+        /// The chain's mode.
+        mode: spec::Mode,
+    },
     /// The network cannot be joined.
     #[error(transparent)]
     Network(#[from] NetworkError),

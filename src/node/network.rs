@@ -59,7 +59,11 @@ pub(super) async fn join(
         max_peers: network.max_peers,
         max_per_ip: network.max_per_ip,
         client: client(),
-        seals: seals && matches!(mode, Mode::Poa | Mode::Pow),
+        seals: match mode {
+            Mode::Poa => seals,
+            Mode::Pow => config.mining.mines,
+            _ => false,
+        },
     };
     let links = Links { chain: chain.clone(), pool: pool.clone(), admit: door(sealer.clone()) };
     let (network, handle) = Network::open(settings, links).await?;

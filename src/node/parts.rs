@@ -9,10 +9,11 @@ use crate::{
     explain::Told,
     pool::Order,
     rpc::{ClientLimits, FeePolicy, RpcLimits},
-    sealer::{Mode, SealerSettings},
+    sealer::{Miner, MinerSettings, Mode, SealerSettings, Wishes},
     spec::{self, ChainSpec, FeeMarket, Fork, dev::DevGenesis},
 };
 use alloy_primitives::{Address, U256};
+use std::{num::NonZero, sync::Arc};
 
 pub(super) fn dev_genesis(config: &Config, funded: &[(Address, U256)]) -> DevGenesis {
     let genesis = &config.genesis;
@@ -85,7 +86,28 @@ pub(super) fn sealer_settings(config: &Config) -> SealerSettings {
         min_tip: 0,
         disable_balance_check: config.pool.disable_balance_checks,
         authority: None,
+        miner: None,
     }
+}
+
+/// Who mines a chain of proof of work here, if somebody wants that.
+pub(super) fn miner(config: &Config, ethash: Arc<Ethash>) -> Miner {
+    let mining = &config.mining;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let default = Wishes::default();
+    let settings = MinerSettings {
+        threads: mining.threads.unwrap_or(cores.saturating_sub(1).max(1)),
+        wishes: Wishes {
+            mines: mining.mines,
+            coinbase: mining.coinbase,
+            extra_data: mining.extra_data.clone().unwrap_or(default.extra_data.clone()),
+            gas_limit: mining.gas_limit,
+            recommit: mining.recommit.unwrap_or(default.recommit),
+            ..default
+        },
+        dataset: mining.dataset.clone(),
+    };
+    Miner::new(settings, ethash)
 }
 
 pub(super) fn rpc_limits(config: &Config) -> RpcLimits {

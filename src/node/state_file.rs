@@ -23,6 +23,8 @@ const PROGRESS: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
+    /// With the states of older blocks.
+    older: bool,
     /// Head and number of edits of the last dump. Held while one is written.
     last: Mutex<Option<(B256, usize)>>,
 }
@@ -60,7 +62,7 @@ pub(super) fn open(
         }
     }
     let Some(path) = dump else { return Ok(None) };
-    let file = StateFile { path, last: Mutex::default() };
+    let file = StateFile { path, older: config.older_states, last: Mutex::default() };
     file.check()?;
     if chain.state_file()? != goes_into {
         chain.set_state_file(goes_into.as_deref().unwrap_or_default())?;
@@ -139,7 +141,7 @@ impl StateFile {
         let bad = |source| NodeError::Dump { path: self.path.clone(), source: Box::new(source) };
         let beside = self.beside();
         let mut out = BufWriter::with_capacity(1 << 20, File::create(&beside).map_err(failed)?);
-        dump::write(&chain.whole()?, &mut out).map_err(|error| match error {
+        dump::write(chain.whole()?, self.older, &mut out).map_err(|error| match error {
             DumpError::Io(source) => failed(source),
             other => bad(other),
         })?;

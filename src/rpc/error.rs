@@ -341,6 +341,17 @@ pub enum RpcError {
     /// Signers are not as they were asked about.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    /// Threads are started with the node.
+    #[error(
+        "{given} mining threads are too many: the node was started with {most}; start it with \
+         --threads {given}"
+    )]
+    MinerThreads {
+        /// As given.
+        given: usize,
+        /// As started.
+        most: usize,
+    },
     /// The transaction was not sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -420,6 +431,7 @@ impl RpcError {
                 | DumpError::Compressed(_)
                 | DumpError::TooLong { .. },
             )
+            | Self::MinerThreads { .. }
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
             | Self::Authority(AuthorityError::Rlp(_))
@@ -427,6 +439,7 @@ impl RpcError {
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Chain(
                 ChainError::BelowBase { .. }
+                | ChainError::OnlyLoaded { .. }
                 | ChainError::NotExecuted { .. }
                 | ChainError::NoProof { .. }
                 | ChainError::LocalRoot { .. },

@@ -57,6 +57,7 @@ mod ids;
 pub mod ipc;
 pub mod limits;
 mod middleware;
+pub mod miner;
 mod namespaces;
 pub mod net;
 pub mod ots;
@@ -265,6 +266,7 @@ impl Api {
             build::methods(self),
             chain::methods(self),
             clique::methods(self),
+            miner::methods(self),
             status::methods(self),
             personal::methods(self),
             debug::methods(self),

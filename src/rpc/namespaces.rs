@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 const TESTING: &str = "testing";
 /// Works with files of the machine: served over HTTP where nobody else can ask, or where it is named.
 const ADMIN: &str = "admin";
+/// Says who is paid: served over HTTP where nobody else can ask, or where it is named.
+const MINER: &str = "miner";
 /// Tells which namespaces there are; always served.
 const RPC: &str = "rpc";
 
@@ -100,9 +102,9 @@ fn names(name: &str, method: &str) -> bool {
 pub struct Namespaces {
     /// The kind of node.
     pub kind: Kind,
-    /// Is `admin` served over HTTP without being named?
+    /// Are `admin` and `miner` served over HTTP without being named?
     pub admin: bool,
-    /// Exactly these, by name; `None` is all but `testing` and, as the field says, `admin`.
+    /// Exactly these, by name; `None` is all but `testing` and, as the field says, `admin` and `miner`.
     pub named: Option<Vec<String>>,
 }
 
@@ -161,7 +163,11 @@ impl Namespaces {
     fn serves(&self, space: &str) -> bool {
         let wanted = match &self.named {
             Some(named) => named.iter().any(|name| name == space),
-            None => space != TESTING && (space != ADMIN || self.admin),
+            None => match space {
+                TESTING => false,
+                ADMIN | MINER => self.admin,
+                _ => true,
+            },
         };
         space == RPC || wanted
     }

@@ -216,5 +216,6 @@ fn sealer_settings(mode: Mode) -> SealerSettings {
         min_tip: 0,
         disable_balance_check: false,
         authority: None,
+        miner: None,
     }
 }

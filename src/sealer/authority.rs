@@ -4,7 +4,7 @@
 use super::{
     BlockOptions, SealError, SealerSettings,
     build::{build_sealed, template},
-    handle::{Shared, State},
+    handle::Shared,
     plan::{earliest, wait},
     run::RETRY,
 };
@@ -196,7 +196,7 @@ impl Shared {
                 drop(state);
                 return self.abandon();
             }
-            refuse_requests(&mut state);
+            state.refuse_requests(|| SealError::InTurnOnly);
             if state.arrived {
                 continue;
             }
@@ -233,14 +233,6 @@ fn say(authority: &Authority, before: Option<Turn>, next: Turn) {
             "{address} was voted out and is none of the signers any more: this node follows the chain, and \
              seals nothing before the signers have voted it in again"
         ),
-    }
-}
-
-/// Nobody makes blocks by asking where signers take turns.
-fn refuse_requests(state: &mut State) {
-    for request in state.requests.drain(..) {
-        // Whoever asked may have gone.
-        let _ = request.answer.send(Err(SealError::InTurnOnly));
     }
 }
 

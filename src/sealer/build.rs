@@ -3,12 +3,13 @@
 use super::{SealError, SealerSettings, stats::BuildTimes};
 use crate::{
     chain::{BuildContext, Chain, ExecutedBlock, NextBlock},
+    consensus::rewards,
     evm::{ApplyError, BlockExecutor, BlockTemplate, InvalidTx, assemble},
     pool::{Conditions, Pool, UnmetCondition},
     primitives::{Block, Body, SealedHeader, Transaction},
     spec::{ChainSpec, Fork},
 };
-use alloy_consensus::Header;
+use alloy_consensus::{Header, Transaction as _};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use std::{sync::Arc, time::Instant};
 
@@ -46,7 +47,25 @@ pub(super) fn build_timed(
         true => Ok(Vec::new()),
         false => fill(executor, pool, settings, chain.spec(), template),
     };
-    execute(chain, context, template, fill, Ok, times)
+    execute(chain, context, template, Vec::new(), fill, Ok, times)
+}
+
+/// Builds a block of what waits in the pool from a template, with ommers, whose seal is still to be
+/// searched for.
+pub(super) fn build_unsealed(
+    chain: &Chain,
+    pool: &Pool,
+    settings: &SealerSettings,
+    context: BuildContext,
+    template: BlockTemplate,
+    ommers: Vec<Header>,
+    times: &BuildTimes,
+) -> Result<ExecutedBlock, SealError> {
+    let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
+        fill(executor, pool, settings, chain.spec(), template)
+    };
+    let unsealed = |header| Ok(Header { mix_hash: B256::ZERO, ..header });
+    execute(chain, context, template, ommers, fill, unsealed, times)
 }
 
 /// Builds a block of what waits in the pool from a template, and lets `seal` finish its header.
@@ -62,7 +81,7 @@ pub(super) fn build_sealed(
     let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
         fill(executor, pool, settings, chain.spec(), template)
     };
-    execute(chain, context, template, fill, seal, times)
+    execute(chain, context, template, Vec::new(), fill, seal, times)
 }
 
 /// Builds a block without transactions on any parent, as [`super::burst`] makes them by the hundred.
@@ -72,7 +91,7 @@ pub(super) fn build_empty(
     template: BlockTemplate,
 ) -> Result<ExecutedBlock, SealError> {
     let nothing = |_: &mut _, _: &_| Ok(Vec::new());
-    execute(chain, context, template, nothing, Ok, &BuildTimes::default())
+    execute(chain, context, template, Vec::new(), nothing, Ok, &BuildTimes::default())
 }
 
 /// Builds a block on the head of transactions that were mined elsewhere, in a block with this header.
@@ -122,14 +141,15 @@ pub(super) fn build_of(
         }
         Ok(included)
     };
-    execute(chain, context, template, fill, Ok, &BuildTimes::default())
+    execute(chain, context, template, Vec::new(), fill, Ok, &BuildTimes::default())
 }
 
-/// Executes a block of what `fill` puts into it; `seal` finishes its header.
+/// Executes a block of what `fill` puts into it, and pays its rewards; `seal` finishes its header.
 fn execute(
     chain: &Chain,
     context: BuildContext,
     template: BlockTemplate,
+    ommers: Vec<Header>,
     fill: impl FnOnce(&mut BlockExecutor, &BlockTemplate) -> Result<Vec<Transaction>, SealError>,
     seal: impl FnOnce(Header) -> Result<Header, SealError>,
     times: &BuildTimes,
@@ -144,10 +164,13 @@ fn execute(
         executor = executor.with_roots(parent_trie, next_storage_id);
     }
     let transactions = fill(&mut executor, &template)?;
+    for (address, wei) in rewards(spec, &rewarded(&template), &ommers) {
+        executor.credit(address, wei)?;
+    }
     let mut executed = executor.finish()?;
     times.execute.since(start);
     let (root, step) = times.root.time(|| trie.root(&mut executed.changes))?;
-    let body = Body { transactions, ommers: Vec::new(), withdrawals: template.withdrawals.clone() };
+    let body = Body { transactions, ommers, withdrawals: template.withdrawals.clone() };
     let header = times.seal.time(|| seal(assemble(&template, &body, &executed, root)))?;
     let block = Block::new(header, body);
     if executed.may_have_logged {
@@ -162,6 +185,17 @@ fn execute(
     })
 }
 
+/// What rewards depend on.
+fn rewarded(template: &BlockTemplate) -> Header {
+    Header {
+        number: template.number,
+        timestamp: template.timestamp,
+        difficulty: template.difficulty,
+        beneficiary: template.beneficiary,
+        ..Default::default()
+    }
+}
+
 /// Executes what waits, best first, until the block or the pool is exhausted.
 fn fill(
     executor: &mut BlockExecutor,
@@ -174,10 +208,16 @@ fn fill(
         .excess_blob_gas
         .map_or(0, |excess| spec.blob_params_at(template.timestamp).calc_blob_fee(excess));
     let mut best = pool.best(template.base_fee.unwrap_or(0), blob_fee, settings.order);
+    let min_tip = settings.least_tip();
     let mut included = Vec::new();
     while included.len() < settings.max_transactions {
         let Some(transaction) = best.next() else { break };
         let (sender, hash) = (transaction.sender(), transaction.hash());
+        let tip = transaction.effective_tip_per_gas(template.base_fee.unwrap_or(0));
+        if tip.is_some_and(|tip| tip < min_tip) {
+            best.skip_sender(sender);
+            continue;
+        }
         if let Some(unmet) = unmet_condition(best.conditions(), executor, template)? {
             best.skip_sender(sender);
             if !unmet.may_hold_later() {

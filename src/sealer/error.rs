@@ -1,7 +1,7 @@
 //! Why no block was made, or a transaction was not taken.
 
 use crate::{
-    chain::ChainError,
+    chain::{ChainError, ImportError},
     evm::{ApplyError, EvmError},
     pool::{PoolError, UnmetCondition},
     state::{StateError, TrieError},
@@ -71,6 +71,32 @@ pub enum SealError {
     /// Signers take turns.
     #[error("blocks of this chain are made by its signers in turn, not by asking")]
     InTurnOnly,
+    /// Blocks come when a nonce is found.
+    #[error("blocks of this chain are mined, not made by asking; miner_start begins to mine")]
+    MinedOnly,
+    /// This chain has no proof of work.
+    #[error("this chain has no proof of work: there is nothing to mine")]
+    NoMiner,
+    /// Nothing is worked on yet.
+    #[error("no mining work available yet")]
+    NoWork,
+    /// Somebody has to be paid.
+    #[error(
+        "etherbase must be explicitly specified: name who is paid with --coinbase ADDRESS, or with \
+         miner_setEtherbase"
+    )]
+    NoCoinbase,
+    /// What a block may say freely is short.
+    #[error("extra exceeds max length. {length} > {max}")]
+    ExtraData {
+        /// In bytes.
+        length: usize,
+        /// In bytes.
+        max: usize,
+    },
+    /// A block that this node sealed is not valid.
+    #[error("a sealed block was refused: {0}")]
+    Refused(Box<ImportError>),
     /// The key could not sign a block.
     #[error("the block could not be signed: {0}")]
     Sign(alloy_signer::Error),

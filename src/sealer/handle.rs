@@ -2,6 +2,7 @@
 
 use super::{
     Authority, BlockOptions, Mode, SealError, SealerSettings, build::template, stats::Counted,
+    work::work_template,
 };
 use crate::{
     chain::{Chain, ChainError, Development},
@@ -158,7 +159,7 @@ impl SealerHandle {
 
     /// What the block says that would be made now on `parent`, before anything is in it.
     pub fn next_block(&self, parent: &SealedHeader) -> BlockTemplate {
-        template(&self.shared.chain, &self.shared.settings, parent, BlockOptions::default())
+        self.shared.template_on(parent)
     }
 
     /// Which of two executable transactions goes first.
@@ -198,10 +199,20 @@ impl SealerHandle {
         self.shared.wake.notify_all();
     }
 
-    /// The head is another one: whoever takes turns looks whose it is.
+    /// The head is another one: whoever takes turns or mines looks what comes next.
     pub fn head_moved(&self) {
-        if self.shared.settings.authority.is_some() {
+        if self.shared.settings.follows_rules() {
             self.wake();
+        }
+    }
+
+    /// Does this node make blocks by itself?
+    pub fn makes_blocks(&self) -> bool {
+        let settings = &self.shared.settings;
+        match (&settings.miner, &settings.authority) {
+            (Some(miner), _) => miner.wishes().mines,
+            (None, Some(_)) => true,
+            (None, None) => self.mode() != Mode::Manual,
         }
     }
 
@@ -246,8 +257,8 @@ impl Shared {
             self.pool.remove(hash);
             return Err(SealError::Stopped);
         }
-        if self.settings.authority.is_some() {
-            // With a period of zero it waits for something to put into a block.
+        if self.settings.follows_rules() {
+            // A signer without a period waits for something to put into a block; a miner takes it in.
             state.arrived = true;
             drop(state);
             self.wake.notify_all();
@@ -294,10 +305,18 @@ impl Shared {
         }
     }
 
+    /// What the block after `parent` would say now, before anything is in it.
+    fn template_on(&self, parent: &SealedHeader) -> BlockTemplate {
+        match &self.settings.miner {
+            Some(miner) => work_template(&self.chain, &miner.wishes(), parent),
+            None => template(&self.chain, &self.settings, parent, BlockOptions::default()),
+        }
+    }
+
     /// What the pool may admit on this head.
     fn rules(&self, head: &SealedHeader) -> Rules {
         let (spec, evm) = (self.chain.spec(), self.chain.evm_settings());
-        let next = template(&self.chain, &self.settings, head, BlockOptions::default());
+        let next = self.template_on(head);
         let fork = spec.fork_of(next.number, next.timestamp, U256::ZERO);
         let blobs = spec.blob_params_at(next.timestamp);
         let excess = next.excess_blob_gas;
@@ -312,7 +331,7 @@ impl Shared {
             base_fee: next.base_fee.unwrap_or(0),
             blob_base_fee: excess.map_or(0, |excess| blobs.calc_blob_fee(excess)),
             block_gas_limit: gas_limit,
-            min_tip: min_price.unwrap_or(self.settings.min_tip),
+            min_tip: min_price.unwrap_or(self.settings.least_tip()),
             tx_gas_cap: is_capped.then_some(TRANSACTION_GAS_CAP),
             max_tx_bytes: self.settings.max_tx_bytes,
             max_init_code: (fork >= Fork::Shanghai).then(|| max_init_code(evm)),

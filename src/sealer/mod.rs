@@ -1,6 +1,7 @@
 //! The sealer makes our own blocks: [`trigger`] says when, [`build`] says of what, [`burst`] makes
 //! hundreds of empty ones, [`reorganise`] others instead of the newest, [`authority`] takes turns with
-//! other signers, and [`plan`] says how long it waits for its own; [`stats`] counts.
+//! other signers, and [`plan`] says how long it waits for its own; [`work`] mines;
+//! [`stats`] counts.
 //!
 //! One thread runs [`Sealer::run`]; everyone else holds a [`SealerHandle`]. While one block is made
 //! durable the next transactions gather in the pool, so a flood of sends becomes few large blocks.
@@ -16,6 +17,7 @@ mod reorganise;
 mod run;
 mod stats;
 mod trigger;
+mod work;
 
 pub use authority::{Authority, Turn};
 pub use build::{BlockOptions, build, build_like};
@@ -26,6 +28,7 @@ pub use plan::{earliest, wait};
 pub use run::Sealer;
 pub use stats::SealerStats;
 pub use trigger::Mode;
+pub use work::{DatasetError, DatasetProgress, Job, Miner, MinerSettings, Wishes};
 
 use crate::pool::Order;
 use alloy_primitives::Address;
@@ -52,4 +55,19 @@ pub struct SealerSettings {
     pub disable_balance_check: bool,
     /// Who signs blocks of a chain of proof of authority; the mode counts for nothing then.
     pub authority: Option<Arc<Authority>>,
+    /// Who mines on a chain of proof of work; the mode counts for nothing then.
+    pub miner: Option<Arc<Miner>>,
+}
+
+impl SealerSettings {
+    /// Do the chain's rules say when a block comes, and not this node?
+    const fn follows_rules(&self) -> bool {
+        self.authority.is_some() || self.miner.is_some()
+    }
+
+    /// Least tip of a transaction in wei per gas.
+    fn least_tip(&self) -> u128 {
+        let wished = self.miner.as_ref().and_then(|miner| miner.wishes().min_tip);
+        wished.unwrap_or(self.min_tip)
+    }
 }

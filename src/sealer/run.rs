@@ -71,6 +71,9 @@ impl Sealer {
         if let Some(authority) = &self.shared.settings.authority {
             return self.shared.run_authority(authority);
         }
+        if let Some(miner) = &self.shared.settings.miner {
+            return self.shared.run_work(miner);
+        }
         let mut last_tick = Instant::now();
         loop {
             match self.shared.next_reason(&mut last_tick) {
@@ -229,6 +232,16 @@ impl Shared {
             let _ = waiter.send(Err(stopped.clone()));
         }
         state.requests.clear();
+    }
+}
+
+impl State {
+    /// Nobody makes blocks by asking where rules say when they come.
+    pub(super) fn refuse_requests(&mut self, reason: impl Fn() -> SealError) {
+        for request in self.requests.drain(..) {
+            // Whoever asked may have gone.
+            let _ = request.answer.send(Err(reason()));
+        }
     }
 }
 

@@ -21,7 +21,7 @@ const GAS_LIMIT_DIVISOR: u64 = 1_024;
 const ELASTICITY: u64 = 2;
 
 /// Most bytes of extra data, outside of proof of authority.
-const MAX_EXTRA_DATA: usize = 32;
+pub const MAX_EXTRA_DATA: usize = 32;
 
 /// What the headers around the DAO fork say ([EIP-779](https://eips.ethereum.org/EIPS/eip-779)).
 const DAO_EXTRA_DATA: &[u8] = b"dao-hard-fork";
@@ -64,6 +64,24 @@ pub(super) fn check_ommer(
     ommer: &Header,
 ) -> Result<(), HeaderError> {
     check_after(spec, parent, ommer, Proof::Work)
+}
+
+/// The gas limit of a block after `parent` at `timestamp` in seconds that is nearest to `target` and
+/// that the rules allow, on a chain of proof of work or authority.
+pub fn next_gas_limit(spec: &ChainSpec, parent: &Header, timestamp: u64, target: u64) -> u64 {
+    // Any difficulty above zero says that the block is not merged.
+    let fork = spec.fork_of(parent.number.saturating_add(1), timestamp, U256::ONE);
+    let base = gas_limit_base(spec, parent, fork);
+    let step = (base / GAS_LIMIT_DIVISOR).saturating_sub(1);
+    let target = target.clamp(MIN_GAS_LIMIT, MAX_GAS_LIMIT);
+    target.clamp(base.saturating_sub(step), base.saturating_add(step))
+}
+
+/// The extra data that a block with proof of work has to have at this height, around the DAO fork
+/// ([EIP-779](https://eips.ethereum.org/EIPS/eip-779)); `None` where it is free.
+pub fn required_extra_data(spec: &ChainSpec, number: u64) -> Option<&'static [u8]> {
+    let fork = spec.dao_fork_block()?;
+    (fork..fork.saturating_add(DAO_EXTRA_BLOCKS)).contains(&number).then_some(DAO_EXTRA_DATA)
 }
 
 /// What stands behind the block whose parent has this total difficulty
@@ -165,9 +183,7 @@ fn check_gas(
     if header.gas_used > limit {
         return Err(HeaderError::GasUsed { header: header.gas_used, limit });
     }
-    let parent_fork = spec.fork_of(parent.number, parent.timestamp, parent.difficulty);
-    let is_first_london = fork >= Fork::London && parent_fork < Fork::London;
-    let base = parent.gas_limit.saturating_mul(if is_first_london { ELASTICITY } else { 1 });
+    let base = gas_limit_base(spec, parent, fork);
     if limit.abs_diff(base) >= base / GAS_LIMIT_DIVISOR {
         return Err(HeaderError::GasLimitStep { header: limit, parent: base });
     }
@@ -175,6 +191,13 @@ fn check_gas(
         return Err(HeaderError::GasLimitTooLow { header: limit, min: MIN_GAS_LIMIT });
     }
     Ok(())
+}
+
+/// What the gas limit of a block with these rules moves away from.
+fn gas_limit_base(spec: &ChainSpec, parent: &Header, fork: Fork) -> u64 {
+    let parent_fork = spec.fork_of(parent.number, parent.timestamp, parent.difficulty);
+    let is_first_london = fork >= Fork::London && parent_fork < Fork::London;
+    parent.gas_limit.saturating_mul(if is_first_london { ELASTICITY } else { 1 })
 }
 
 fn check_base_fee(
@@ -281,6 +304,40 @@ mod tests {
             nonce: B64::repeat_byte(1),
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn a_gas_limit_moves_towards_its_target_as_far_as_it_may() {
+        let spec =
+            spec(json!({"chainId": 1, "ethash": {}, "homesteadBlock": 0, "londonBlock": 10}));
+        for (number, target, expected) in [
+            (5, 2_000_000, 1_024_000 + 999),
+            (5, 1_024_500, 1_024_500),
+            (5, 0, 1_024_000 - 999),
+            (9, 2_048_000, 2_048_000),
+            (9, 1, 2_048_000 - 1_999),
+            (20, u64::MAX, 1_024_000 + 999),
+        ] {
+            let mut parent = parent(number, 1_000);
+            parent.base_fee_per_gas = (number >= 10).then_some(7);
+            let gas_limit = next_gas_limit(&spec, &parent, 1_010, target);
+            assert_eq!(gas_limit, expected, "{number} {target}");
+            let base_fee_per_gas = spec.next_base_fee(&parent);
+            let header = Header { gas_limit, base_fee_per_gas, ..work(&spec, &parent) };
+            assert_eq!(check_header(&spec, &parent, &header, U256::ZERO), Ok(()), "{number}");
+        }
+    }
+
+    #[test]
+    fn around_the_dao_fork_the_extra_data_is_not_free() {
+        let dao = |support| {
+            spec(json!({"chainId": 1, "ethash": {}, "homesteadBlock": 0, "daoForkBlock": 8,
+                "daoForkSupport": support}))
+        };
+        let required = |number| required_extra_data(&dao(true), number);
+        assert_eq!([required(7), required(8)], [None, Some(DAO_EXTRA_DATA)]);
+        assert_eq!([required(17), required(18)], [Some(DAO_EXTRA_DATA), None]);
+        assert_eq!(required_extra_data(&dao(false), 8), None);
     }
 
     /// A merged Osaka parent and a header that follows it.

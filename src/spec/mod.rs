@@ -47,7 +47,7 @@ pub use fork_change::{ForkChange, ForkChangeError, fork_changes};
 pub use fork_plan::{FORKS_BY_TIME, ForkPlan};
 pub use forks::{Fork, UnknownFork};
 pub use gas::{floor_gas, intrinsic_gas};
-pub use header::check_header;
+pub use header::{MAX_EXTRA_DATA, check_header, next_gas_limit, required_extra_data};
 pub use invalid::{BodyError, HeaderError, OmmerError, TransactionError};
 pub use network_genesis::{MAX_EXTRA_BYTES, NetworkConsensus, NetworkGenesis};
 pub use ommers::{Ancestor, OMMER_ANCESTORS, check_ommers};

@@ -13,7 +13,7 @@ pub use range::{Keyed, next_key};
 pub use remote::Remote;
 pub use trie::{
     AccountProof, Removals, SlotProof, StateTrie, StorageIds, TrieError, Walked, full_root,
-    prove_at, rewind, walk_stored,
+    prove_at, prove_by_pass, rewind, walk_stored,
 };
 pub use view::StateView;
 

@@ -82,6 +82,14 @@ impl StateView {
         self
     }
 
+    /// From now on a view of an older block, whose newest changes are in `overlay`.
+    pub fn go_to(&mut self, number: u64, overlay: Overlay) {
+        (self.number, self.overlay) = (number, overlay);
+        self.hashes = Arc::default();
+        self.storage_ids.take();
+        self.owners.take();
+    }
+
     /// The read transaction below, for the trie.
     pub const fn reader(&self) -> &StateReader {
         &self.reader

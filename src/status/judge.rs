@@ -151,14 +151,14 @@ fn on_demand(situation: &Situation) -> (String, String) {
     if waiting.pending > 0 {
         let waits = count(waiting.pending, "transaction");
         return (
-            format!("{waits} in the pool pay less than the next block's base fee"),
+            format!("what waits in the pool pays less than the next block's base fee ({waits})"),
             "send them again with a higher fee; txpool_content lists them".into(),
         );
     }
     if waiting.queued > 0 {
         let waits = count(waiting.queued, "transaction");
         return (
-            format!("{waits} in the pool wait for a nonce that was left out before them"),
+            format!("a nonce is missing before what waits in the pool ({waits})"),
             "send the transaction that is missing; txpool_content lists those that wait".into(),
         );
     }

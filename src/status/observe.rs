@@ -111,7 +111,9 @@ impl Parts<'_> {
             }
             _ => USUAL_WORK,
         };
-        Ok(Work { difficulty: head.difficulty, mines: false, hash_rate: None, interval })
+        let miner = self.sealer.miner().filter(|miner| miner.wishes().mines);
+        let hash_rate = miner.map(|miner| miner.rate() as f64);
+        Ok(Work { difficulty: head.difficulty, mines: miner.is_some(), hash_rate, interval })
     }
 
     fn waiting(&self, head: &SealedHeader) -> Waiting {

@@ -74,7 +74,7 @@ fn a_development_chain_says_what_it_waits_for() {
     instant.waiting = Waiting { queued: 2, ..Waiting::default() };
     says(&instant, false, &["2 transactions", "nonce"], &["txpool_content"]);
     instant.waiting = Waiting { pending: 1, ..Waiting::default() };
-    says(&instant, false, &["1 transaction ", "base fee"], &["higher fee"]);
+    says(&instant, false, &["(1 transaction)", "base fee"], &["higher fee"]);
     instant.waiting = Waiting { pending: 1, queued: 0, ready: true };
     says(&instant, true, &["being made"], &["log"]);
     instant.now = instant.timestamp;

@@ -37,7 +37,9 @@ pub use log_index::{BlockReceipts, LogKey};
 pub use prune::Pruned;
 pub use renewal::{IndexedBlock, NextState, Renewal};
 pub use side::{SIDE_DEPTH, SideBlock};
-pub use stage::{Stage, StageBatch, StageReader, StagedAccount, StagedReceipt, StagedSlot};
+pub use stage::{
+    Stage, StageBatch, StageReader, StagedAccount, StagedReceipt, StagedSlot, StagedState,
+};
 pub use state_reader::{ChangedKeys, StateReader};
 pub use state_writer::{FlushBlock, StateBatch, StateDb, TrieChanges, TrieRow};
 pub use stats::{EnvironmentStats, TableStats};

@@ -45,8 +45,13 @@ impl BlocksReader {
 
     /// Height and hash of every side block, lowest first.
     pub fn side_blocks(&self) -> Result<Vec<BlockNumHash>, StorageError> {
+        self.side_blocks_from(0)
+    }
+
+    /// Height and hash of every side block at this height or above, lowest first.
+    pub fn side_blocks_from(&self, number: u64) -> Result<Vec<BlockNumHash>, StorageError> {
         let mut cursor = self.tx.cursor(SIDE_BLOCKS)?;
-        let mut row: Option<(Vec<u8>, ())> = cursor.first()?;
+        let mut row: Option<(Vec<u8>, ())> = cursor.set_range(&number.to_be_bytes())?;
         let mut found = Vec::new();
         while let Some((key, ())) = row {
             let (number, hash) = key.split_at_checked(8).ok_or_else(damaged)?;

@@ -6,7 +6,7 @@ use super::{
     environment::{Bytes as Row, Environment, ReadTx, WriteTx, be_u64},
     tables::{
         STAGE, STAGED_ACCOUNTS, STAGED_BLOCKS, STAGED_CODES, STAGED_NUMBERS, STAGED_RECEIPTS,
-        STAGED_SLOTS, Table,
+        STAGED_SLOTS, STAGED_STATES, Table,
     },
 };
 use crate::primitives::{Block, Receipt, SealedHeader};
@@ -15,6 +15,15 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// Which state of a dump: the one of its head, or one of those of older blocks, from 1 on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StagedState(pub u32);
+
+impl StagedState {
+    /// The state of the head.
+    pub const HEAD: Self = Self(0);
+}
 
 /// An account of a dump, without its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +65,12 @@ pub struct StagedReceipt {
 /// Rows that are staged with one commit.
 #[derive(Debug, Default)]
 pub struct StageBatch {
-    /// Accounts.
-    pub accounts: Vec<StagedAccount>,
-    /// Address, slot, value.
-    pub slots: Vec<(Address, U256, U256)>,
+    /// Accounts, each of a state.
+    pub accounts: Vec<(StagedState, StagedAccount)>,
+    /// State, address, slot, value.
+    pub slots: Vec<(StagedState, Address, U256, U256)>,
+    /// Hash of a block, and the state after it.
+    pub states: Vec<(B256, StagedState)>,
     /// Code by its hash.
     pub codes: Vec<(B256, Bytes)>,
     /// Blocks, of all branches.
@@ -86,18 +97,20 @@ impl Stage {
     /// Adds rows; of two with the same key the later holds.
     pub fn put(&self, batch: &StageBatch) -> Result<(), StorageError> {
         let tx = self.environment.write()?;
-        let account = |it: &StagedAccount| {
+        let account = |(state, it): &(StagedState, StagedAccount)| {
             let (nonce, balance) = (it.nonce.to_be_bytes(), it.balance.to_be_bytes::<32>());
             let parts = [it.address.as_slice(), &nonce, &balance, it.code_hash.as_slice()];
-            (keccak256(it.address), parts.concat())
+            (account_key(*state, keccak256(it.address)), parts.concat())
         };
         put(&tx, STAGED_ACCOUNTS, batch.accounts.iter().map(account).collect())?;
-        let slot = |(address, slot, value): &(Address, U256, U256)| {
+        let slot = |(state, address, slot, value): &(StagedState, Address, U256, U256)| {
             let slot = B256::from(*slot);
-            let key = [keccak256(address).0, keccak256(slot).0].concat();
+            let key = slot_key(*state, keccak256(address), keccak256(slot));
             (key, [slot.0, value.to_be_bytes::<32>()].concat())
         };
         put(&tx, STAGED_SLOTS, batch.slots.iter().map(slot).collect())?;
+        let states = batch.states.iter().map(|(block, state)| (*block, state.0.to_be_bytes()));
+        put(&tx, STAGED_STATES, states.collect())?;
         put(&tx, STAGED_CODES, batch.codes.iter().map(|(hash, code)| (*hash, code)).collect())?;
         let block = |block: &Block| {
             let header = codec::encode_header(&block.header);
@@ -129,6 +142,20 @@ impl Drop for Stage {
     }
 }
 
+fn account_key(state: StagedState, hash: B256) -> [u8; 36] {
+    let mut key = [0; 36];
+    key[..4].copy_from_slice(&state.0.to_be_bytes());
+    key[4..].copy_from_slice(hash.as_slice());
+    key
+}
+
+fn slot_key(state: StagedState, account: B256, slot: B256) -> [u8; 68] {
+    let mut key = [0; 68];
+    key[..36].copy_from_slice(&account_key(state, account));
+    key[36..].copy_from_slice(slot.as_slice());
+    key
+}
+
 fn put<K: AsRef<[u8]> + Ord, V: AsRef<[u8]>>(
     tx: &WriteTx,
     table: Table,
@@ -145,54 +172,72 @@ pub struct StageReader {
 }
 
 impl StageReader {
-    /// How many accounts there are.
-    pub fn accounts(&self) -> Result<u64, StorageError> {
-        self.tx.count(STAGED_ACCOUNTS)
+    /// How many accounts and slots there are in all states, also slots of value zero.
+    pub fn rows(&self) -> Result<u64, StorageError> {
+        Ok(self.tx.count(STAGED_ACCOUNTS)? + self.tx.count(STAGED_SLOTS)?)
     }
 
-    /// How many slots there are, also of value zero.
-    pub fn slots(&self) -> Result<u64, StorageError> {
-        self.tx.count(STAGED_SLOTS)
+    /// The state after the block with this hash, if the dump has it.
+    pub fn state_after(&self, block: B256) -> Result<Option<StagedState>, StorageError> {
+        let row = self.tx.get(STAGED_STATES, block.as_slice())?;
+        row.map(|row| Ok(StagedState(u32::from_be_bytes(*fixed(STAGED_STATES, &row)?)))).transpose()
     }
 
-    /// Does the dump have an account under this key?
-    pub fn has_account(&self, hash: B256) -> Result<bool, StorageError> {
-        Ok(self.tx.get(STAGED_ACCOUNTS, hash.as_slice())?.is_some())
+    /// The account of a state under this key.
+    pub fn account(
+        &self,
+        state: StagedState,
+        hash: B256,
+    ) -> Result<Option<StagedAccount>, StorageError> {
+        let row = self.tx.get(STAGED_ACCOUNTS, &account_key(state, hash))?;
+        row.map(|row| staged_account(&row)).transpose()
     }
 
-    /// The first account whose key is `from` or greater.
-    pub fn account_from(&self, from: B256) -> Result<Option<(B256, StagedAccount)>, StorageError> {
+    /// The first account of a state whose key is `from` or greater.
+    pub fn account_from(
+        &self,
+        state: StagedState,
+        from: B256,
+    ) -> Result<Option<(B256, StagedAccount)>, StorageError> {
         let mut cursor = self.tx.cursor(STAGED_ACCOUNTS)?;
-        let row: Option<([u8; 32], Row<'_>)> = cursor.set_range(from.as_slice())?;
-        let Some((hash, row)) = row else { return Ok(None) };
-        let whole: &[u8; 92] = fixed(STAGED_ACCOUNTS, &row)?;
-        let account = StagedAccount {
-            address: Address::from_slice(&whole[..20]),
-            nonce: be_u64(STAGED_ACCOUNTS, &whole[20..28])?,
-            balance: U256::from_be_slice(&whole[28..60]),
-            code_hash: B256::from_slice(&whole[60..]),
-        };
-        Ok(Some((B256::from(hash), account)))
+        let row: Option<([u8; 36], Row<'_>)> = cursor.set_range(&account_key(state, from))?;
+        let row = row.filter(|(key, _)| key.starts_with(&state.0.to_be_bytes()));
+        row.map(|(key, row)| Ok((B256::from_slice(&key[4..]), staged_account(&row)?))).transpose()
     }
 
-    /// Slots of the account under this key that are not zero, from `from` on, `limit` at most.
+    /// What a slot holds in a state; zero if the dump does not say.
+    pub fn slot(
+        &self,
+        state: StagedState,
+        account: B256,
+        slot: B256,
+    ) -> Result<U256, StorageError> {
+        let row = self.tx.get(STAGED_SLOTS, &slot_key(state, account, slot))?;
+        row.map_or(Ok(U256::ZERO), |row| {
+            Ok(U256::from_be_slice(&fixed::<64>(STAGED_SLOTS, &row)?[32..]))
+        })
+    }
+
+    /// Slots of the account under this key that are not zero in a state, from `from` on, `limit` at most.
     pub fn slots_from(
         &self,
+        state: StagedState,
         account: B256,
         from: B256,
         limit: usize,
     ) -> Result<Vec<StagedSlot>, StorageError> {
         let mut cursor = self.tx.cursor(STAGED_SLOTS)?;
-        let from = [account.0, from.0].concat();
-        let mut row: Option<(Row<'_>, Row<'_>)> = cursor.set_range(&from)?;
+        let owner = account_key(state, account);
+        let mut row: Option<(Row<'_>, Row<'_>)> =
+            cursor.set_range(&slot_key(state, account, from))?;
         let mut found = Vec::new();
-        while let Some((key, value)) = row.filter(|(key, _)| key.starts_with(account.as_slice())) {
+        while let Some((key, value)) = row.filter(|(key, _)| key.starts_with(&owner)) {
             if found.len() == limit {
                 break;
             }
             let whole: &[u8; 64] = fixed(STAGED_SLOTS, &value)?;
             let slot = StagedSlot {
-                hash: B256::from_slice(key.get(32..).unwrap_or_default()),
+                hash: B256::from_slice(&fixed::<68>(STAGED_SLOTS, &key)?[36..]),
                 slot: U256::from_be_slice(&whole[..32]),
                 value: U256::from_be_slice(&whole[32..]),
             };
@@ -252,6 +297,16 @@ impl StageReader {
     }
 }
 
+fn staged_account(row: &[u8]) -> Result<StagedAccount, StorageError> {
+    let whole: &[u8; 92] = fixed(STAGED_ACCOUNTS, row)?;
+    Ok(StagedAccount {
+        address: Address::from_slice(&whole[..20]),
+        nonce: be_u64(STAGED_ACCOUNTS, &whole[20..28])?,
+        balance: U256::from_be_slice(&whole[28..60]),
+        code_hash: B256::from_slice(&whole[60..]),
+    })
+}
+
 /// Header row and body row.
 fn parts(row: &[u8]) -> Result<(&[u8], &[u8]), StorageError> {
     let damaged = || StorageError::Row { table: STAGED_BLOCKS.name, reason: "ends too early" };
@@ -279,15 +334,20 @@ mod tests {
             balance: U256::MAX,
             code_hash: B256::repeat_byte(3),
         };
-        let accounts = (0..200).map(|byte| account(byte, 1)).collect();
+        let head = StagedState::HEAD;
+        let older = (StagedState(1), account(9, 7));
+        let accounts = (0..200).map(|byte| (head, account(byte, 1))).chain([older]).collect();
         let owner = Address::repeat_byte(7);
-        let slots = (0..50u64).map(|slot| (owner, U256::from(slot), U256::from(slot))).collect();
-        stage.put(&StageBatch { accounts, slots, ..Default::default() }).unwrap();
-        let again = StageBatch { accounts: vec![account(9, 2)], ..Default::default() };
+        let slot = |slot: u64| (head, owner, U256::from(slot), U256::from(slot));
+        let slots = (0..50).map(slot).chain([(older.0, owner, U256::from(3), U256::MAX)]);
+        let states = vec![(B256::repeat_byte(1), older.0)];
+        let slots = slots.collect();
+        stage.put(&StageBatch { accounts, slots, states, ..Default::default() }).unwrap();
+        let again = StageBatch { accounts: vec![(head, account(9, 2))], ..Default::default() };
         stage.put(&again).unwrap();
         let reader = stage.reader().unwrap();
         let (mut from, mut nonces, mut seen) = (B256::ZERO, 0, Vec::new());
-        while let Some((hash, found)) = reader.account_from(from).unwrap() {
+        while let Some((hash, found)) = reader.account_from(head, from).unwrap() {
             assert_eq!(hash, keccak256(found.address));
             nonces += found.nonce;
             seen.push(hash);
@@ -296,11 +356,18 @@ mod tests {
         assert_eq!((seen.len(), nonces), (200, 201));
         assert!(seen.is_sorted());
         let key = keccak256(owner);
-        let page = reader.slots_from(key, B256::ZERO, 30).unwrap();
+        let page = reader.slots_from(head, key, B256::ZERO, 30).unwrap();
         let from = B256::from(U256::from_be_bytes(page[29].hash.0) + U256::from(1));
-        let rest = reader.slots_from(key, from, 30).unwrap();
+        let rest = reader.slots_from(head, key, from, 30).unwrap();
         assert_eq!((page.len(), rest.len()), (30, 19), "the slot of value zero is none");
         assert!(page.iter().chain(&rest).all(|found| found.slot == found.value));
+        let state = reader.state_after(B256::repeat_byte(1)).unwrap().unwrap();
+        let hash = keccak256(Address::repeat_byte(9));
+        let nonce = |state| reader.account(state, hash).unwrap().unwrap().nonce;
+        assert_eq!((nonce(head), nonce(state)), (2, 7), "each state has its own");
+        let slot = |state| reader.slot(state, key, keccak256(B256::with_last_byte(3))).unwrap();
+        assert_eq!((slot(head), slot(state)), (U256::from(3), U256::MAX));
+        assert_eq!(reader.account_from(state, hash).unwrap().unwrap().1.nonce, 7);
     }
 
     #[test]

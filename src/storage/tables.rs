@@ -89,9 +89,10 @@ pub(super) const ADDRESS_CREATIONS: Table = table(12, "address creations");
 /// `state`: sender, nonce, inverted block -> index of the transaction. Removed by unwinding.
 pub(super) const ADDRESS_NONCES: Table = table(13, "address nonces");
 
-/// While a dump is read: keccak(address) -> account. Removed with the environment.
+/// While a dump is read: state, keccak(address) -> account. Removed with the environment.
 pub(super) const STAGED_ACCOUNTS: Table = table(1, "staged accounts");
-/// While a dump is read: keccak(address), keccak(slot) -> slot and value. Removed with the environment.
+/// While a dump is read: state, keccak(address), keccak(slot) -> slot and value. Removed with the
+/// environment.
 pub(super) const STAGED_SLOTS: Table = table(2, "staged slots");
 /// While a dump is read: code hash -> code. Removed with the environment.
 pub(super) const STAGED_CODES: Table = table(3, "staged codes");
@@ -102,6 +103,9 @@ pub(super) const STAGED_NUMBERS: Table = table(5, "staged numbers");
 /// While a dump is read: block hash, index -> transaction hash and receipt. Removed with the environment.
 pub(super) const STAGED_RECEIPTS: Table = table(6, "staged receipts");
 
+/// While a dump is read: block hash -> which state is the one after it. Removed with the environment.
+pub(super) const STAGED_STATES: Table = table(7, "staged states");
+
 /// Tables of a dump that is being read, in index order.
 pub(super) const STAGE: &[Table] = &[
     META,
@@ -111,6 +115,7 @@ pub(super) const STAGE: &[Table] = &[
     STAGED_BLOCKS,
     STAGED_NUMBERS,
     STAGED_RECEIPTS,
+    STAGED_STATES,
 ];
 /// Tables of the `blocks` environment, in index order.
 pub(super) const BLOCKS: &[Table] = &[

@@ -80,7 +80,13 @@ pub(crate) fn init(launch: &Launch, signer: Address, period: u64) {
 
 /// Makes a chain with these parts of a genesis' config in the directory of a launch.
 pub(crate) fn network(launch: &Launch, signer: Address, consensus: Value) {
-    let extra = format!("0x{}{}{}", "00".repeat(32), hex::encode(signer), "00".repeat(65));
+    network_of(launch, &[signer], consensus);
+}
+
+/// The same, of several signers in the order of their addresses.
+pub(crate) fn network_of(launch: &Launch, signers: &[Address], consensus: Value) {
+    let signers = signers.iter().map(hex::encode).collect::<String>();
+    let extra = format!("0x{}{signers}{}", "00".repeat(32), "00".repeat(65));
     let funded = Wallet::dev(0).address();
     let mut config = json!({
         "chainId": 31337, "homesteadBlock": 0, "byzantiumBlock": 0, "constantinopleBlock": 0,

@@ -69,6 +69,7 @@ fn nodes_are_stopped_killed_and_started_by_name() {
     network.fault(&["stop", "worker-1", "main", "main"]);
     network.fault(&["start", "main", "worker-1"]);
     network.is_refused(&["stop", "worker-9"], &["\"worker-9\"", "main, worker-1, worker-2"]);
+    network.is_refused(&["cut", "main", "worker-1", "worker-2"], &["some on each side"]);
     network.is_refused(&["stop"], &["NODE"]);
 
     // One that ends by itself is told, with the end of its log.

@@ -9,6 +9,7 @@ use crate::{
     tools::{Foundry, root},
     wallet::{Wallet, fresh},
     wire::Client,
+    work,
 };
 use jsonrpsee::{
     core::client::ClientT,
@@ -161,6 +162,7 @@ fn every_method_answers_its_example_under_every_name() {
     let node = chain(&[]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let ws = runtime.block_on(connected(&node));
+    let working = work::node_that_finds_nothing();
     let mut wrong = Vec::new();
     for (name, method) in listed() {
         let example = &method["example"];
@@ -169,8 +171,10 @@ fn every_method_answers_its_example_under_every_name() {
         } else if let Some(flags) = example["flags"].as_array() {
             let flags: Vec<&str> = flags.iter().map(|flag| flag.as_str().unwrap()).collect();
             runs(&chain(&flags), &name, example)
-        } else if example["chain"] == "poa" {
+        } else if example["chain"] == "authority" {
             runs_on_signers(&name, example)
+        } else if example["chain"] == "work" {
+            runs(&working, &name, example)
         } else if example["network"] == true {
             runs_on_a_network(&name, example)
         } else if example["fork"] == true {

@@ -21,7 +21,7 @@ const CONTRACT: Address = Address::repeat_byte(0xcc);
 
 fn dumped(node: &TestChain) -> Vec<u8> {
     let mut out = Vec::new();
-    dump::write(&node.chain.whole().unwrap(), &mut out).unwrap();
+    dump::write(node.chain.whole().unwrap(), false, &mut out).unwrap();
     out
 }
 

@@ -5,6 +5,7 @@
 //! | `node` | no claim: starts, stops, kills and reopens a chain |
 //! | `code` | no claim: the few contracts that the tests deploy, in bytes |
 //! | `wallet` | no claim: keys and signed transactions |
+//! | `work` | miners agree on a chain, ommers are paid, and old work is taken as long as it counts |
 //! | `world` | no claim: what a state is, as simple as it can be said, and what a transaction does to it |
 //! | `authority` | under proof of authority only who may sign does, and all agree on the head |
 //! | `bases` | a chain goes on from a block that it did not execute, and its state begins there |
@@ -19,6 +20,8 @@
 //! | `logs` | a search by the index finds what a look into every block finds |
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `network` | real nodes find each other, share blocks and transactions, and agree |
+//! | `peers` | what peers send is checked, and whoever lies, stalls or asks too much is left |
+//! | `older_states` | a dump brings the states of older blocks along, where it has them |
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
 //! | `sealing` | blocks are made, and what was sent is in them |
@@ -43,6 +46,8 @@ mod logs;
 mod maker;
 mod network;
 mod node;
+mod older_states;
+mod peers;
 mod pool;
 mod recovery;
 mod sealing;
@@ -50,4 +55,5 @@ mod simulation;
 mod snapshots;
 mod trace;
 mod wallet;
+mod work;
 mod world;

@@ -12,7 +12,10 @@ use mainspring::{
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
     primitives::Transaction,
-    sealer::{Authority, BlockOptions, Mode, SealError, Sealer, SealerHandle, SealerSettings},
+    sealer::{
+        Authority, BlockOptions, Miner, MinerSettings, Mode, SealError, Sealer, SealerHandle,
+        SealerSettings, Wishes,
+    },
     spec::{ChainSpec, Fork, MINIMUM_DIFFICULTY, dev::DevGenesis},
     state::full_root,
     storage::{Durability, Storage},
@@ -21,7 +24,7 @@ use mainspring::{
 use parking_lot::RwLockWriteGuard;
 use parking_lot::{RwLock, RwLockReadGuard};
 use rand::{Rng, rngs::StdRng};
-use std::{sync::Arc, thread::JoinHandle, time::Duration};
+use std::{path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
 
 /// Who receives the tips.
 pub(crate) const COINBASE: Address = address!("00000000000000000000000000000000c01bace0");
@@ -50,6 +53,10 @@ pub(crate) struct Setup {
     pub(crate) work: bool,
     /// Is their work proven? It is little.
     pub(crate) proof: bool,
+    /// Who is paid for blocks that are mined here, with this many threads. The work is proven and little.
+    pub(crate) mines: Option<(Address, usize)>,
+    /// Where the miner keeps datasets.
+    pub(crate) dataset: Option<PathBuf>,
     /// So many of the test keys sign blocks in turn; none: no proof of authority.
     pub(crate) signers: u64,
     /// The test key that signs here.
@@ -78,6 +85,8 @@ impl Default for Setup {
             durability: Durability::Synced,
             work: false,
             proof: false,
+            mines: None,
+            dataset: None,
             signers: 0,
             signs: None,
             founding: None,
@@ -138,6 +147,7 @@ impl Setup {
             genesis.config.ethash = Some(EthashConfig {});
             let rules = serde_json::json!({"minimumDifficulty": "0x2"});
             genesis.config.extra_fields.insert("mainspring".to_owned(), rules);
+            genesis.config.terminal_total_difficulty = None;
         }
         if self.signers > 0 {
             let mut signers: Vec<_> = (0..self.signers).map(|one| key(one).address()).collect();
@@ -168,6 +178,18 @@ impl Setup {
         }
     }
 
+    fn miner(&self) -> Miner {
+        let wishes = Wishes {
+            mines: self.mines.is_some(),
+            coinbase: self.mines.map(|(coinbase, _)| coinbase),
+            recommit: Duration::from_millis(100),
+            ..Wishes::default()
+        };
+        let threads = self.mines.map_or(0, |(_, threads)| threads);
+        let settings = MinerSettings { threads, wishes, dataset: self.dataset.clone() };
+        Miner::new(settings, Ethash::with_sizes(Sizes::TINY))
+    }
+
     pub(crate) fn sealer_settings(&self) -> SealerSettings {
         SealerSettings {
             mode: self.mode,
@@ -179,6 +201,7 @@ impl Setup {
             min_tip: 0,
             disable_balance_check: false,
             authority: self.signs.map(|index| Arc::new(Authority::new(key(index)))),
+            miner: self.proof.then(|| Arc::new(self.miner())),
         }
     }
 }

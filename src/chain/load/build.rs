@@ -1,11 +1,15 @@
-//! How is the state of a loaded chain written? In batches of bounded size, each of which the trie follows;
-//! what is kept of the old state first, then the dump, both in the order of keys.
+//! How is the state of a loaded chain written? In batches of bounded size, each of which the trie follows.
+//!
+//! States of older blocks come first, each as what differs from the one before; then the head's: what is
+//! kept of the old state, and the dump. All in the order of keys.
 
 use super::super::ChainError;
 use crate::{
     primitives::{Account, BlockNumHash, StateChanges},
     state::{StateTrie, StateView, StorageIds, next_key},
-    storage::{FlushBlock, StageReader, StagedAccount, StateBatch, StateDb, TrieChanges},
+    storage::{
+        FlushBlock, StageReader, StagedAccount, StagedState, StateBatch, StateDb, TrieChanges,
+    },
 };
 use alloy_primitives::{Address, B256, U256};
 
@@ -18,7 +22,11 @@ const PAGE: usize = 1_000;
 /// A state on its way, written in batches of bounded size.
 pub(super) struct Build<'a> {
     state: &'a StateDb,
-    number: u64,
+    staged: &'a StageReader,
+    /// The block whose state is written.
+    block: BlockNumHash,
+    /// The staged state that was written before.
+    before: Option<StagedState>,
     nodes: usize,
     trie: StateTrie,
     ids: StorageIds,
@@ -34,14 +42,15 @@ pub(super) struct Build<'a> {
 impl<'a> Build<'a> {
     pub(super) fn new(
         state: &'a StateDb,
-        number: u64,
         nodes: usize,
-        staged: &StageReader,
+        staged: &'a StageReader,
         progress: &'a mut dyn FnMut(u64, u64),
     ) -> Result<Self, ChainError> {
         Ok(Self {
             state,
-            number,
+            staged,
+            block: BlockNumHash::default(),
+            before: None,
             nodes,
             trie: StateTrie::empty(),
             ids: StorageIds::new(1),
@@ -50,23 +59,45 @@ impl<'a> Build<'a> {
             rows: 0,
             bytes: 0,
             done: 0,
-            total: staged.accounts()? + staged.slots()?,
+            total: staged.rows()?,
             progress,
         })
     }
 
-    /// Takes over what is there and not in the dump.
-    pub(super) fn keep(
+    /// Writes the state of an older block. Called in the order of blocks.
+    pub(super) fn older(
         &mut self,
-        view: &StateView,
-        staged: &StageReader,
+        block: BlockNumHash,
+        state: StagedState,
     ) -> Result<(), ChainError> {
+        self.block = block;
+        self.remove_gone(state)?;
+        self.add(state)?;
+        self.before = Some(state);
+        self.flush()
+    }
+
+    /// Writes the state of the head, at this height: the dump's over what `kept` has. Answers the root
+    /// of it, and how many accounts the dump has.
+    pub(super) fn head(mut self, number: u64, kept: &StateView) -> Result<(B256, u64), ChainError> {
+        // Its hash is not known before its root is.
+        self.block = BlockNumHash::new(number, B256::ZERO);
+        self.remove_gone(StagedState::HEAD)?;
+        self.keep(kept)?;
+        let accounts = self.add(StagedState::HEAD)?;
+        self.flush()?;
+        (self.progress)(self.total, self.total);
+        Ok((self.trie.root(), accounts))
+    }
+
+    /// Takes over what is there and not in the dump.
+    fn keep(&mut self, view: &StateView) -> Result<(), ChainError> {
         let mut from = Some(B256::ZERO);
         while let Some(start) = from {
             let page = view.accounts_from(start, PAGE)?;
             from = page.last().and_then(|last| next_key(last.hash));
             for entry in page {
-                if staged.has_account(entry.hash)? {
+                if self.staged.account(StagedState::HEAD, entry.hash)?.is_some() {
                     continue;
                 }
                 let address = entry.key.ok_or(ChainError::UnknownPreimage(entry.hash))?;
@@ -89,34 +120,73 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    /// Adds the dump's accounts. One without anything in it does not exist (EIP-161).
-    pub(super) fn add(&mut self, staged: &StageReader) -> Result<(), ChainError> {
+    /// Removes what the state before has and this one has not.
+    fn remove_gone(&mut self, state: StagedState) -> Result<(), ChainError> {
+        let (staged, Some(before)) = (self.staged, self.before) else { return Ok(()) };
         let mut from = Some(B256::ZERO);
         while let Some(start) = from {
-            let Some((hash, found)) = staged.account_from(start)? else { break };
+            let Some((hash, was)) = staged.account_from(before, start)? else { break };
             from = next_key(hash);
-            self.count(1);
-            let StagedAccount { address, nonce, balance, code_hash } = found;
-            let account = Account { nonce, balance, code_hash, ..Default::default() };
-            let mut slots = staged.slots_from(hash, B256::ZERO, PAGE)?;
-            if account.is_empty() && slots.is_empty() {
+            let is = match staged.account(state, hash)? {
+                // One without anything in it does not exist.
+                Some(is) if account_of(&is).is_empty() && !has_slots(staged, state, hash)? => None,
+                is => is,
+            };
+            let Some(is) = is else {
+                self.removed(was.address)?;
                 continue;
-            }
-            if let Some(code) = staged.code(code_hash)?.filter(|_| account.has_code()) {
-                self.code(code_hash, code);
-            }
-            self.account(address, account)?;
+            };
+            let mut slots = staged.slots_from(before, hash, B256::ZERO, PAGE)?;
             while let Some(last) = slots.last() {
                 let start = next_key(last.hash);
                 for slot in &slots {
-                    self.slot(address, account, slot.slot, slot.value)?;
-                    self.count(1);
+                    if staged.slot(state, hash, slot.hash)?.is_zero() {
+                        self.slot(is.address, account_of(&is), slot.slot, U256::ZERO)?;
+                    }
                 }
-                let more = start.map(|start| staged.slots_from(hash, start, PAGE)).transpose()?;
-                slots = more.unwrap_or_default();
+                let more = start.map(|start| staged.slots_from(before, hash, start, PAGE));
+                slots = more.transpose()?.unwrap_or_default();
             }
         }
         Ok(())
+    }
+
+    /// Adds the accounts of a staged state that are not as they were before; answers how many it has. One
+    /// without anything in it does not exist (EIP-161).
+    fn add(&mut self, state: StagedState) -> Result<u64, ChainError> {
+        let (staged, before, mut accounts) = (self.staged, self.before, 0);
+        let mut from = Some(B256::ZERO);
+        while let Some(start) = from {
+            let Some((hash, found)) = staged.account_from(state, start)? else { break };
+            from = next_key(hash);
+            accounts += 1;
+            self.count(1);
+            let (address, account) = (found.address, account_of(&found));
+            let mut slots = staged.slots_from(state, hash, B256::ZERO, PAGE)?;
+            if account.is_empty() && slots.is_empty() {
+                continue;
+            }
+            let was = before.map(|before| staged.account(before, hash)).transpose()?.flatten();
+            if was != Some(found) || account.is_empty() {
+                if let Some(code) = staged.code(account.code_hash)?.filter(|_| account.has_code()) {
+                    self.code(account.code_hash, code);
+                }
+                self.account(address, account)?;
+            }
+            while let Some(last) = slots.last() {
+                let start = next_key(last.hash);
+                for slot in &slots {
+                    let was = before.map(|before| staged.slot(before, hash, slot.hash));
+                    if was.transpose()? != Some(slot.value) {
+                        self.slot(address, account, slot.slot, slot.value)?;
+                    }
+                    self.count(1);
+                }
+                let more = start.map(|start| staged.slots_from(state, hash, start, PAGE));
+                slots = more.transpose()?.unwrap_or_default();
+            }
+        }
+        Ok(accounts)
     }
 
     fn count(&mut self, rows: u64) {
@@ -129,6 +199,12 @@ impl<'a> Build<'a> {
     fn code(&mut self, hash: B256, code: alloy_primitives::Bytes) {
         self.bytes += code.len();
         self.changes.codes.insert(hash, code);
+    }
+
+    fn removed(&mut self, address: Address) -> Result<(), ChainError> {
+        let change = self.changes.accounts.entry(address).or_default();
+        (change.account, change.wiped) = (None, true);
+        self.added()
     }
 
     fn account(&mut self, address: Address, account: Account) -> Result<(), ChainError> {
@@ -168,7 +244,7 @@ impl<'a> Build<'a> {
         let rows = self.trie.rows_since(Some(self.batch - 1));
         self.state.flush(&StateBatch {
             blocks: vec![FlushBlock {
-                block: BlockNumHash::new(self.number, B256::ZERO),
+                block: self.block,
                 root: self.trie.root(),
                 changes: &changes,
                 transactions: &[],
@@ -185,11 +261,13 @@ impl<'a> Build<'a> {
         self.trie.collapse(self.batch, self.nodes);
         Ok(())
     }
+}
 
-    /// Writes the rest; answers the root of the state.
-    pub(super) fn finish(mut self) -> Result<B256, ChainError> {
-        self.flush()?;
-        (self.progress)(self.total, self.total);
-        Ok(self.trie.root())
-    }
+fn account_of(staged: &StagedAccount) -> Account {
+    let StagedAccount { nonce, balance, code_hash, .. } = *staged;
+    Account { nonce, balance, code_hash, ..Default::default() }
+}
+
+fn has_slots(staged: &StageReader, state: StagedState, account: B256) -> Result<bool, ChainError> {
+    Ok(!staged.slots_from(state, account, B256::ZERO, 1)?.is_empty())
 }

@@ -76,10 +76,15 @@ impl Chain {
         }
         let next = self.storage.next_state(load)?;
         let nodes = self.settings.trie_nodes;
-        let mut build = Build::new(next.state(), head.number, nodes, &staged, progress)?;
-        build.keep(&self.latest()?.1, &staged)?;
-        build.add(&staged)?;
-        let trie_root = build.finish()?;
+        let mut build = Build::new(next.state(), nodes, &staged, progress)?;
+        let older = history.split_last().map_or(&[][..], |(_, older)| older);
+        let lowest = (head.number + 1).saturating_sub(history.len() as u64);
+        for (number, hash) in (lowest..).zip(older) {
+            if let Some(state) = staged.state_after(*hash)? {
+                build.older(BlockNumHash::new(number, *hash), state)?;
+            }
+        }
+        let (trie_root, accounts) = build.head(head.number, &self.latest()?.1)?;
         let block = match (history.last(), head.header) {
             (Some(hash), _) => staged.block(*hash)?,
             (None, Some(header)) => Some(alone(Header { state_root: trie_root, ..header })),
@@ -135,7 +140,7 @@ impl Chain {
         }
         *side = Default::default();
         writer.named = NamedBranches::load(&self.storage.blocks.reader()?)?;
-        Ok(Loaded { head: head.number, earliest, accounts: staged.accounts()? })
+        Ok(Loaded { head: head.number, earliest, accounts })
     }
 
     /// The file that the chain was loaded from, or that it goes into.

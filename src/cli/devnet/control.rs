@@ -31,6 +31,8 @@ pub(super) enum Action {
     Stop,
     Kill,
     Start,
+    Cut,
+    Heal,
     Status,
 }
 

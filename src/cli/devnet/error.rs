@@ -153,6 +153,9 @@ pub(in crate::cli) enum DevnetError {
         /// Its process.
         pid: u32,
     },
+    /// A cut that leaves nobody on one side.
+    #[error("all nodes were named: a cut needs some on each side")]
+    NoOtherSide,
     /// A process that cannot be ended.
     #[error("the process of {name} cannot be ended: {source}")]
     Process {
@@ -160,6 +163,30 @@ pub(in crate::cli) enum DevnetError {
         name: String,
         /// What the system says.
         source: io::Error,
+    },
+    /// A node that does not answer on its socket.
+    #[error("{name} does not answer on its socket: {source}")]
+    Socket {
+        /// Which node.
+        name: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A node that refuses what the network needs of it.
+    #[error("{name} refuses {method}: {reason}")]
+    Refused {
+        /// Which node.
+        name: String,
+        /// What it was asked.
+        method: &'static str,
+        /// In its words.
+        reason: String,
+    },
+    /// A node that has no address for others.
+    #[error("{name} says no address where other nodes reach it")]
+    NoAddress {
+        /// Which node.
+        name: String,
     },
     /// The supervisor refused a wish, in its own words.
     #[error("{0}")]

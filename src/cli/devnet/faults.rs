@@ -1,4 +1,4 @@
-//! Stop, kill, start: what is done to which nodes?
+//! Stop, kill, start, cut, heal: what is done to which nodes?
 
 use super::{
     DevnetError,
@@ -15,6 +15,8 @@ impl Supervisor {
             Action::Stop => self.stop(&places).await,
             Action::Kill => self.kill(&places),
             Action::Start => self.start_again(&places).await,
+            Action::Cut => self.cut(&places),
+            Action::Heal => self.heal(),
             Action::Status => Ok(Vec::new()),
         };
         self.write()?;
@@ -67,6 +69,44 @@ impl Supervisor {
             self.start(place).await?;
         }
         Ok(self.lines(places, "started"))
+    }
+
+    /// The named nodes become a part of their own; what was cut before stays cut.
+    fn cut(&mut self, places: &[usize]) -> Result<Vec<String>, DevnetError> {
+        if places.len() == self.members.len() {
+            return Err(DevnetError::NoOtherSide);
+        }
+        let newest = self.members.iter().map(|member| member.part).max().unwrap_or(0);
+        for &place in places {
+            self.members[place].part = newest + 1;
+        }
+        self.part_all()?;
+        Ok(self.lines(places, "cut off"))
+    }
+
+    fn heal(&mut self) -> Result<Vec<String>, DevnetError> {
+        for member in &mut self.members {
+            member.part = 0;
+        }
+        self.part_all()?;
+        Ok(vec!["all connected".to_owned()])
+    }
+
+    /// Tells every node that runs whom it has lost. One that does not run is told when it starts, and
+    /// the others hear nothing from it before.
+    fn part_all(&self) -> Result<(), DevnetError> {
+        let running = (0..self.members.len()).filter(|&place| self.members[place].is_running());
+        // One that does not answer keeps no other from being told.
+        let told: Vec<_> = running.map(|place| self.part_from(place)).collect();
+        told.into_iter().collect()
+    }
+
+    /// Tells a node whom it has lost.
+    pub(super) fn part_from(&self, place: usize) -> Result<(), DevnetError> {
+        let own = &self.members[place];
+        let lost = self.members.iter().filter(|member| member.part != own.part);
+        let lost = lost.filter_map(|member| Some(member.peer()?.id.clone()));
+        own.isolate(&lost.collect::<Vec<_>>())
     }
 
     fn lines(&self, places: &[usize], what: &str) -> Vec<String> {

@@ -9,7 +9,7 @@
 //! | `member` | which node is it, and how is it started again as the same? |
 //! | `ask` | what does a node say over its socket? |
 //! | `supervisor` | which nodes run, and what is done when one ends or somebody asks? |
-//! | `faults` | stop, kill, start: what is done to which nodes? |
+//! | `faults` | stop, kill, start, cut, heal: what is done to which nodes? |
 //! | `control` | what does a second terminal say to the supervisor? |
 //! | `report` | what is told of the network: the table, the file, what to do next |
 
@@ -96,6 +96,10 @@ enum Fault {
     Kill(NodesArgs),
     /// Start nodes that do not run, with the settings that they had
     Start(NodesArgs),
+    /// Cut nodes off: they keep each other and lose all others, both ways
+    Cut(NodesArgs),
+    /// Connect all nodes again
+    Heal(PlaceArgs),
     /// Print the nodes with their heads and peers
     Status(PlaceArgs),
 }
@@ -107,6 +111,8 @@ pub(super) async fn run(args: DevnetArgs) -> Result<(), CliError> {
         Fault::Stop(args) => (Action::Stop, args.nodes, args.place),
         Fault::Kill(args) => (Action::Kill, args.nodes, args.place),
         Fault::Start(args) => (Action::Start, args.nodes, args.place),
+        Fault::Cut(args) => (Action::Cut, args.nodes, args.place),
+        Fault::Heal(place) => (Action::Heal, Vec::new(), place),
         Fault::Status(place) => (Action::Status, Vec::new(), place),
     };
     let layout = Layout::existing(&place.datadir)?;

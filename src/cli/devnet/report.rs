@@ -21,6 +21,9 @@ pub(super) struct Row {
     /// `None` if it does not run.
     pub(super) pid: Option<u32>,
     pub(super) datadir: PathBuf,
+    /// Number of its part, while the network is cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) part: Option<u64>,
 }
 
 /// Prints lines; nobody reads them any more if that fails.
@@ -86,17 +89,26 @@ fn quantity(value: &Value) -> Option<u64> {
 
 /// A line a node, in columns; head and peers where somebody asked.
 fn table(rows: &[Row], said: &[[String; 2]]) -> Vec<String> {
+    let is_cut = rows.iter().any(|row| row.part.is_some());
     let mut cells = vec![vec!["NODE", "ROLE", "RPC", "PROCESS"]];
     if !said.is_empty() {
         cells[0].extend(["HEAD", "PEERS"]);
+    }
+    if is_cut {
+        cells[0].push("PART");
     }
     let pids: Vec<String> = rows
         .iter()
         .map(|row| row.pid.map_or("stopped".to_owned(), |pid| pid.to_string()))
         .collect();
+    let parts: Vec<String> =
+        rows.iter().map(|row| row.part.map_or(String::new(), |part| part.to_string())).collect();
     for (place, row) in rows.iter().enumerate() {
         let mut line = vec![row.name.as_str(), &row.role, &row.rpc, &pids[place]];
         line.extend(said.get(place).into_iter().flatten().map(String::as_str));
+        if is_cut {
+            line.push(&parts[place]);
+        }
         cells.push(line);
     }
     let width = |column: usize| cells.iter().map(|line| line[column].len()).max().unwrap_or(0);
@@ -112,14 +124,14 @@ fn table(rows: &[Row], said: &[[String; 2]]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn row(name: &str, pid: Option<u32>) -> Row {
+    fn row(name: &str, pid: Option<u32>, part: Option<u64>) -> Row {
         let (name, role, rpc) = (name.to_owned(), "worker".to_owned(), "http://x".to_owned());
-        Row { name, role, rpc, p2p: None, pid, datadir: "d".into() }
+        Row { name, role, rpc, p2p: None, pid, datadir: "d".into(), part }
     }
 
     #[test]
     fn a_table_has_a_line_a_node() {
-        let rows = [row("main", Some(7)), row("worker-1", None)];
+        let rows = [row("main", Some(7), None), row("worker-1", None, None)];
         let lines = table(&rows, &[]);
         assert_eq!(
             lines,
@@ -129,5 +141,14 @@ mod tests {
                 "worker-1  worker  http://x  stopped",
             ]
         );
+    }
+
+    #[test]
+    fn a_cut_shows_who_is_in_which_part() {
+        let rows = [row("main", Some(7), Some(0)), row("worker-1", Some(8), Some(1))];
+        let said = [["3 0xab".to_owned(), "0".to_owned()], ["4 0xcd".to_owned(), "1".to_owned()]];
+        let lines = table(&rows, &said);
+        assert!(lines[0].ends_with("HEAD    PEERS  PART"), "{}", lines[0]);
+        assert!(lines[2].ends_with("4 0xcd  1      1"), "{}", lines[2]);
     }
 }

@@ -4,7 +4,7 @@ use super::{
     CliError, DevnetError, Layout,
     control::{self, Answer, Asker},
     founding::Founded,
-    member::Member,
+    member::{Member, Peer},
     report::{self, Row},
     shape::Shape,
 };
@@ -83,7 +83,10 @@ impl Supervisor {
 
     /// Starts a node and tells other programs of it.
     pub(super) async fn start(&mut self, place: usize) -> Result<(), DevnetError> {
-        self.members[place].start().await?;
+        let others = self.members.iter().enumerate().filter(|(other, _)| *other != place);
+        let peers: Vec<Peer> = others.filter_map(|(_, other)| other.peer().cloned()).collect();
+        self.members[place].start(&peers).await?;
+        self.part_from(place)?;
         self.write()
     }
 
@@ -93,7 +96,9 @@ impl Supervisor {
     }
 
     fn rows(&self) -> Vec<Row> {
-        self.members.iter().map(Member::row).collect()
+        let first = self.members.first().map_or(0, |main| main.part);
+        let is_cut = self.members.iter().any(|member| member.part != first);
+        self.members.iter().map(|member| member.row(is_cut)).collect()
     }
 
     /// Answers somebody. Who hangs up or talks nonsense is no reason to end.

@@ -300,7 +300,7 @@ fn say(network: &NetworkGenesis, accounts: u64, out: Option<&Path>) -> io::Resul
                 err,
                 "Consensus:  proof of work, difficulty {difficulty}, never below {minimum_difficulty}"
             )?;
-            "mainspring node --datadir DIR"
+            "mainspring node --datadir DIR --mine --coinbase ADDRESS"
         }
     };
     let later = network.forks.later().map(|(fork, time)| format!(", {fork} at {time}"));

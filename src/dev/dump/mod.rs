@@ -7,14 +7,18 @@
 //! | file | question |
 //! |---|---|
 //! | `read` | what is in a dump? |
+//! | `older` | which states of older blocks are in it? |
 //! | `source` | where do its bytes come from, and how many may they be? |
 //! | `shapes` | in which shapes did versions of anvil write numbers, blocks, transactions? |
 //! | `write` | how is a dump written? |
+//! | `write_older` | how are the states of older blocks written? |
 
+mod older;
 mod read;
 mod shapes;
 mod source;
 mod write;
+mod write_older;
 
 pub use read::{Dump, read};
 pub use write::write;

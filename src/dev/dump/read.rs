@@ -2,12 +2,13 @@
 
 use super::{
     DumpError,
+    older::States,
     shapes::{self, BlockEnvironment, DumpedReceipt, Number},
     source::{self, Allowance},
 };
 use crate::{
     chain::{Chain, LoadHead},
-    storage::{Stage, StageBatch, StagedAccount, StagedReceipt},
+    storage::{Stage, StageBatch, StagedAccount, StagedReceipt, StagedState},
 };
 use alloy_consensus::{Header, constants::KECCAK_EMPTY};
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -42,6 +43,8 @@ pub fn read(
     let mut reading = Reading {
         stage: &stage,
         allowance: allowance.clone(),
+        state: StagedState::HEAD,
+        states: 0,
         batch: StageBatch::default(),
         rows: 0,
         bytes: 0,
@@ -63,9 +66,13 @@ pub fn read(
     Ok(Dump { stage, head })
 }
 
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     stage: &'a Stage,
-    allowance: Allowance,
+    pub(super) allowance: Allowance,
+    /// Whose accounts and slots come now.
+    pub(super) state: StagedState,
+    /// States of older blocks so far.
+    states: u32,
     batch: StageBatch,
     rows: usize,
     bytes: usize,
@@ -85,7 +92,7 @@ impl Reading<'_> {
     }
 
     /// One row more, with so many bytes that are not of fixed size.
-    fn added<E: Error>(&mut self, bytes: usize) -> Result<(), E> {
+    pub(super) fn added<E: Error>(&mut self, bytes: usize) -> Result<(), E> {
         self.allowance.next_element();
         self.rows += 1;
         self.bytes += bytes;
@@ -96,6 +103,24 @@ impl Reading<'_> {
             self.failed = Some(error);
             E::custom("the dump cannot be stored")
         })
+    }
+
+    /// The state after this block comes now.
+    pub(super) fn next_state<E: Error>(&mut self, block: B256) -> Result<(), E> {
+        self.states = self.states.checked_add(1).ok_or_else(|| E::custom("too many states"))?;
+        self.state = StagedState(self.states);
+        self.batch.states.push((block, self.state));
+        self.added(0)
+    }
+
+    pub(super) fn account(&mut self, address: Address, record: Record) {
+        let Record { nonce, balance, code } = record;
+        let code_hash = if code.is_empty() { KECCAK_EMPTY } else { keccak256(&code) };
+        let account = StagedAccount { address, nonce, balance, code_hash };
+        self.batch.accounts.push((self.state, account));
+        if !code.is_empty() {
+            self.batch.codes.push((code_hash, code));
+        }
     }
 
     /// The block that becomes the head. Versions before 0.1 name none, and have nothing but accounts.
@@ -153,10 +178,11 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
                 }
                 "accounts" => {
                     reading.has_accounts = true;
-                    map.next_value_seed(Entries::new(reading, account))?;
+                    map.next_value_seed(Entries(reading))?;
                 }
                 "blocks" => map.next_value_seed(Items { reading, one: block })?,
                 "transactions" => map.next_value_seed(Items { reading, one: mined })?,
+                "historical_states" => map.next_value_seed(States(reading))?,
                 _ => {
                     reading.allowance.skip();
                     map.next_value::<IgnoredAny>()?;
@@ -249,16 +275,7 @@ impl<'de, T: Element> DeserializeSeed<'de> for One<T> {
 }
 
 /// Every account of an object by address.
-struct Entries<'a, 'b> {
-    reading: &'a mut Reading<'b>,
-    one: fn(&mut Reading<'_>, Address, Record),
-}
-
-impl<'a, 'b> Entries<'a, 'b> {
-    fn new(reading: &'a mut Reading<'b>, one: fn(&mut Reading<'_>, Address, Record)) -> Self {
-        Self { reading, one }
-    }
-}
+struct Entries<'a, 'b>(&'a mut Reading<'b>);
 
 impl<'de> DeserializeSeed<'de> for Entries<'_, '_> {
     type Value = ();
@@ -277,10 +294,10 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(address) = map.next_key::<Address>()? {
-            let record = map.next_value_seed(Account { reading: self.reading, address })?;
+            let record = map.next_value_seed(Account { reading: self.0, address })?;
             let bytes = record.code.len();
-            (self.one)(self.reading, address, record);
-            self.reading.added(bytes)?;
+            self.0.account(address, record);
+            self.0.added(bytes)?;
         }
         Ok(())
     }
@@ -288,19 +305,10 @@ impl<'de> Visitor<'de> for Entries<'_, '_> {
 
 /// An account without its storage, which is put down as it comes.
 #[derive(Default)]
-struct Record {
-    nonce: u64,
-    balance: U256,
-    code: Bytes,
-}
-
-fn account(reading: &mut Reading<'_>, address: Address, record: Record) {
-    let Record { nonce, balance, code } = record;
-    let code_hash = if code.is_empty() { KECCAK_EMPTY } else { keccak256(&code) };
-    reading.batch.accounts.push(StagedAccount { address, nonce, balance, code_hash });
-    if !code.is_empty() {
-        reading.batch.codes.push((code_hash, code));
-    }
+pub(super) struct Record {
+    pub(super) nonce: u64,
+    pub(super) balance: U256,
+    pub(super) code: Bytes,
 }
 
 struct Account<'a, 'b> {
@@ -345,9 +353,10 @@ impl<'de> Visitor<'de> for Account<'_, '_> {
     }
 }
 
-struct Storage<'a, 'b> {
-    reading: &'a mut Reading<'b>,
-    address: Address,
+/// Slots of an account, which are put down as they come.
+pub(super) struct Storage<'a, 'b> {
+    pub(super) reading: &'a mut Reading<'b>,
+    pub(super) address: Address,
 }
 
 impl<'de> DeserializeSeed<'de> for Storage<'_, '_> {
@@ -367,7 +376,8 @@ impl<'de> Visitor<'de> for Storage<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some((slot, value)) = map.next_entry::<Number, Number>()? {
-            self.reading.batch.slots.push((self.address, slot.0, value.0));
+            let row = (self.reading.state, self.address, slot.0, value.0);
+            self.reading.batch.slots.push(row);
             self.reading.added(0)?;
         }
         Ok(())

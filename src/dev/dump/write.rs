@@ -1,10 +1,10 @@
 //! How is a dump written? As anvil 1.7 reads it, account by account and block by block.
 
-use super::DumpError;
+use super::{DumpError, write_older};
 use crate::{
     chain::Whole,
     primitives::{Account, Block, Receipt, Transaction},
-    state::next_key,
+    state::{StateView, next_key},
 };
 use alloy_consensus::{Eip658Value, Transaction as _};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 
 /// Accounts or slots read at once.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 
-/// Writes the whole chain.
-pub fn write(whole: &Whole, mut out: impl Write) -> Result<(), DumpError> {
-    let head = &whole.head;
-    write!(out, "{{\"block\":{},\"accounts\":{{", environment(whole))?;
-    write_accounts(whole, &mut out)?;
+/// Writes the whole chain; with `older`, also the states of older blocks that are there.
+pub fn write(mut whole: Whole, older: bool, mut out: impl Write) -> Result<(), DumpError> {
+    let head = whole.head.clone();
+    write!(out, "{{\"block\":{},\"accounts\":{{", environment(&whole))?;
+    write_accounts(&whole, &mut out)?;
     write!(out, "}},\"best_block_number\":{},\"blocks\":[", head.number)?;
     let mut first = true;
     for number in whole.earliest..=head.number {
@@ -37,15 +37,20 @@ pub fn write(whole: &Whole, mut out: impl Write) -> Result<(), DumpError> {
             gas_before = receipt.cumulative_gas_used;
         }
     }
-    out.write_all(b"],\"historical_states\":null}")?;
+    out.write_all(b"],\"historical_states\":")?;
+    match older {
+        true => write_older::write(&mut whole, &mut out)?,
+        false => out.write_all(b"null")?,
+    }
+    out.write_all(b"}")?;
     Ok(out.flush()?)
 }
 
-fn separate(first: &mut bool, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn separate(first: &mut bool, out: &mut impl Write) -> io::Result<()> {
     if std::mem::take(first) { Ok(()) } else { out.write_all(b",") }
 }
 
-fn put(value: &Value, out: &mut impl Write) -> Result<(), DumpError> {
+pub(super) fn put(value: &Value, out: &mut impl Write) -> Result<(), DumpError> {
     serde_json::to_writer(out, value).map_err(|error| DumpError::Io(error.into()))
 }
 
@@ -90,10 +95,21 @@ fn write_account(
     let (nonce, balance) = (account.nonce, account.balance);
     write!(out, "\"{address:?}\":{{\"nonce\":{nonce},\"balance\":\"{balance:#x}\",")?;
     write!(out, "\"code\":\"{code}\",\"storage\":{{")?;
+    write_slots(&whole.view, address, account, out)?;
+    Ok(out.write_all(b"}}")?)
+}
+
+/// Slots that are not zero, separated by commas.
+pub(super) fn write_slots(
+    view: &StateView,
+    address: Address,
+    account: &Account,
+    out: &mut impl Write,
+) -> Result<(), DumpError> {
     let mut first = true;
     let mut from = Some(B256::ZERO);
     while let Some(start) = from {
-        let page = whole.view.slots_from(Some(address), account, start, PAGE)?;
+        let page = view.slots_from(Some(address), account, start, PAGE)?;
         from = page.last().and_then(|last| next_key(last.hash));
         for entry in page {
             let unknown = DumpError::UnknownSlot { address, slot: entry.hash };
@@ -102,7 +118,7 @@ fn write_account(
             write!(out, "\"{slot}\":\"{}\"", B256::from(entry.value))?;
         }
     }
-    Ok(out.write_all(b"}}")?)
+    Ok(())
 }
 
 fn block_json(block: &Block) -> Value {

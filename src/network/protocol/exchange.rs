@@ -11,6 +11,8 @@ use rand::seq::IteratorRandom;
 
 /// Addresses that a peer may say it listens at.
 const LISTENS: usize = 8;
+/// Peers that are asked at a time what they have.
+const ASKED: usize = 3;
 
 impl Protocol {
     pub(super) fn add_peer(&mut self, address: Multiaddr) {
@@ -83,19 +85,21 @@ impl Protocol {
         self.dial_due();
     }
 
-    /// Now and then one peer is asked what it has that this node lacks.
+    /// Now and then a few peers are asked what they have that this node lacks.
     pub(super) fn exchange(&mut self) {
         let now = self.now.elapsed;
         if now.saturating_sub(self.exchanged) < self.settings.exchange_every {
             return;
         }
         self.exchanged = now;
-        let one = self.peers.ready().map(|(peer, _)| *peer).choose(&mut self.rng);
-        let Some(peer) = one else { return };
-        self.ask_waiting(peer);
-        let ready = self.peers.ready().count();
-        if ready < self.settings.wanted_peers && !self.is_asked(&peer, AskFor::Peers) {
-            self.ask(peer, Request::Peers, AskFor::Peers);
+        let ready = self.peers.ready().map(|(peer, _)| *peer);
+        let chosen = ready.choose_multiple(&mut self.rng, ASKED);
+        let lacks_peers = self.peers.ready().count() < self.settings.wanted_peers;
+        for peer in chosen {
+            self.ask_waiting(peer);
+            if lacks_peers && !self.is_asked(&peer, AskFor::Peers) {
+                self.ask(peer, Request::Peers, AskFor::Peers);
+            }
         }
     }
 }

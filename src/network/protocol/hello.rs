@@ -71,7 +71,7 @@ impl Protocol {
         match self.identity.compare(self.head, self.head_timestamp, &theirs) {
             Ok(()) => {
                 self.answer(id, Response::Hello(ours));
-                self.accept(peer, theirs);
+                self.accept(peer, theirs, false);
             }
             Err(mismatch) => {
                 self.answer(id, Response::Refused(ours));
@@ -94,12 +94,7 @@ impl Protocol {
                 tracing::warn!(target: "network", %peer, "a peer of this chain refuses us");
                 self.leave_alone(peer, "it refuses us");
             }
-            Ok(()) => {
-                if let Some(known) = self.peers.get_mut(&peer) {
-                    known.takes_us = true;
-                }
-                self.accept(peer, theirs);
-            }
+            Ok(()) => self.accept(peer, theirs, true),
         }
     }
 
@@ -119,13 +114,15 @@ impl Protocol {
         }
     }
 
-    fn accept(&mut self, peer: PeerId, theirs: Status) {
+    /// We may talk; `takes_us` if it says so too.
+    fn accept(&mut self, peer: PeerId, theirs: Status, takes_us: bool) {
         let difference = signed(theirs.time).saturating_sub(signed(self.now.unix));
         let Some(known) = self.peers.get_mut(&peer).filter(|it| !it.is_refused) else { return };
         let was_ready = known.is_ready();
         known.clock_difference = difference;
         known.head = theirs.head;
         let client = theirs.client.clone();
+        known.takes_us |= takes_us;
         let is_first = known.status.replace(theirs).is_none();
         let is_ready = known.is_ready();
         if is_first && difference.unsigned_abs() > self.settings.clock_tolerance {

@@ -21,7 +21,7 @@ pub struct ProtocolSettings {
     pub head_every: Duration,
     /// So long a block that a peer has may take to come by gossip before it is asked for.
     pub gossip_time: Duration,
-    /// So often a peer is asked what it has that this node lacks: transactions, and other peers.
+    /// So often some peers are asked what they have that this node lacks: transactions, and other peers.
     pub exchange_every: Duration,
     /// The first pause between two attempts to reach a peer; it doubles.
     pub redial_least: Duration,
@@ -52,7 +52,7 @@ impl Default for ProtocolSettings {
             bodies_time: Duration::from_secs(10),
             head_every: Duration::from_secs(5),
             gossip_time: Duration::from_millis(700),
-            exchange_every: Duration::from_secs(20),
+            exchange_every: Duration::from_secs(10),
             redial_least: Duration::from_secs(1),
             redial_most: Duration::from_secs(8),
             refused_time: Duration::from_secs(600),

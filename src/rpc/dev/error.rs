@@ -82,12 +82,6 @@ pub enum DevelopmentError {
         /// The getter that was asked.
         getter: &'static str,
     },
-    /// Dumps hold one state.
-    #[error(
-        "the state of older blocks is not part of a dump: leave preserve_historical_states out, and \
-         keep the data directory if you need it"
-    )]
-    NoHistoricalStates,
     /// More blocks in one answer than allowed.
     #[error("{asked} blocks in one answer ({limit} allowed); ask for fewer, or use anvil_mine")]
     TooManyBlocksShown {

@@ -1,6 +1,5 @@
 //! How does the whole state go out of the node and come back into it?
 
-use super::DevelopmentError;
 use crate::{
     dev::dump::{self, DumpError},
     rpc::{Answer, Api, RpcContext},
@@ -16,8 +15,8 @@ const AROUND: u32 = 256;
 /// Dumps in anvil's format, compressed with gzip.
 #[rpc(server, namespace = "anvil")]
 pub trait State {
-    /// The head with its state and every block that is stored. The state of older blocks is not part
-    /// of it.
+    /// The head with its state and every block that is stored; with `true`, also the state of every
+    /// older block that has one.
     #[method(name = "dumpState", aliases = ["hardhat_dumpState"])]
     async fn dump_state(&self, preserve_historical_states: Option<bool>) -> Answer<Bytes>;
 
@@ -30,10 +29,8 @@ pub trait State {
 #[async_trait]
 impl StateServer for Api {
     async fn dump_state(&self, preserve_historical_states: Option<bool>) -> Answer<Bytes> {
-        if preserve_historical_states == Some(true) {
-            return Err(DevelopmentError::NoHistoricalStates.into());
-        }
-        self.blocking(dump_state).await
+        let older = preserve_historical_states.unwrap_or(false);
+        self.blocking(move |node| dump_state(node, older)).await
     }
 
     async fn load_state(&self, dump: Bytes) -> Answer<bool> {
@@ -46,11 +43,11 @@ impl StateServer for Api {
     }
 }
 
-fn dump_state(node: &RpcContext) -> Answer<Bytes> {
+fn dump_state(node: &RpcContext, older: bool) -> Answer<Bytes> {
     let limit = node.limits.response_bytes;
     let bytes = limit.saturating_sub(AROUND) as usize / 2;
     let mut out = GzEncoder::new(Bounded { bytes: Vec::new(), limit: bytes }, Compression::fast());
-    let written = dump::write(&node.chain.whole()?, &mut out);
+    let written = dump::write(node.chain.whole()?, older, &mut out);
     let finished = written.and_then(|()| Ok(out.try_finish()?));
     if out.get_ref().bytes.len() > bytes {
         return Err(DumpError::TooLongToAnswer { limit: u64::from(limit) }.into());

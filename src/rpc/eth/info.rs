@@ -3,6 +3,7 @@
 use crate::{
     network::NetworkHandle,
     rpc::{Answer, Api},
+    sealer::SealError,
 };
 use alloy_primitives::{Address, U64};
 use jsonrpsee::{Methods, proc_macros::rpc};
@@ -35,7 +36,8 @@ pub trait Info {
     #[method(name = "accounts", aliases = ["eth_requestAccounts"])]
     fn accounts(&self) -> Answer<Vec<Address>>;
 
-    /// Who was paid the tips of the newest block.
+    /// Who is paid for the blocks that this node mines; where nobody mines, who was paid the tips of the
+    /// newest block.
     #[method(name = "coinbase")]
     fn coinbase(&self) -> Answer<Address>;
 }
@@ -68,7 +70,10 @@ impl InfoServer for Api {
     }
 
     fn coinbase(&self) -> Answer<Address> {
-        Ok(self.chain.head().beneficiary)
+        match self.sealer.miner() {
+            Some(miner) => Ok(miner.wishes().coinbase.ok_or(SealError::NoCoinbase)?),
+            None => Ok(self.chain.head().beneficiary),
+        }
     }
 }
 

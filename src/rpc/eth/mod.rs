@@ -15,6 +15,7 @@
 //! | `placed` | which transaction is a request, right after an older block? |
 //! | `waiting` | what waits, and how is it sent again? |
 //! | `sign` | what does a key of the node sign? |
+//! | `work` | what is mined, how fast, and what do miners hand in? |
 //! | `subscribe`, `filters`, `watch`, `news` | what is new? |
 
 pub mod blocks;
@@ -41,6 +42,7 @@ pub mod subscribe;
 pub mod transactions;
 pub mod waiting;
 pub(super) mod watch;
+pub mod work;
 
 use super::Api;
 use jsonrpsee::Methods;
@@ -63,6 +65,7 @@ pub(super) fn methods(api: &Api) -> Methods {
         simulate::methods(api),
         subscribe::methods(api),
         filters::methods(api),
+        work::methods(api),
     ] {
         methods.merge(more).expect("no two traits share a method or an alias");
     }

@@ -60,14 +60,11 @@ pub fn prove_at(
     address: Address,
     slots: &[U256],
 ) -> Result<AccountProof, TrieError> {
+    if reader.changed_count_since(at)?.saturating_mul(KEY_COST) > reader.account_rows()? {
+        return prove_by_pass(reader, at, expected, address, slots);
+    }
     let key = keccak256(address);
     let account = reader.account(key, at)?;
-    if reader.changed_count_since(at)?.saturating_mul(KEY_COST) > reader.account_rows()? {
-        let proof = pass_accounts(reader, at, expected, key)?;
-        let storage = account.map(|account| pass_slots(reader, at, &account, slots));
-        let storage = storage.transpose()?.unwrap_or_else(|| no_slots(slots));
-        return Ok(AccountProof { account, proof, storage });
-    }
     let mut past = Past::new(reader, at)?;
     let trie = past.accounts(head_root, Past::account)?;
     check_root(at, expected, trie.root())?;
@@ -76,6 +73,23 @@ pub fn prove_at(
         Some(account) => past.prove_slots(key, &account, slots)?,
         None => no_slots(slots),
     };
+    Ok(AccountProof { account, proof, storage })
+}
+
+/// Like [`prove_at`], from the accounts and slots as of then alone: also where it is not recorded what
+/// changed since.
+pub fn prove_by_pass(
+    reader: &StateReader,
+    at: u64,
+    expected: B256,
+    address: Address,
+    slots: &[U256],
+) -> Result<AccountProof, TrieError> {
+    let key = keccak256(address);
+    let account = reader.account(key, at)?;
+    let proof = pass_accounts(reader, at, expected, key)?;
+    let storage = account.map(|account| pass_slots(reader, at, &account, slots));
+    let storage = storage.transpose()?.unwrap_or_else(|| no_slots(slots));
     Ok(AccountProof { account, proof, storage })
 }
 

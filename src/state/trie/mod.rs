@@ -30,7 +30,7 @@ mod tests;
 
 pub use apply::{Removals, StorageIds};
 pub use check::{Walked, walk_stored};
-pub use history::{full_root, prove_at, rewind};
+pub use history::{full_root, prove_at, prove_by_pass, rewind};
 pub use proof::{AccountProof, SlotProof};
 
 use crate::{primitives::StorageId, storage::StorageError};

@@ -55,6 +55,7 @@ const ALONE: &[&str] = &[
     // Files of a state: dumps
     "dump-state",
     "load-state",
+    "preserve-historical-states",
     "rpc-load-state-bytes",
     "state",
     "state-interval",

@@ -76,7 +76,7 @@ impl Page {
     /// Classes hold all that the classes below them hold, and the last one everything.
     #[track_caller]
     fn check_histograms(&self) {
-        let bound = Regex::new(r#",?le="([^"]+)""#).unwrap();
+        let bound = Regex::new(r#"le="([^"]+)",?"#).unwrap();
         let mut classes: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
         for (name, count) in self.values.iter().filter(|(name, _)| name.contains("_bucket{")) {
             let found = bound.captures(name).unwrap_or_else(|| panic!("no bound: {name}"));

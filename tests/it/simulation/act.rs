@@ -24,10 +24,14 @@ impl World {
                 self.act(node, action);
             }
             let Some(running) = &mut self.nodes[node].running else { return };
-            if let Some((moved, _gone)) = running.follow() {
+            if let Some((moved, gone, again)) = running.follow() {
+                self.unwound += gone;
                 let head = running.chain.head().seal();
                 self.note(node, head);
                 events.push(moved);
+                if !again.is_empty() {
+                    events.push(Event::Submitted(again));
+                }
                 self.plans(node);
             }
         }

@@ -1,6 +1,6 @@
 //! Is what is left right? Asked when everything has healed and nobody makes blocks any more.
 
-use super::world::World;
+use super::{node::Node, world::World};
 use alloy_primitives::{B256, map::B256Map};
 use mainspring::{chain::verify, spec::Mode, state::full_root};
 
@@ -14,6 +14,16 @@ impl World {
             sealed >= healed + 4,
             "the chain stood still: {healed} after the faults, then {sealed}"
         );
+    }
+
+    /// What happened, in a line.
+    pub(super) fn summary(&self) -> String {
+        let (nodes, sent, unwound) = (self.nodes.len(), self.sent.len(), self.unwound);
+        let [healed, sealed] = self.heights;
+        let calm = if self.plan.is_calm { ", calm" } else { "" };
+        format!(
+            "{nodes} nodes, {sent} transactions, {unwound} unwound, height {healed} -> {sealed}{calm}"
+        )
     }
 
     /// One head on all nodes, whose state is what its root says.
@@ -46,7 +56,12 @@ impl World {
         }
         for (place, sent) in self.sent.iter().enumerate() {
             let times = mined.get(&sent.hash).copied().unwrap_or(0);
-            assert_eq!(times, 1, "transaction {place} of {}", self.sent.len());
+            let waits = |node: &&Node| {
+                node.running.as_ref().is_some_and(|running| running.pool.contains(sent.hash))
+            };
+            let waits: Vec<usize> =
+                self.nodes.iter().filter(waits).map(|node| node.index).collect();
+            assert_eq!(times, 1, "{place} of {}: {sent:?} waits at {waits:?}", self.sent.len());
         }
         assert_eq!(mined.len(), self.sent.len());
     }

@@ -3,13 +3,15 @@
 //!
 //! Each node is the real machine, chain, pool and signer on a disk of its own. One loop moves the time and
 //! carries the messages; everything that is left to chance is drawn from one seed. A seed that fails is
-//! printed, and runs alone with MAINSPRING_SEED=n; MAINSPRING_SEEDS=n runs so many of each kind.
+//! printed, and runs alone with MAINSPRING_NETWORK_SEED=n; MAINSPRING_NETWORK_SEEDS=n runs so many of each
+//! kind.
 //!
 //! | file | question |
 //! |---|---|
 //! | `node` | what is a node, and what does a crash leave of it? |
 //! | `world` | what happens when? |
 //! | `act` | what comes of what a node wants done? |
+//! | `work` | who finds the next proof of work? |
 //! | `faults` | what goes wrong in a run? |
 //! | `claims` | is what is left right? |
 
@@ -17,13 +19,14 @@ mod act;
 mod claims;
 mod faults;
 mod node;
+mod work;
 mod world;
 
 use crate::{
     node::{Setup, Turn},
     wallet::key,
 };
-use alloy_genesis::CliqueConfig;
+use alloy_genesis::{CliqueConfig, EthashConfig};
 use alloy_primitives::U256;
 use mainspring::{
     consensus::{
@@ -58,12 +61,19 @@ impl Rules {
         let setup = Setup { keys: FIRST_USER + USERS, ..Setup::default() };
         let mut genesis = setup.genesis().genesis();
         genesis.config.extra_fields.remove("mainspring");
-        {
+        if mode == Mode::Poa {
             let mut signers: Vec<_> = (0..nodes as u64).map(|one| key(one).address()).collect();
             signers.sort();
             genesis.extra_data = Extra { signers, ..Default::default() }.to_bytes();
             genesis.difficulty = U256::from(1);
             genesis.config.clique = Some(CliqueConfig { period: Some(2), epoch: Some(16) });
+        } else {
+            genesis.difficulty = U256::from(work::DIFFICULTY);
+            genesis.config.terminal_total_difficulty = None;
+            genesis.config.ethash = Some(EthashConfig {});
+            let least = format!("{:#x}", work::DIFFICULTY);
+            let rules = serde_json::json!({"minimumDifficulty": least, "bomb": false});
+            genesis.config.extra_fields.insert("mainspring".to_owned(), rules);
         }
         Self {
             spec: Arc::new(ChainSpec::from_genesis(genesis).unwrap()),
@@ -85,6 +95,7 @@ fn run(mode: Mode, seed: u64) -> alloy_primitives::B256 {
     let mut world = World::new(mode, nodes, rng);
     world.run();
     world.check();
+    eprintln!("{mode:?} {seed}: {}", world.summary());
     world.trace()
 }
 
@@ -92,14 +103,17 @@ fn run(mode: Mode, seed: u64) -> alloy_primitives::B256 {
 fn run_seeds(mode: Mode, first: u64, step: u64) {
     let _turn = Turn::with_others();
     let named = |name: &str| std::env::var(name).ok().map(|seed| seed.parse::<u64>().unwrap());
-    let seeds: Vec<u64> = match (named("MAINSPRING_SEED"), named("MAINSPRING_SEEDS")) {
-        (Some(seed), _) => vec![seed],
-        (None, seeds) => (first..seeds.unwrap_or(25)).step_by(step as usize).collect(),
-    };
+    let seeds: Vec<u64> =
+        match (named("MAINSPRING_NETWORK_SEED"), named("MAINSPRING_NETWORK_SEEDS")) {
+            (Some(seed), _) => vec![seed],
+            (None, seeds) => (first..seeds.unwrap_or(25)).step_by(step as usize).collect(),
+        };
     let mut failed = Vec::new();
     for seed in seeds {
         if catch_unwind(AssertUnwindSafe(|| run(mode, seed))).is_err() {
-            eprintln!("seed {seed} of {mode:?} failed; MAINSPRING_SEED={seed} runs it alone");
+            eprintln!(
+                "seed {seed} of {mode:?} failed; MAINSPRING_NETWORK_SEED={seed} runs it alone"
+            );
             failed.push(seed);
         }
     }
@@ -117,7 +131,18 @@ fn signers_agree_whatever_the_network_does_2() {
 }
 
 #[test]
+fn miners_agree_whatever_the_network_does_1() {
+    run_seeds(Mode::Pow, 0, 2);
+}
+
+#[test]
+fn miners_agree_whatever_the_network_does_2() {
+    run_seeds(Mode::Pow, 1, 2);
+}
+
+#[test]
 fn a_seed_makes_the_same_run_each_time() {
     let _turn = Turn::with_others();
     assert_eq!(run(Mode::Poa, 3), run(Mode::Poa, 3));
+    assert_ne!(run(Mode::Poa, 4), run(Mode::Poa, 3));
 }

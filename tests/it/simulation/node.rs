@@ -2,17 +2,19 @@
 
 use super::{MILLIS, Rules};
 use crate::{node::Setup, wallet::key};
-use alloy_primitives::{B256, map::B256Set};
+use alloy_eips::Encodable2718;
+use alloy_primitives::{B256, Bytes, map::B256Set};
 use libp2p::{Multiaddr, PeerId, identity::Keypair};
 use mainspring::{
     chain::{Chain, ChainEvent, ChainSettings, Cursor, FlushLimits, WallTime},
+    consensus::ethash::Ethash,
     network::{
         message::Head,
         protocol::{Event, Now, Protocol, ProtocolSettings},
         status::Identity,
     },
     pool::{Limits, Pool},
-    primitives::{Block, Transaction},
+    primitives::Transaction,
     sealer::{Authority, Sealer, SealerHandle, SealerSettings, Turn},
     storage::{Durability, Storage},
 };
@@ -44,6 +46,7 @@ pub(super) struct Node {
 /// What ends with a crash.
 pub(super) struct Running {
     pub(super) storage: Storage,
+    pub(super) ethash: Arc<Ethash>,
     pub(super) chain: Arc<Chain>,
     pub(super) pool: Arc<Pool>,
     pub(super) sealer: SealerHandle,
@@ -192,6 +195,7 @@ impl Running {
         let running = Self {
             cursor: chain.follow(),
             storage,
+            ethash: rules.ethash.clone(),
             chain,
             pool,
             sealer,
@@ -210,20 +214,25 @@ impl Running {
         self.last_id
     }
 
-    /// Lets the pool follow what happened to the chain. Answers the new head, and the blocks that went.
-    pub(super) fn follow(&mut self) -> Option<(Event, Vec<Block>)> {
-        let (mut moved, mut gone) = (false, Vec::new());
+    /// Lets the pool follow what happened to the chain. Answers the new head, how many blocks went, and
+    /// which of their transactions wait again.
+    pub(super) fn follow(&mut self) -> Option<(Event, u64, Vec<Bytes>)> {
+        let (mut moved, mut gone, mut unmined) = (false, 0, Vec::new());
         while let Some(event) = self.chain.next_event(&mut self.cursor).unwrap() {
             moved = true;
             if self.sealer.is_news(&event) {
                 self.sealer.follow(&event).unwrap();
             }
             if let ChainEvent::Unwound { removed, .. } = event {
-                gone.extend(removed.iter().map(|stored| stored.block.clone()));
+                gone += removed.len() as u64;
+                let blocks = removed.iter().map(|stored| &stored.block);
+                unmined.extend(blocks.flat_map(|block| block.body.transactions.clone()));
             }
         }
         let (head, timestamp) = head_of(&self.chain);
-        moved.then_some((Event::Head { head, timestamp }, gone))
+        unmined.retain(|one| self.pool.contains(one.hash()));
+        let again = unmined.iter().map(|one| one.envelope().encoded_2718().into()).collect();
+        moved.then_some((Event::Head { head, timestamp }, gone, again))
     }
 
     /// Makes the pool's journal durable.

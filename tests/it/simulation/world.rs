@@ -4,16 +4,18 @@ use super::{
     FIRST_USER, Rules, USERS,
     faults::{Fault, OVER, Plan},
     node::{Node, address_of, peer_of},
+    work,
 };
 use crate::wallet::{key, transfer};
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, keccak256};
 use mainspring::{
     network::protocol::{Direction, Event},
+    sealer::Turn,
     spec::Mode,
 };
 use rand::{Rng, rngs::StdRng, seq::IteratorRandom};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Milliseconds between two ticks of a node.
 const TICK: u64 = 250;
@@ -80,9 +82,13 @@ enum Happening {
 }
 
 /// A transaction of a user.
+#[derive(Debug)]
 pub(super) struct Sent {
+    user: u64,
+    nonce: u64,
     pub(super) raw: Vec<u8>,
     pub(super) hash: B256,
+    /// To whom it was sent last, and when.
     node: usize,
     at: u64,
 }
@@ -104,6 +110,8 @@ pub(super) struct World {
     pub(super) heights: [u64; 2],
     /// The highest block that was final on each node.
     pub(super) final_blocks: Vec<BTreeMap<u64, B256>>,
+    /// Blocks that were canonical on a node and are not any more.
+    pub(super) unwound: u64,
     trace: Vec<u8>,
 }
 
@@ -127,6 +135,7 @@ impl World {
             sent: Vec::new(),
             heights: [0; 2],
             final_blocks: vec![BTreeMap::new(); nodes],
+            unwound: 0,
             trace: Vec::new(),
         };
         for (at, fault) in plan.faults {
@@ -219,8 +228,15 @@ impl World {
     pub(super) fn plans(&mut self, node: usize) {
         let life = self.nodes[node].life;
         let Some(running) = &mut self.nodes[node].running else { return };
-        let plan = running.sealer.plan(&mut self.rng).unwrap();
-        let (parent, turn, wait) = plan.expect("all nodes have keys");
+        let plan = match self.mode {
+            Mode::Poa => running.sealer.plan(&mut self.rng).unwrap().expect("all nodes have keys"),
+            _ => {
+                let wait = work::time(self.groups.len(), &mut self.rng);
+                let turn = Turn::Ready { in_turn: true };
+                (running.chain.head().seal(), turn, Some(Duration::from_millis(wait)))
+            }
+        };
+        let (parent, turn, wait) = plan;
         if running.plan == Some((parent, turn)) {
             return;
         }
@@ -238,7 +254,11 @@ impl World {
         if running.plan.is_none_or(|(planned, _)| planned != parent) {
             return;
         }
-        if let Some(block) = running.sealer.sign(parent).unwrap() {
+        let made = match self.mode {
+            Mode::Poa => running.sealer.sign(parent).unwrap(),
+            _ => work::make(running, node, parent),
+        };
+        if let Some(block) = made {
             self.tell(node, Event::Sealed(Box::new(block)));
         }
     }
@@ -257,7 +277,7 @@ impl World {
         let to = Address::repeat_byte(0xb0 + user as u8);
         let sent = transfer(&key(FIRST_USER + user), nonce, to, 1);
         let (raw, hash) = (sent.envelope().encoded_2718(), sent.hash());
-        self.sent.push(Sent { raw, hash, node, at: self.now });
+        self.sent.push(Sent { user, nonce, raw, hash, node, at: self.now });
         self.hand_in(node, self.sent.len() - 1);
     }
 
