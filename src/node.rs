@@ -7,6 +7,7 @@
 //! | `database` | what can be done with a data directory as a whole? |
 //! | `stored` | what do commands work on while nobody serves the chain? |
 //! | `fork` | is the chain a fork, and who answers for the rest of it? |
+//! | `genesis_file` | how does a genesis go into a file, and the state of a stored chain with it? |
 //! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
 //! | `library` | who reads artifacts, and reads them again when they change? |
@@ -19,6 +20,7 @@
 //! | `progress` | how far is long work? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
+//! | `signers` | what does the log say of who may sign blocks? |
 //! | `report` | what does the log say of the chain? |
 //! | `watchdog` | does nothing come when a block is expected? |
 
@@ -29,6 +31,7 @@ mod error;
 mod files;
 mod follow;
 mod fork;
+mod genesis_file;
 mod import;
 mod ipc;
 mod library;
@@ -37,6 +40,7 @@ mod network;
 mod parts;
 mod progress;
 mod report;
+mod signers;
 mod state_file;
 mod stored;
 mod stories;
@@ -44,6 +48,7 @@ mod watchdog;
 
 pub use error::NodeError;
 pub use files::{BlocksOut, ExportFailure, blocks_in, check_range, export, is_compressed};
+pub use genesis_file::{SourceChain, write_genesis};
 pub use import::{ImportFailure, Step, import};
 pub use progress::Progress;
 pub use stored::StoredChain;
@@ -173,6 +178,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let library = library::follow(&config.debugging, told.shelf.clone())?;
     tasks.spawn(report::report(chain.clone(), told.clone(), chain.subscribe()));
     tasks.spawn(journal(chain.clone(), pool.clone()));
+    if chain.spec().mode == spec::Mode::Poa {
+        tasks.spawn(signers::tell(chain.clone(), chain.subscribe()));
+    }
     if let Some(file) = state_file.clone() {
         tasks.spawn(state_file::keep(file, chain.clone(), config.state.interval));
     }
@@ -194,7 +202,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         accounts: keyring,
         dev: Arc::new(dev),
         limits: parts::rpc_limits(&config),
-        fees: parts::fee_policy(&config),
+        fees: parts::fee_policy(&config, chain.spec().fee_market),
         dialect: match config.server.dialect {
             DialectName::Geth => Dialect::Geth,
             DialectName::Hardhat => Dialect::Hardhat,
@@ -223,6 +231,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         addresses.push(address);
         servers.push(server);
     }
+    let fees = api.fees;
     let ipc = ipc::open(&api, &config.server.ipc, &directory.path)?;
     let ipc_path = ipc.as_ref().map(|server| server.path().clone());
     ipc.map(|server| tasks.spawn(server.run()));
@@ -238,7 +247,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         accounts,
         genesis,
         opened,
-        fees: parts::fee_policy(&config),
+        fees,
         pool,
         sealer: handle,
         servers,
@@ -384,7 +393,13 @@ fn chain_spec(
     let given = config.genesis.init.as_deref().map(read_genesis).transpose()?;
     match (directory.genesis()?, given) {
         // Opening compares the genesis hashes.
-        (_, Some(given)) => Ok(ChainSpec::from_genesis(given)?),
+        (_, Some(given)) => {
+            let given = ChainSpec::from_genesis(given)?;
+            match given.mode {
+                spec::Mode::Dev => Ok(given),
+                mode => Err(NodeError::GenesisNotForDevelopment { mode }),
+            }
+        }
         (Some(stored), None) => {
             let stored = ChainSpec::from_genesis(stored)?;
             if stored.mode != spec::Mode::Dev {
@@ -407,7 +422,6 @@ fn chain_spec(
     }
 }
 
-/// A stored chain makes blocks only if it is one of ours and nobody said no.
 /// Who signs blocks here.
 fn authority(config: &Config, spec: &ChainSpec) -> Result<Option<Arc<Authority>>, NodeError> {
     let Some(signer) = &config.signer else { return Ok(None) };
@@ -417,7 +431,13 @@ fn authority(config: &Config, spec: &ChainSpec) -> Result<Option<Arc<Authority>>
     if matches!(config.role, Role::Stored { seals: false, .. }) {
         return Ok(None);
     }
-    Ok(Some(Arc::new(Authority::new(key_from_files(&signer.key, &signer.password)?))))
+    let failed = |source| NodeError::SignerKey {
+        key: signer.key.clone(),
+        password: signer.password.clone(),
+        source,
+    };
+    let key = key_from_files(&signer.key, &signer.password).map_err(failed)?;
+    Ok(Some(Arc::new(Authority::new(key))))
 }
 
 /// Who mines here.
@@ -434,6 +454,7 @@ fn miner(
     Ok(is_network.then(miner))
 }
 
+/// A stored chain makes blocks only if it is one of ours and nobody said no.
 fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError> {
     match config.role {
         Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Poa => match config.signer {
@@ -454,7 +475,11 @@ fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError>
     }
 }
 
-fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
+/// The text of a genesis file, if it has not too many bytes.
+///
+/// # Errors
+/// [`NodeError::GenesisFile`] or [`NodeError::GenesisTooLong`].
+pub fn read_genesis_text(path: &Path) -> Result<Vec<u8>, NodeError> {
     let mut text = Vec::new();
     let file = std::fs::File::open(path);
     file.and_then(|file| file.take(MAX_GENESIS_BYTES + 1).read_to_end(&mut text))
@@ -462,6 +487,11 @@ fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
     if text.len() as u64 > MAX_GENESIS_BYTES {
         return Err(NodeError::GenesisTooLong { path: path.into(), limit: MAX_GENESIS_BYTES });
     }
+    Ok(text)
+}
+
+fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
+    let text = read_genesis_text(path)?;
     let format = |source| NodeError::GenesisFormat { path: path.into(), source };
     let genesis: serde_json::Value = serde_json::from_slice(&text).map_err(format)?;
     // Without these, geth takes a file for no genesis either; a chain would come of anything else.

@@ -4,12 +4,12 @@ use super::{Base, BranchError};
 use crate::{
     consensus::clique::CliqueError,
     evm::{ApplyError, EvmError},
-    spec::Mode,
+    spec::{Fork, ForkChangeError, Mode},
     state::{StateError, TrieError},
     storage::StorageError,
     upstream::UpstreamError,
 };
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 
 /// Why the chain could not answer or change.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,22 @@ pub enum ChainError {
     /// a stored seal is damaged.
     #[error("proof of authority: {0}")]
     Signers(#[from] CliqueError),
+    /// A genesis file under which the chain cannot go on.
+    #[error(transparent)]
+    Forks(#[from] ForkChangeError),
+    /// A fork after which no block could be made.
+    #[error(
+        "{fork} calls the contract for {name} in every block, and there is no code at {address}: put it \
+         there first, as its specification says, and give the fork a time after that"
+    )]
+    ForkWithoutContract {
+        /// The fork.
+        fork: Fork,
+        /// What the contract is for.
+        name: &'static str,
+        /// Where it has to be.
+        address: Address,
+    },
     /// Only proof of authority has signers.
     #[error("a chain of mode {0:?} has no signers")]
     NoSigners(Mode),

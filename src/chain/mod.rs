@@ -15,6 +15,7 @@
 //! | `import`, `import_error` | is a block from outside valid, and where does it belong? |
 //! | `header_tip` | may these headers follow each other? |
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
+//! | `rules` | under which rules does a stored chain go on? |
 //! | `signers` | who may sign the block after a given one? |
 //! | `ommers` | which blocks beside the chain may the next block name? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
@@ -69,6 +70,7 @@ mod open;
 mod query;
 mod rebuild;
 mod refound;
+mod rules;
 mod side;
 mod signers;
 mod spoken;

@@ -1,6 +1,6 @@
 //! Why a command did not do what it was asked for.
 
-use super::devnet::DevnetError;
+use super::{devnet::DevnetError, genesis::GenesisError};
 use crate::{
     chain::ChainError,
     config::ConfigError,
@@ -80,6 +80,9 @@ pub(super) enum CliError {
     /// A check ended before it was done.
     #[error("a check failed in a way that nobody thought of; the lines above say where")]
     CheckPanicked,
+    /// No genesis was written.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
     /// Blocks were not written into a file.
     #[error(transparent)]
     Export(#[from] ExportFailure),

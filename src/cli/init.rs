@@ -27,6 +27,8 @@ pub(super) fn run(args: &InitArgs) -> Result<(), CliError> {
     let first = chain.header(chain.first()).map_err(CliError::chain)?;
     let mut out = io::stdout().lock();
     let verb = if created { "Created" } else { "Already there" };
+    let changed = |change| writeln!(out, "Adopted:      {change}");
+    stored.adopted().iter().try_for_each(changed).map_err(CliError::Output)?;
     let told = writeln!(out, "{verb} in {}", args.datadir.display())
         .and_then(|()| writeln!(out, "Chain id:     {}", spec.chain_id()))
         .and_then(|()| match &first {

@@ -11,6 +11,7 @@ mod export;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod foreign;
+mod genesis;
 mod import;
 mod init;
 mod logging;
@@ -28,6 +29,7 @@ use compat::CompatArgs;
 use devnet::DevnetArgs;
 use error::CliError;
 use export::ExportArgs;
+use genesis::GenesisArgs;
 use import::ImportArgs;
 use init::InitArgs;
 use node::NodeArgs;
@@ -57,6 +59,12 @@ enum Command {
   mainspring dev --ephemeral --port 0           a throw-away chain on a free port
   mainspring dev --block-time 0.5 --order fifo  two blocks a second, first come first served")]
     Dev(Box<DevArgs>),
+    /// Write the genesis file of a network
+    #[command(after_help = "Examples:
+  mainspring genesis --consensus poa --chain-id 1234 --signer 0xA… 0xB… 0xC… --fund 0xD…:1000 > genesis.json
+  mainspring genesis --consensus pow --chain-id 1234 --fund-dev-accounts --out genesis.json
+  mainspring genesis --consensus poa --chain-id 1234 --signer 0xA… --from ./.mainspring --out genesis.json")]
+    Genesis(Box<GenesisArgs>),
     /// Make a chain from a genesis file in geth's format
     #[command(after_help = "Example: mainspring init --datadir ./chain --genesis genesis.json")]
     Init(InitArgs),
@@ -149,6 +157,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         None => dev::run(cli.dev, started).await,
         Some(Command::Dev(args)) => dev::run(*args, started).await,
+        Some(Command::Genesis(args)) => genesis::run(&args),
         Some(Command::Init(args)) => init::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),

@@ -9,6 +9,7 @@ use crate::{
     spec::{self, SpecError},
     storage::StorageError,
 };
+use alloy_primitives::{Address, B256};
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
@@ -80,12 +81,14 @@ pub enum NodeError {
     },
     /// The genesis block is the stored one's, but the rules after it are not.
     #[error(
-        "the chain in {dir} was made from a genesis file with another config; use that file, or \
+        "the chain in {dir} was made from a genesis file with another config: {source}; use that file, or \
          choose another directory with --datadir"
     )]
     OtherRules {
         /// The directory.
         dir: PathBuf,
+        /// What is different.
+        source: Box<ChainError>,
     },
     /// A development chain cannot go on from a chain of others.
     #[error(
@@ -96,6 +99,16 @@ pub enum NodeError {
         /// The directory.
         dir: PathBuf,
         /// The chain's mode.
+        mode: spec::Mode,
+    },
+    /// A development chain cannot begin with the genesis of others.
+    #[error(
+        "--init names the genesis of a chain of mode {mode:?}, which is no development chain; make it with \
+         `mainspring init` and serve it with `mainspring node`, or say \"mode\": \"dev\" in its \
+         config.mainspring"
+    )]
+    GenesisNotForDevelopment {
+        /// The mode.
         mode: spec::Mode,
     },
     /// Nobody here makes blocks of such a chain.
@@ -224,6 +237,51 @@ pub enum NodeError {
         path: PathBuf,
         /// The stored head.
         at: u64,
+    },
+    /// Most of a fork's state is its upstream's.
+    #[error(
+        "{dir} holds a fork of another chain: most of its accounts are only on that chain, so that \
+         its state cannot begin a network"
+    )]
+    ForkAsGenesis {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A genesis that nobody could read.
+    #[error(
+        "the genesis file becomes longer than {limit} bytes, which is the most that `mainspring init` \
+         reads: the state is too large to begin a network with"
+    )]
+    GenesisGrows {
+        /// In bytes.
+        limit: u64,
+    },
+    /// A genesis cannot be written.
+    #[error("cannot write the genesis file: {0}")]
+    GenesisOutput(std::io::Error),
+    /// A genesis is no JSON.
+    #[error("cannot write the genesis as JSON: {0}")]
+    GenesisWrite(serde_json::Error),
+    /// An account is known by its key only.
+    #[error("the account with the key {0} cannot be written: nobody knows its address")]
+    UnknownAccount(B256),
+    /// A slot is known by its key only.
+    #[error("account {address} cannot be written: nobody knows which slot has the key {slot}")]
+    UnknownSlot {
+        /// Whose it is.
+        address: Address,
+        /// keccak256 of the slot.
+        slot: B256,
+    },
+    /// The key that signs blocks cannot be had.
+    #[error("--signer {key} cannot be opened with --password-file {password}: {source}")]
+    SignerKey {
+        /// The key file.
+        key: PathBuf,
+        /// The file of its passphrase.
+        password: PathBuf,
+        /// What is wrong.
+        source: KeyringError,
     },
     /// No temporary directory for `--ephemeral`.
     #[error("cannot make a temporary directory: {0}")]

@@ -10,7 +10,7 @@ use crate::{
     pool::Order,
     rpc::{ClientLimits, FeePolicy, RpcLimits},
     sealer::{Miner, MinerSettings, Mode, SealerSettings, Wishes},
-    spec::{self, ChainSpec, Fork, dev::DevGenesis},
+    spec::{self, ChainSpec, FeeMarket, Fork, dev::DevGenesis},
 };
 use alloy_primitives::{Address, U256};
 use std::{num::NonZero, sync::Arc};
@@ -159,8 +159,10 @@ pub(super) fn told(config: &Config) -> Told {
     }
 }
 
-pub(super) fn fee_policy(config: &Config) -> FeePolicy {
+/// Where gas has a price of its own, nobody is advised to pay more than that.
+pub(super) fn fee_policy(config: &Config, market: FeeMarket) -> FeePolicy {
     let min_gas_price = config.sealing.gas_price.unwrap_or(0);
     let default = FeePolicy::default();
-    FeePolicy { min_gas_price, tip: if config.sealing.no_tip { 0 } else { default.tip } }
+    let has_tip = market == FeeMarket::Eip1559 && !config.sealing.no_tip;
+    FeePolicy { market, min_gas_price, tip: if has_tip { default.tip } else { 0 } }
 }

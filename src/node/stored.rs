@@ -4,7 +4,7 @@ use super::{NodeError, directory::Directory, fork, parts, read_genesis, thread};
 use crate::{
     chain::{Chain, Opened},
     config::Config,
-    spec::ChainSpec,
+    spec::{ChainSpec, ForkChange},
     state::Remote,
 };
 use std::{path::Path, sync::Arc, thread::JoinHandle};
@@ -14,12 +14,14 @@ use std::{path::Path, sync::Arc, thread::JoinHandle};
 pub struct StoredChain {
     chain: Arc<Chain>,
     opened: Opened,
+    adopted: Vec<ForkChange>,
     writer: Option<JoinHandle<()>>,
     _directory: Directory,
 }
 
 impl StoredChain {
-    /// Makes the chain of a genesis file in geth's format, or opens it if it is there.
+    /// Makes the chain of a genesis file in geth's format, or opens it if it is there. Forks that lie
+    /// after its head may begin elsewhere in the file: that holds from the next opening on.
     ///
     /// # Errors
     /// When another chain, or the same genesis block with other rules, lies there.
@@ -30,7 +32,12 @@ impl StoredChain {
             let stored = ChainSpec::from_genesis(stored)?;
             // Other blocks are told by their hash, when the chain is opened.
             if stored != spec && stored.genesis.alloc == spec.genesis.alloc {
-                return Err(NodeError::OtherRules { dir: dir.into() });
+                let mut chain = Self::start(directory, stored, false, None)?;
+                let adopted = chain.chain.adopt_forks(&spec);
+                let source =
+                    |error| NodeError::OtherRules { dir: dir.into(), source: Box::new(error) };
+                chain.adopted = adopted.map_err(source)?;
+                return Ok(chain);
             }
         }
         Self::start(directory, spec, false, None)
@@ -59,7 +66,7 @@ impl StoredChain {
         let mut settings = parts::chain_settings(&Config::default(), &spec);
         settings.remote = fork::offline(&directory.path, &directory)?;
         let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
-        Ok(Self { chain, opened, writer: None, _directory: directory })
+        Ok(Self { chain, opened, adopted: Vec::new(), writer: None, _directory: directory })
     }
 
     fn start(
@@ -74,7 +81,7 @@ impl StoredChain {
         let (chain, opened) = Chain::open(directory.storage.clone(), Arc::new(spec), settings)?;
         let writing = chain.clone();
         let writer = thread("state writer", move || writing.run_state_writer())?;
-        Ok(Self { chain, opened, writer: Some(writer), _directory: directory })
+        Ok(Self { chain, opened, adopted: Vec::new(), writer: Some(writer), _directory: directory })
     }
 
     /// The chain.
@@ -85,6 +92,11 @@ impl StoredChain {
     /// What opening the chain found.
     pub const fn opened(&self) -> Opened {
         self.opened
+    }
+
+    /// Forks that begin elsewhere from the next opening on.
+    pub fn adopted(&self) -> &[ForkChange] {
+        &self.adopted
     }
 
     /// Writes everything and ends.

@@ -15,10 +15,11 @@ use serde_json::{
 use std::{collections::BTreeSet, sync::OnceLock};
 
 /// The list, a file a namespace.
-const LISTS: [&str; 17] = [
+const LISTS: [&str; 18] = [
     include_str!("openrpc/admin.json"),
     include_str!("openrpc/anvil.json"),
     include_str!("openrpc/chain.json"),
+    include_str!("openrpc/clique.json"),
     include_str!("openrpc/debug.json"),
     include_str!("openrpc/erigon.json"),
     include_str!("openrpc/eth.json"),
@@ -69,7 +70,8 @@ struct Example {
     /// Flags of a node of its own, without the scenario, for what needs another chain.
     #[serde(default)]
     flags: Vec<String>,
-    /// On a node of a chain of this kind, without the scenario: `work`.
+    /// On a node of a chain of this kind, without the scenario: `work`, or `authority` with one signer and
+    /// one block.
     #[serde(default)]
     chain: Option<String>,
     /// On a fork of the chain of the scenario, whose upstream has the address in the call.

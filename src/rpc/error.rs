@@ -3,6 +3,7 @@
 use super::{
     admin::AdminError,
     build::PayloadError,
+    clique::AuthorityError,
     dev::DevelopmentError,
     dialect,
     drop::AlreadyMined,
@@ -337,6 +338,9 @@ pub enum RpcError {
         /// Why.
         reason: ApplyError,
     },
+    /// Signers are not as they were asked about.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// Threads are started with the node.
     #[error(
         "{given} mining threads are too many: the node was started with {most}; start it with \
@@ -430,6 +434,7 @@ impl RpcError {
             | Self::MinerThreads { .. }
             | Self::Seal(SealError::Timestamp { .. })
             | Self::AlreadyMined(_)
+            | Self::Authority(AuthorityError::Rlp(_))
             | Self::Peers(PeersError::Address(_) | PeersError::TooMany { .. })
             | Self::Incomplete(_) => INVALID_PARAMS_CODE,
             Self::Chain(

@@ -1,6 +1,7 @@
 //! How much may one request, connection or answer cost, and which fees do we advise?
 
 use super::clients::ClientLimits;
+use crate::spec::FeeMarket;
 use std::time::Duration;
 
 /// Bounds that keep the node alive whatever it is asked. The gas, and with it the time, of a call is
@@ -97,6 +98,8 @@ impl Default for RpcLimits {
 /// The fees that the node advises, in wei per gas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeePolicy {
+    /// How the base fee of the chain comes about.
+    pub market: FeeMarket,
     /// `eth_gasPrice` never answers less; what it answers before London.
     pub min_gas_price: u128,
     /// What `eth_maxPriorityFeePerGas` answers.
@@ -105,22 +108,31 @@ pub struct FeePolicy {
 
 impl Default for FeePolicy {
     fn default() -> Self {
-        Self { min_gas_price: 0, tip: 1_000_000_000 }
+        Self { market: FeeMarket::Eip1559, min_gas_price: 0, tip: 1_000_000_000 }
     }
 }
 
 impl FeePolicy {
     /// A price that is still enough after three full blocks: half over the next base fee, which rises
     /// by an eighth with each at most ([EIP-1559](https://eips.ethereum.org/EIPS/eip-1559)), and the
-    /// tip. Wallets use it as fee cap and tip at once, so it is no higher than that.
+    /// tip. Wallets use it as fee cap and tip at once, so it is no higher than that. A base fee that
+    /// never moves is enough as it is.
     pub fn gas_price(&self, next_base_fee: Option<u64>) -> u128 {
         let base_fee = u128::from(next_base_fee.unwrap_or(0));
-        (base_fee + base_fee.div_ceil(2) + self.tip).max(self.min_gas_price)
+        let room = match self.market {
+            FeeMarket::Eip1559 => base_fee.div_ceil(2),
+            FeeMarket::Zero | FeeMarket::Fixed(_) => 0,
+        };
+        (base_fee + room + self.tip).max(self.min_gas_price)
     }
 
     /// The fee cap for a transaction that names none: room for several full blocks.
     pub fn fee_cap(&self, next_base_fee: u64, tip: u128) -> u128 {
-        2 * u128::from(next_base_fee) + tip
+        let base_fee = u128::from(next_base_fee);
+        match self.market {
+            FeeMarket::Eip1559 => 2 * base_fee + tip,
+            FeeMarket::Zero | FeeMarket::Fixed(_) => base_fee + tip,
+        }
     }
 }
 
@@ -130,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_gas_price_survives_three_full_blocks() {
-        let policy = FeePolicy { min_gas_price: 0, tip: 5 };
+        let policy = FeePolicy { tip: 5, ..Default::default() };
         assert_eq!(policy.gas_price(Some(1_000)), 1_505);
         assert_eq!(policy.gas_price(Some(7)), 16, "half of seven is rounded up");
         assert_eq!(policy.gas_price(Some(0)), 5);
@@ -142,8 +154,16 @@ mod tests {
     }
 
     #[test]
+    fn where_gas_has_a_price_of_its_own_that_is_what_is_advised() {
+        let policy = |market| FeePolicy { market, min_gas_price: 0, tip: 0 };
+        assert_eq!(policy(FeeMarket::Zero).gas_price(Some(0)), 0);
+        assert_eq!(policy(FeeMarket::Fixed(7)).gas_price(Some(7)), 7);
+        assert_eq!(policy(FeeMarket::Fixed(7)).fee_cap(7, 2), 9);
+    }
+
+    #[test]
     fn the_gas_price_never_falls_below_its_floor() {
-        let policy = FeePolicy { min_gas_price: 2_000, tip: 5 };
+        let policy = FeePolicy { min_gas_price: 2_000, tip: 5, ..Default::default() };
         assert_eq!(policy.gas_price(None), 2_000);
         assert_eq!(policy.gas_price(Some(1_000)), 2_000);
         assert_eq!(policy.gas_price(Some(10_000)), 15_005);

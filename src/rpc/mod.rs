@@ -21,6 +21,7 @@
 //! | `build` | `testing_*`: which block would be made of this? |
 //! | `discover`, `openrpc/` | which methods are there, and what do they answer? |
 //! | `chain` | `chain_*`: which branches have names? |
+//! | `clique` | `clique_*`: who may sign blocks, and who votes for whom? |
 //! | `status` | `chain_status`: who makes the next block, and why is it not there? |
 //! | `dialect` | in whose words is it said? |
 //! | `error` | what does a caller read when something goes wrong? |
@@ -40,6 +41,7 @@ pub mod build;
 mod calls;
 pub mod chain;
 mod clients;
+pub mod clique;
 mod convert;
 pub mod debug;
 pub mod decoded;
@@ -263,6 +265,7 @@ impl Api {
             drop::methods(self),
             build::methods(self),
             chain::methods(self),
+            clique::methods(self),
             miner::methods(self),
             status::methods(self),
             personal::methods(self),

@@ -22,6 +22,9 @@ use alloy_signer_local::PrivateKeySigner;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
+/// Addresses that one signer votes on; voting on each takes a block of its own.
+const MAX_PROPOSALS: usize = 1_000;
+
 /// The key that signs blocks, and what its owner votes for.
 #[derive(Debug)]
 pub struct Authority {
@@ -61,8 +64,26 @@ impl Authority {
 
     /// Votes from now on, in every block it signs, for an address to become a signer, or not to be
     /// one, until that is so.
-    pub fn propose(&self, address: Address, authorize: bool) {
-        self.proposals.lock().insert(address, authorize);
+    ///
+    /// # Errors
+    /// [`SealError::TooManyProposals`] where there are as many as are remembered.
+    pub fn propose(&self, address: Address, authorize: bool) -> Result<(), SealError> {
+        let mut proposals = self.proposals.lock();
+        if proposals.len() >= MAX_PROPOSALS && !proposals.contains_key(&address) {
+            return Err(SealError::TooManyProposals { limit: MAX_PROPOSALS });
+        }
+        proposals.insert(address, authorize);
+        Ok(())
+    }
+
+    /// What it votes for: to add an address, or to drop it.
+    pub fn proposals(&self) -> BTreeMap<Address, bool> {
+        self.proposals.lock().clone()
+    }
+
+    /// Votes no more on an address.
+    pub fn discard(&self, address: Address) {
+        self.proposals.lock().remove(&address);
     }
 
     /// May it sign the block after a snapshot, and is it its turn?
@@ -76,12 +97,14 @@ impl Authority {
         }
     }
 
-    /// The vote of the next block: one of the open proposals, another one each time.
+    /// The vote of the next block: one of the open proposals, another one in each round of the signers,
+    /// so that one on which nobody agrees holds no other up.
     fn vote(&self, snapshot: &Snapshot) -> Option<(Address, bool)> {
         let proposals = self.proposals.lock();
         let open = |it: &(&Address, &bool)| snapshot.is_open_question(*it.0, *it.1);
         let open: Vec<_> = proposals.iter().filter(open).collect();
-        let turn = snapshot.number.checked_rem(open.len() as u64)?;
+        let round = snapshot.number.checked_div(snapshot.count() as u64)?;
+        let turn = round.checked_rem(open.len() as u64)?;
         open.get(turn as usize).map(|(address, authorize)| (**address, **authorize))
     }
 
@@ -150,19 +173,20 @@ impl Shared {
     /// The sealer's thread on a chain of proof of authority.
     pub(super) fn run_authority(&self, authority: &Authority) {
         let mut plan: Option<Plan> = None;
+        let mut said: Option<Turn> = None;
         loop {
             // What is heard from here on may be news to the plan.
             self.state.lock().arrived = false;
             let next = match self.plan(authority, plan) {
-                Ok(next) => next,
+                Ok(next) => {
+                    say(authority, said.replace(next.turn), next.turn);
+                    next
+                }
                 Err(error) => {
                     tracing::error!(target: "sealer", %error, "no block can be planned");
                     Plan { parent: B256::ZERO, turn: Turn::Idle, at: None }
                 }
             };
-            if plan.is_none_or(|before| before.turn != next.turn) {
-                say(authority, next.turn);
-            }
             if let Some(before) = plan {
                 self.counted.planned(before.turn, before.parent, next.parent);
             }
@@ -191,15 +215,24 @@ impl Shared {
     }
 }
 
-/// Says once what changed.
-fn say(authority: &Authority, turn: Turn) {
+/// Says when the key becomes a signer's, and when it is none any more.
+fn say(authority: &Authority, before: Option<Turn>, next: Turn) {
     let address = authority.address();
-    if turn == Turn::NoSigner {
-        tracing::warn!(
+    match (before, next == Turn::NoSigner) {
+        (None, true) => tracing::warn!(
             target: "sealer",
             "{address} is none of the signers: this node follows the chain, and seals nothing before the \
              signers have voted it in"
-        );
+        ),
+        (Some(Turn::NoSigner), false) => {
+            tracing::info!(target: "sealer", "{address} is a signer: this node seals blocks from now on");
+        }
+        (Some(Turn::NoSigner) | None, _) | (Some(_), false) => {}
+        (Some(_), true) => tracing::warn!(
+            target: "sealer",
+            "{address} was voted out and is none of the signers any more: this node follows the chain, and \
+             seals nothing before the signers have voted it in again"
+        ),
     }
 }
 

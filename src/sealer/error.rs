@@ -51,6 +51,12 @@ pub enum SealError {
         /// Why.
         reason: Box<ApplyError>,
     },
+    /// A node remembers so many proposals.
+    #[error("{limit} proposals are open already: discard one first (clique_discard)")]
+    TooManyProposals {
+        /// The most there may be.
+        limit: usize,
+    },
     /// Blocks are made together that do not fit into memory.
     #[error(
         "{depth} blocks are too many to replace at once: what they change does not fit into memory"

@@ -1,15 +1,15 @@
 //! The genesis of a development chain.
 
 use super::{
-    Fork, Mode,
+    Fork, ForkPlan, Mode,
     contracts::{
         CREATE2_DEPLOYER_ADDRESS, CREATE2_DEPLOYER_CODE, MULTICALL3_ADDRESS, system_contracts,
     },
     main_contract::{MAIN_ADDRESS, Main, Multicall3},
+    network_genesis::contract,
 };
-use alloy_eips::eip7840::BlobParams;
 use alloy_genesis::{ChainConfig, Genesis, GenesisAccount};
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, U256};
 
 /// What shapes the genesis of a development chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,52 +48,13 @@ impl DevGenesis {
     }
 
     fn config(&self) -> ChainConfig {
-        let by_number = |fork: Fork| (self.fork >= fork).then_some(0);
-        let by_time = by_number;
-        let is_osaka = self.fork >= Fork::Osaka;
-        let mut config = ChainConfig {
-            chain_id: self.chain_id,
-            homestead_block: by_number(Fork::Homestead),
-            eip150_block: by_number(Fork::Tangerine),
-            eip155_block: by_number(Fork::SpuriousDragon),
-            eip158_block: by_number(Fork::SpuriousDragon),
-            byzantium_block: by_number(Fork::Byzantium),
-            constantinople_block: by_number(Fork::Constantinople),
-            petersburg_block: by_number(Fork::Petersburg),
-            istanbul_block: by_number(Fork::Istanbul),
-            muir_glacier_block: by_number(Fork::MuirGlacier),
-            berlin_block: by_number(Fork::Berlin),
-            london_block: by_number(Fork::London),
-            arrow_glacier_block: by_number(Fork::ArrowGlacier),
-            gray_glacier_block: by_number(Fork::GrayGlacier),
-            terminal_total_difficulty: (self.fork >= Fork::Paris).then_some(U256::ZERO),
-            terminal_total_difficulty_passed: self.fork >= Fork::Paris,
-            shanghai_time: by_time(Fork::Shanghai),
-            cancun_time: by_time(Fork::Cancun),
-            prague_time: by_time(Fork::Prague),
-            osaka_time: by_time(Fork::Osaka),
-            bpo1_time: is_osaka.then_some(0),
-            bpo2_time: is_osaka.then_some(0),
-            ..Default::default()
-        };
-        config.blob_schedule = self.blob_schedule();
+        let mut config = ForkPlan::at_genesis(self.fork).config(self.chain_id);
+        config.terminal_total_difficulty = (self.fork >= Fork::Paris).then_some(U256::ZERO);
+        config.terminal_total_difficulty_passed = self.fork >= Fork::Paris;
         // Said, so that the chain is known for one of these wherever it is imported.
         let section = serde_json::json!({ "mode": Mode::Dev });
         config.extra_fields.insert("mainspring".to_owned(), section);
         config
-    }
-
-    /// Mainnet's limits, written out because other clients want an entry for each fork.
-    fn blob_schedule(&self) -> std::collections::BTreeMap<String, BlobParams> {
-        let entries = [
-            (Fork::Cancun, "cancun", BlobParams::cancun()),
-            (Fork::Prague, "prague", BlobParams::prague()),
-            (Fork::Osaka, "osaka", BlobParams::osaka()),
-            (Fork::Osaka, "bpo1", BlobParams::bpo1()),
-            (Fork::Osaka, "bpo2", BlobParams::bpo2()),
-        ];
-        let active = entries.into_iter().filter(|(fork, ..)| *fork <= self.fork);
-        active.map(|(_, name, params)| (name.to_owned(), in_file_form(params))).collect()
     }
 
     fn contracts(&self) -> Vec<(Address, GenesisAccount)> {
@@ -112,16 +73,6 @@ impl DevGenesis {
         let fund = |balance| GenesisAccount::default().with_balance(balance);
         self.accounts.iter().map(move |(address, balance)| (*address, fund(*balance)))
     }
-}
-
-/// A contract account as creation leaves it: nonce 1 (EIP-161).
-fn contract(code: Bytes) -> GenesisAccount {
-    GenesisAccount::default().with_nonce(Some(1)).with_code(Some(code))
-}
-
-/// Only what the file format can say, so that a genesis read back is equal.
-const fn in_file_form(params: BlobParams) -> BlobParams {
-    params.with_max_blobs_per_tx(params.max_blob_count).with_blob_base_cost(0)
 }
 
 #[cfg(test)]

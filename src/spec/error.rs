@@ -1,7 +1,7 @@
 //! Why a genesis file does not describe a chain.
 
 use super::Fork;
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 
 /// Why a genesis was refused.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,50 @@ pub enum SpecError {
     /// A base fee beyond what a header holds.
     #[error("baseFeePerGas {0} does not fit in 64 bits")]
     BaseFee(u128),
+    /// Only newer forks begin at a time.
+    #[error("{0} begins at no time; those that do are shanghai, cancun, prague, osaka")]
+    ForkWithoutTime(Fork),
+    /// A fork that begins with the genesis and at a time.
+    #[error(
+        "{fork} cannot begin at {time}: all forks up to {from_genesis} begin with the genesis; \
+         let an older one be the first, or leave the time out"
+    )]
+    ForkBothWays {
+        /// The fork.
+        fork: Fork,
+        /// Its time in seconds.
+        time: u64,
+        /// The newest fork of the first block.
+        from_genesis: Fork,
+    },
+    /// The merge has no meaning where blocks are signed or mined.
+    #[error("paris ends proof of work and authority: begin with grayglacier, or with shanghai")]
+    SealedParis,
+    /// Nobody could seal a block.
+    #[error("no signer: a network of proof of authority needs one at least, and better three")]
+    NoSigners,
+    /// Nobody has its key.
+    #[error("the zero address cannot be a signer")]
+    ZeroSigner,
+    /// A signer has one turn.
+    #[error("signer {0} is named twice")]
+    RepeatedSigner(Address),
+    /// The first block would break the rule for those after it.
+    #[error("difficulty {difficulty} of the genesis is below the least difficulty, {minimum}")]
+    GenesisDifficulty {
+        /// Of the genesis.
+        difficulty: U256,
+        /// Of every block.
+        minimum: U256,
+    },
+    /// Extra data that no header may have.
+    #[error("extra data of {bytes} bytes; {max} is the most")]
+    ExtraTooLong {
+        /// Given.
+        bytes: usize,
+        /// Allowed.
+        max: usize,
+    },
     /// Work of difficulty zero is no work.
     #[error("config.mainspring.minimumDifficulty: 0, at least 1")]
     MinimumDifficulty,

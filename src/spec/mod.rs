@@ -2,10 +2,11 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `chain_spec`, `forks` | which rules apply at a block? |
+//! | `chain_spec`, `forks`, `fork_plan` | which rules apply at a block? |
 //! | `chain_ids` | which chain id holds in which block? |
 //! | `fork_id` | what names a chain's rules at a time? |
-//! | `genesis`, `dev` | what is block zero, and what is it on a development chain? |
+//! | `fork_change` | may a chain go on under other forks? |
+//! | `genesis`, `dev`, `network_genesis` | what is block zero, on a development chain, of a network? |
 //! | `networks` | which rules does a public network have, and a fork of a chain? |
 //! | `contracts`, `main_contract`, `precompiles` | which contracts does everyone know? |
 //! | `fees`, `difficulty`, `gas` | what must be paid, proven, and brought along? |
@@ -20,13 +21,16 @@ pub mod dev;
 mod difficulty;
 mod error;
 mod fees;
+mod fork_change;
 mod fork_id;
+mod fork_plan;
 mod forks;
 mod gas;
 mod genesis;
 mod header;
 mod invalid;
 pub mod main_contract;
+mod network_genesis;
 pub mod networks;
 mod ommers;
 pub mod precompiles;
@@ -39,9 +43,12 @@ pub use contracts::CONSOLE_ADDRESS;
 pub use difficulty::{MINIMUM_DIFFICULTY, next_difficulty};
 pub use error::SpecError;
 pub use fees::FeeMarket;
+pub use fork_change::{ForkChange, ForkChangeError, fork_changes};
+pub use fork_plan::{FORKS_BY_TIME, ForkPlan};
 pub use forks::{Fork, UnknownFork};
 pub use gas::{floor_gas, intrinsic_gas};
 pub use header::{MAX_EXTRA_DATA, check_header, next_gas_limit, required_extra_data};
 pub use invalid::{BodyError, HeaderError, OmmerError, TransactionError};
+pub use network_genesis::{MAX_EXTRA_BYTES, NetworkConsensus, NetworkGenesis};
 pub use ommers::{Ancestor, OMMER_ANCESTORS, check_ommers};
 pub use transaction::{TRANSACTION_GAS_CAP, check_caps, check_transaction};

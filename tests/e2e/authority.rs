@@ -13,21 +13,51 @@ const PASSPHRASE: &str = "open-sesame";
 
 /// A key file, the file of its passphrase, and whose key it is.
 pub(crate) struct Key {
-    file: PathBuf,
-    password: PathBuf,
+    pub(crate) file: PathBuf,
+    pub(crate) password: PathBuf,
     pub(crate) address: Address,
+    /// Keeps the files.
+    _home: Launch,
 }
 
 impl Key {
+    /// Of one of the accounts that everyone knows.
+    pub(crate) fn of(account: u32) -> Self {
+        let wallet = Wallet::dev(account);
+        let home = Launch::new(&["dev", "--accounts", "1"]);
+        let secret = wallet.private_key();
+        Self::of_secret(&home.start(), &home, &secret)
+    }
+
+    /// How a node is started that signs with it.
+    pub(crate) fn launch(&self) -> Launch {
+        self.launch_with(&[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn launch_with(&self, more: &[&str]) -> Launch {
+        let flags = signing(self);
+        let flags = flags.iter().map(String::as_str).chain(more.iter().copied());
+        Launch::new(&flags.collect::<Vec<_>>())
+    }
+
     /// Made by a node of its own; `node` keeps its directory.
     pub(crate) fn stored_by(node: &Node, launch: &Launch, key: u8) -> Self {
-        let secret = hex::encode_prefixed([key; 32]);
+        Self::of_secret(node, launch, &hex::encode_prefixed([key; 32]))
+    }
+
+    fn of_secret(node: &Node, launch: &Launch, secret: &str) -> Self {
         let address = node.client().get("personal_importRawKey", json!([secret, PASSPHRASE]));
         let address: Address = serde_json::from_value(address).unwrap();
         let name = format!("{}.json", hex::encode(address));
         let password = launch.home().join("password.txt");
         fs::write(&password, format!("{PASSPHRASE}\n")).unwrap();
-        Self { file: launch.data_dir().join("keystore").join(name), password, address }
+        Self {
+            file: launch.data_dir().join("keystore").join(name),
+            password,
+            address,
+            _home: launch.clone(),
+        }
     }
 }
 
@@ -40,8 +70,7 @@ fn signing(key: &Key) -> Vec<String> {
 }
 
 pub(crate) fn launch(key: &Key) -> Launch {
-    let flags = signing(key);
-    Launch::new(&flags.iter().map(String::as_str).collect::<Vec<_>>())
+    key.launch()
 }
 
 /// Makes the chain of a signer in the directory of a launch.
@@ -164,7 +193,7 @@ fn a_key_that_cannot_sign_is_told_so() {
     flags(&file, "nowhere.txt").is_refused(&["nowhere.txt"]);
     flags(&password, &password).is_refused(&["password.txt", "no key file"]);
     fs::write(right.home().join("wrong.txt"), "wrong").unwrap();
-    flags(&file, "wrong.txt").is_refused(&["password"]);
+    flags(&file, "wrong.txt").is_refused(&["--signer", "--password-file wrong.txt"]);
     // A key outside of the set follows the chain.
     let follower = flags(&other.file.display().to_string(), &password).start();
     let is_told = |_: &mut _| follower.output().contains("none of the signers").then_some(());

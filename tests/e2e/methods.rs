@@ -4,7 +4,7 @@
 //! the chain that the calls of `scenario.json` make.
 
 use crate::{
-    authority::network,
+    authority::{Key, network},
     harness::{Launch, Node},
     tools::{Foundry, root},
     wallet::{Wallet, fresh},
@@ -171,6 +171,8 @@ fn every_method_answers_its_example_under_every_name() {
         } else if let Some(flags) = example["flags"].as_array() {
             let flags: Vec<&str> = flags.iter().map(|flag| flag.as_str().unwrap()).collect();
             runs(&chain(&flags), &name, example)
+        } else if example["chain"] == "authority" {
+            runs_on_signers(&name, example)
         } else if example["chain"] == "work" {
             runs(&working, &name, example)
         } else if example["network"] == true {
@@ -246,6 +248,21 @@ fn runs(node: &Node, name: &str, example: &Value) -> Result<(), String> {
     }
     drop(client);
     seen_by_hand(node, name, example)
+}
+
+/// On a chain with one signer and one block.
+fn runs_on_signers(name: &str, example: &Value) -> Result<(), String> {
+    let key = Key::of(8);
+    let launch = key.launch();
+    network(&launch, key.address, json!({ "clique": { "period": 0, "epoch": 10 } }));
+    let node = launch.start();
+    let mut client = node.client();
+    let sent = client.send_raw(&Wallet::dev(0).transfer(fresh(1), 1));
+    client.wait_for_receipt(sent);
+    let genesis = client.get("eth_getBlockByNumber", json!(["0x0", false]));
+    drop(client);
+    let text = example.to_string().replace("GENESIS", genesis["hash"].as_str().unwrap());
+    runs(&node, name, &serde_json::from_str(&text).unwrap())
 }
 
 /// On a node of a network, which nobody has joined yet.

@@ -257,7 +257,58 @@ fn a_proposal_is_voted_for_until_it_is_so() {
     let network = Network::start(2, &[0, 1]);
     let newcomer = key(9).address();
     for node in &network.nodes {
-        node.sealer.authority().unwrap().propose(newcomer, true);
+        node.sealer.authority().unwrap().propose(newcomer, true).unwrap();
     }
     network.run_until(|it| signers_of(&it.nodes[0]).contains(&newcomer));
+}
+
+#[test]
+fn a_signer_that_was_voted_in_seals_and_one_that_was_voted_out_stops() {
+    let network = Network::start(3, &[0, 1, 2, 9]);
+    let (newcomer, leaving) = (key(9).address(), key(2).address());
+    let propose = |node: usize, address, authorize| {
+        network.nodes[node].sealer.authority().unwrap().propose(address, authorize).unwrap();
+    };
+    for node in 0..3 {
+        propose(node, newcomer, true);
+    }
+    network.run_until(|it| it.signers().contains(&newcomer));
+    for node in [0, 1, 3] {
+        propose(node, leaving, false);
+    }
+    network.run_until(|it| !signers_of(&it.nodes[0]).contains(&leaving));
+    let decided = network.nodes[0].chain.head().number;
+    network.run_until(|it| it.nodes[0].chain.head().number >= decided + 5);
+    let after = network.signers().split_off(decided as usize);
+    assert_eq!(
+        BTreeSet::from_iter(after),
+        BTreeSet::from([key(0), key(1), key(9)].map(|it| it.address()))
+    );
+}
+
+#[test]
+fn the_last_signer_cannot_vote_itself_out() {
+    let network = Network::start(1, &[0]);
+    let last = key(0).address();
+    network.nodes[0].sealer.authority().unwrap().propose(last, false).unwrap();
+    network.run_until(|it| it.nodes[0].chain.head().number >= 3);
+    assert_eq!(signers_of(&network.nodes[0]), [last]);
+}
+
+#[test]
+fn an_authority_remembers_so_many_proposals_and_discards_them() {
+    let network = Network::start(1, &[0]);
+    let authority = network.nodes[0].sealer.authority().unwrap();
+    let address = |index: u64| Address::from_word(B256::from(U256::from(index + 1)));
+    for index in 0..1_000 {
+        authority.propose(address(index), true).unwrap();
+    }
+    authority.propose(address(0), false).unwrap();
+    let refused = authority.propose(address(1_000), true).unwrap_err();
+    assert!(refused.to_string().contains("1000"), "{refused}");
+    authority.discard(address(1));
+    authority.propose(address(1_000), true).unwrap();
+    let proposals = authority.proposals();
+    assert_eq!((proposals.len(), proposals[&address(0)]), (1_000, false));
+    assert!(!proposals.contains_key(&address(1)));
 }

@@ -9,16 +9,15 @@ use super::{
 };
 use crate::{
     chain,
-    config::{AccountsConfig, DEFAULT_BASE_FEE, DEFAULT_GAS_LIMIT},
+    config::{AccountsConfig, DEFAULT_GAS_LIMIT},
     dev::keyring::Keyring,
     node::{NodeError, StoredChain},
-    spec::{Fork, Mode, dev::DevGenesis},
+    spec::{FeeMarket, Fork, ForkPlan, NetworkConsensus, NetworkGenesis},
     storage::StorageError,
 };
-use alloy_genesis::{CliqueConfig, EthashConfig, Genesis};
+use alloy_genesis::{Genesis, GenesisAccount};
 use alloy_primitives::{Address, Bytes, U256, hex};
 use rand::Rng;
-use serde_json::json;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -89,52 +88,34 @@ fn key(layout: &Layout, name: &str, password: &str) -> Result<Key, DevnetError> 
     Ok(Key { file: folder.join(format!("{}.json", hex::encode(address))), address })
 }
 
-/// The development chain's genesis, with the seal of the network.
+/// The genesis of a network whose workers seal, with the accounts that everyone knows.
 fn genesis(shape: &Shape, keys: &[Key]) -> Result<Genesis, DevnetError> {
-    let accounts = AccountsConfig::default();
-    let funded = accounts.derive()?.addresses().into_iter();
-    let development = DevGenesis {
+    let known = AccountsConfig::default();
+    let rich = GenesisAccount::default().with_balance(known.balance);
+    let funded = known.derive()?.addresses().into_iter().map(|address| (address, rich.clone()));
+    let network = NetworkGenesis {
         chain_id: shape.chain_id,
+        consensus: match shape.consensus {
+            Consensus::Poa => NetworkConsensus::Authority {
+                signers: keys.iter().map(|key| key.address).collect(),
+                period: shape.period,
+                epoch: EPOCH,
+            },
+            Consensus::Pow => NetworkConsensus::Work {
+                difficulty: U256::from(shape.difficulty),
+                minimum_difficulty: U256::from((shape.difficulty / 2).max(1)),
+                bomb: false,
+            },
+        },
+        forks: ForkPlan::at_genesis(Fork::LATEST),
+        fee_market: FeeMarket::Eip1559,
         timestamp: chain::genesis_time(),
-        number: 0,
         gas_limit: DEFAULT_GAS_LIMIT,
-        base_fee: DEFAULT_BASE_FEE,
-        fork: Fork::LATEST,
-        accounts: funded.map(|address| (address, accounts.balance)).collect(),
-        create2_deployer: true,
+        extra: Bytes::new(),
+        accounts: funded.collect(),
+        tools: true,
     };
-    let mut genesis = development.genesis();
-    // Blocks of a network have a difficulty: it never merges.
-    genesis.config.terminal_total_difficulty = None;
-    genesis.config.terminal_total_difficulty_passed = false;
-    let section = match shape.consensus {
-        Consensus::Poa => {
-            let clique = CliqueConfig { period: Some(shape.period), epoch: Some(EPOCH) };
-            genesis.config.clique = Some(clique);
-            genesis.difficulty = U256::ONE;
-            genesis.extra_data = signers(keys);
-            json!({ "mode": Mode::Poa })
-        }
-        Consensus::Pow => {
-            genesis.config.ethash = Some(EthashConfig {});
-            genesis.difficulty = U256::from(shape.difficulty);
-            let least = (shape.difficulty / 2).max(1);
-            json!({ "mode": Mode::Pow, "minimumDifficulty": U256::from(least), "bomb": false })
-        }
-    };
-    genesis.config.extra_fields.insert("mainspring".to_owned(), section);
-    Ok(genesis)
-}
-
-/// 32 bytes of nobody's, the signers in rising order, room for a seal
-/// ([EIP-225](https://eips.ethereum.org/EIPS/eip-225)).
-fn signers(keys: &[Key]) -> Bytes {
-    let mut signers: Vec<Address> = keys.iter().map(|key| key.address).collect();
-    signers.sort_unstable();
-    let mut extra = vec![0; 32];
-    extra.extend(signers.iter().flat_map(|signer| signer.into_array()));
-    extra.extend([0; 65]);
-    extra.into()
+    Ok(network.genesis().map_err(NodeError::from)?)
 }
 
 /// Makes a node's chain. Nodes of a network that was killed a moment ago may still hold it.
@@ -154,7 +135,7 @@ fn init(dir: &Path, genesis: &Path) -> Result<(), DevnetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{ChainSpec, main_contract::MAIN_ADDRESS};
+    use crate::spec::{ChainSpec, Mode, main_contract::MAIN_ADDRESS};
 
     fn shape(consensus: Consensus) -> Shape {
         Shape { consensus, workers: 2, period: 1, difficulty: 3_000, chain_id: 77 }

@@ -77,6 +77,22 @@ impl CliqueRules {
     }
 }
 
+/// What can happen with so many signers that cannot with one more or less; `None` if they are odd.
+pub fn even_signers(signers: usize) -> Option<String> {
+    match signers {
+        2 => Some(
+            "2 signers are an even number: the chain stops as soon as one of them does, and a third \
+             would let it go on; vote one in with clique_propose"
+                .to_owned(),
+        ),
+        _ if signers.is_multiple_of(2) => Some(format!(
+            "{signers} signers are an even number: cut into two halves, neither half can go on, and both \
+             may have made branches of the same difficulty; vote one in or out with clique_propose"
+        )),
+        _ => None,
+    }
+}
+
 /// A signer may sign one of so many blocks in a row: more than half of the signers.
 pub const fn turn_limit(signers: usize) -> u64 {
     signers as u64 / 2 + 1

@@ -89,6 +89,7 @@ pub(super) fn build(mut request: TransactionRequest) -> Answer<Unsigned> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::FeeMarket;
     use alloy_consensus::{Transaction as _, TxType};
     use alloy_eips::eip2718::Typed2718;
     use alloy_primitives::U256;
@@ -98,7 +99,7 @@ mod tests {
         chain_id: 31337,
         next_base_fee: Some(1_000),
         blob_base_fee: 3,
-        fees: FeePolicy { min_gas_price: 0, tip: 10 },
+        fees: FeePolicy { market: FeeMarket::Eip1559, min_gas_price: 0, tip: 10 },
     };
     const BOB: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
