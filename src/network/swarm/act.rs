@@ -65,7 +65,7 @@ impl Network {
         match self.work.begin(lane, lost, run) {
             Ok(()) => {}
             Err(Done::Event(event)) => self.tell_after(*event),
-            Err(Done::Answer(id, response)) => self.answer(id, response),
+            Err(Done::Answer(id, response)) => self.answer(id, response.map(|it| *it)),
         }
     }
 
@@ -96,7 +96,7 @@ impl Network {
                 tracing::error!(target: "network", %error, "a peer was not answered");
                 None
             });
-            Done::Answer(id, answer)
+            Done::Answer(id, answer.map(Box::new))
         };
         self.begin(Lane::Serve, Done::Answer(id, None), run);
     }
