@@ -26,7 +26,7 @@ const CHECKED: usize = 16;
 const CHECKED_OF_PEER: usize = 4;
 /// Missing blocks that are asked for at a time.
 const ASKED: usize = 16;
-/// Signatures that are remembered, to tell who signs two blocks at one height.
+/// Signatures that are remembered, to tell who signs two blocks on one parent.
 const SIGNED: usize = 4096;
 /// After a block could not be had, or its time had not come, it is asked for this much later.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -42,8 +42,8 @@ pub(super) struct Blocks {
     pub(super) bad: Recent,
     /// Too far from what we have to be asked for one by one.
     pub(super) deep: Recent,
-    /// Who signed which block at a height.
-    signed: BTreeMap<(u64, Address), B256>,
+    /// Who signed which block on a parent, by height, signer and parent.
+    signed: BTreeMap<(u64, Address, B256), B256>,
 }
 
 impl Default for Blocks {
@@ -65,9 +65,10 @@ impl Blocks {
         self.seen.remove(hash);
     }
 
-    /// Notes who signed a block. Answers the other block that the same signer signed at this height.
-    fn sign(&mut self, number: u64, signer: Address, hash: B256) -> Option<B256> {
-        let other = self.signed.insert((number, signer), hash).filter(|other| *other != hash);
+    /// Notes who signed a block. Answers the other block that the same signer signed on its parent.
+    fn sign(&mut self, block: &Block, signer: Address) -> Option<B256> {
+        let (key, hash) = ((block.number(), signer, block.header.parent_hash), block.hash());
+        let other = self.signed.insert(key, hash).filter(|other| *other != hash);
         if self.signed.len() > SIGNED {
             self.signed.pop_first();
         }
@@ -220,14 +221,15 @@ impl Protocol {
         }
     }
 
-    /// Two blocks by one signer at one height are both valid, and somebody should know.
+    /// Two blocks by one signer on one parent are both valid, and somebody should know. At one height
+    /// alone an honest signer signs two, after a branch that is heavier and shorter has won.
     fn note_signers(&mut self, blocks: &[Block], signers: &[Address]) {
         for (block, signer) in blocks.iter().zip(signers) {
-            let other = self.blocks.sign(block.number(), *signer, block.hash());
+            let other = self.blocks.sign(block, *signer);
             if let Some(other) = other {
                 tracing::warn!(
                     target: "network", number = block.number(), one = %other, other = %block.hash(),
-                    "signer {signer} has signed two blocks at one height: its key is used by two nodes, \
+                    "signer {signer} has signed two blocks on one parent: its key is used by two nodes, \
                      or it cheats; the others may vote it out (clique_propose)"
                 );
             }
