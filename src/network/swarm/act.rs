@@ -63,9 +63,9 @@ impl Network {
 
     fn begin(&mut self, lane: Lane, lost: Done, run: impl FnOnce() -> Done + Send + 'static) {
         match self.work.begin(lane, lost, run) {
-            Ok(()) => {}
-            Err(Done::Event(event)) => self.tell_after(*event),
-            Err(Done::Answer(id, response)) => self.answer(id, response),
+            None => {}
+            Some(Done::Event(event)) => self.tell_after(*event),
+            Some(Done::Answer(id, response)) => self.answer(id, response),
         }
     }
 
