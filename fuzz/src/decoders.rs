@@ -13,8 +13,11 @@ use mainspring::{
     primitives::{Block, Body, Transaction},
 };
 
+/// Feeds bytes to a decoder; panics where what it reads is not right.
+pub type Claim = fn(&[u8]);
+
 /// Everything by its name.
-pub const ALL: [(&str, fn(&[u8])); 7] = [
+pub const ALL: [(&str, Claim); 7] = [
     ("request", request),
     ("response", response),
     ("gossip", gossip),

@@ -241,7 +241,8 @@ async fn a_node_that_was_cut_off_comes_back_to_the_chain_of_the_others() {
 
     first.network().isolate([]).await.unwrap();
     until("one chain again", || agree_above(&all, cut + 4)).await;
-    until("what was sent in between is mined", || are_mined(&all, &[lost.clone()])).await;
+    until("what was sent in between is mined", || are_mined(&all, std::slice::from_ref(&lost)))
+        .await;
     until("it signs again", || second.signers(cut + 4).contains(&key(0).address())).await;
 }
 
@@ -280,7 +281,7 @@ async fn a_transaction_reaches_a_signer_that_was_not_there_when_it_was_sent() {
     let sent = to_nobody(5, 0);
     follower.send(&sent).await;
     let signer = world.start(Some(0), &[&follower]).await;
-    until("it is mined", || are_mined(&[&signer, &follower], &[sent.clone()])).await;
+    until("it is mined", || are_mined(&[&signer, &follower], std::slice::from_ref(&sent))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,23 +72,21 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Does it when its turn has come.
-    ///
-    /// # Errors
-    /// Hands `lost` back where too much waits.
+    /// Does it when its turn has come. Hands `lost` back where too much waits.
+    #[must_use = "what is handed back has to be said"]
     pub(super) fn begin(
         &mut self,
         lane: Lane,
         lost: Done,
         run: impl FnOnce() -> Done + Send + 'static,
-    ) -> Result<(), Done> {
+    ) -> Option<Done> {
         let waiting = &mut self.waiting[lane as usize];
         if waiting.len() >= lane.length() {
-            return Err(lost);
+            return Some(lost);
         }
         waiting.push_back(Job { lost, run: Box::new(run) });
         self.start();
-        Ok(())
+        None
     }
 
     fn start(&mut self) {
@@ -156,11 +154,11 @@ mod tests {
             gate.recv().unwrap();
             answer(0)
         };
-        work.begin(Lane::Import, answer(100), wait).unwrap();
+        assert!(work.begin(Lane::Import, answer(100), wait).is_none());
         for number in 1..=Lane::Import.length() as u64 {
-            work.begin(Lane::Import, answer(100), move || answer(number)).unwrap();
+            assert!(work.begin(Lane::Import, answer(100), move || answer(number)).is_none());
         }
-        let refused = work.begin(Lane::Import, answer(100), || answer(99)).unwrap_err();
+        let refused = work.begin(Lane::Import, answer(100), || answer(99)).unwrap();
         assert_eq!((id(refused), work.running.len()), (100, 1));
         go.send(()).unwrap();
         for number in 0..=Lane::Import.length() as u64 {
@@ -171,9 +169,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_lost_is_said_to_be() {
         let mut work = Work::default();
-        work.begin(Lane::Check, answer(7), || panic!("a fault of ours")).unwrap();
+        assert!(work.begin(Lane::Check, answer(7), || panic!("a fault of ours")).is_none());
         assert_eq!(id(work.next().await), 7);
-        work.begin(Lane::Check, answer(7), || answer(8)).unwrap();
+        assert!(work.begin(Lane::Check, answer(7), || answer(8)).is_none());
         assert_eq!(id(work.next().await), 8);
     }
 }
