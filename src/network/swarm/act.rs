@@ -63,9 +63,9 @@ impl Network {
 
     fn begin(&mut self, lane: Lane, lost: Done, run: impl FnOnce() -> Done + Send + 'static) {
         match self.work.begin(lane, lost, run) {
-            Ok(()) => {}
-            Err(Done::Event(event)) => self.tell_after(*event),
-            Err(Done::Answer(id, response)) => self.answer(id, response.map(|it| *it)),
+            None => {}
+            Some(Done::Event(event)) => self.tell_after(*event),
+            Some(Done::Answer(id, response)) => self.answer(id, response),
         }
     }
 
@@ -96,7 +96,7 @@ impl Network {
                 tracing::error!(target: "network", %error, "a peer was not answered");
                 None
             });
-            Done::Answer(id, answer.map(Box::new))
+            Done::Answer(id, answer)
         };
         self.begin(Lane::Serve, Done::Answer(id, None), run);
     }

@@ -218,7 +218,7 @@ impl Network {
     fn done(&mut self, done: Done) {
         match done {
             Done::Event(event) => self.tell(*event),
-            Done::Answer(id, response) => self.answer(id, response.map(|it| *it)),
+            Done::Answer(id, response) => self.answer(id, response),
         }
     }
 
