@@ -1,7 +1,7 @@
 //! Defaults, precedence, and what is refused.
 
 use super::*;
-use crate::config::OrderName;
+use crate::config::{NetworkConfig, OrderName};
 use alloy_primitives::{Address, utils::Unit};
 use std::path::Path;
 
@@ -18,7 +18,10 @@ fn toml(text: &str) -> Result<Settings, ConfigError> {
 
 #[test]
 fn nothing_given_is_the_default() {
-    assert_eq!(Config::from_settings(Settings::default()).unwrap(), Config::default());
+    // A node of a stored chain listens unless it is told not to; whoever makes a configuration by hand says so.
+    let network = Some(NetworkConfig::default());
+    let default = Config { network, ..Config::default() };
+    assert_eq!(Config::from_settings(Settings::default()).unwrap(), default);
 }
 
 #[test]

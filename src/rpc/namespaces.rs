@@ -223,7 +223,7 @@ mod tests {
         for (kind, own) in [
             (Kind::Development, &["anvil_mine", "chain_branch", "evm_mine"][..]),
             (Kind::Stored(Mode::Poa), &["clique_status"]),
-            (Kind::Stored(Mode::Pow), &["eth_getWork", "miner_stop"]),
+            (Kind::Stored(Mode::Pow), &["eth_getWork"]),
             (Kind::Stored(Mode::Dev), &[]),
             (Kind::Stored(Mode::Merged), &[]),
         ] {
@@ -231,6 +231,8 @@ mod tests {
             wanted.sort_unstable();
             assert_eq!(served(kind, None), wanted, "{kind:?}");
         }
+        let mined = served(Kind::Stored(Mode::Pow), Some(&["miner"]));
+        assert_eq!(mined, ["miner_stop", "rpc_modules"], "served over HTTP where it is named");
     }
 
     #[test]
