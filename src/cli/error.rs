@@ -4,6 +4,7 @@ use super::{devnet::DevnetError, genesis::GenesisError};
 use crate::{
     chain::ChainError,
     config::ConfigError,
+    dev::keyring::KeyringError,
     evm::trace::GuestError,
     node::{ExportFailure, ImportFailure, NodeError, database::CopyError},
 };
@@ -18,6 +19,9 @@ pub(super) enum CliError {
     /// The node did not start, or stopped by itself.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A key, its file or its passphrase.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// The network of a devnet, or what was asked of it.
     #[error(transparent)]
     Devnet(#[from] DevnetError),

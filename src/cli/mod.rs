@@ -1,5 +1,6 @@
 //! The command line: what is asked of this process?
 
+mod account;
 mod banner;
 mod compat;
 mod completions;
@@ -92,6 +93,9 @@ elsewhere: the export stops there and names it."
   mainspring node --datadir ./chain --signer key.json --password-file password.txt
   mainspring node --datadir ./chain --mine --coinbase 0xf39F… --threads 2")]
     Node(Box<NodeArgs>),
+    /// Keys of signers and senders, in files that a passphrase opens
+    #[command(subcommand)]
+    Account(account::Account),
     /// Run a network on this machine: a main node and workers, and its faults on demand
     #[command(after_help = "Examples:
   mainspring devnet --consensus poa --workers 3     four nodes; RPC of the main node on port 8545
@@ -163,6 +167,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Db(db)) => db::run(&db),
         Some(Command::Node(args)) => node::run(*args).await,
+        Some(Command::Account(account)) => account::run(&account),
         Some(Command::Devnet(args)) => devnet::run(*args).await,
         Some(Command::Test(test)) => return test::run(&test),
         Some(Command::Compat(args)) => compat::run(&args).await,

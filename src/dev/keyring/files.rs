@@ -61,6 +61,12 @@ impl Folder {
         remove().map_err(|source| self.failed(source))
     }
 
+    /// The file with an account's key, whatever its name is.
+    pub(super) fn find(&self, address: Address) -> Result<Option<PathBuf>, KeyringError> {
+        let is_it = |path: &PathBuf| read(path).is_some_and(|key| key.address() == Some(address));
+        Ok(self.paths().map_err(|source| self.failed(source))?.into_iter().find(is_it))
+    }
+
     /// Every file in the folder but those that are being written.
     fn paths(&self) -> io::Result<Vec<PathBuf>> {
         let entries = match fs::read_dir(&self.0) {
@@ -80,22 +86,30 @@ impl Folder {
     }
 
     fn failed(&self, source: io::Error) -> KeyringError {
-        KeyringError::File { path: self.0.clone(), source }
+        failed(&self.0, source)
     }
 }
 
 /// The key in a file, opened with the first line of another.
 pub(super) fn open(key: &Path, password: &Path) -> Result<PrivateKeySigner, KeyringError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        |source| KeyringError::File { path, source }
-    };
-    fs::metadata(key).map_err(failed(key))?;
+    fs::metadata(key).map_err(|source| failed(key, source))?;
     let keystore = read(key).ok_or_else(|| KeyringError::NotAKey { path: key.to_owned() })?;
-    let mut line = String::new();
-    let file = File::open(password).map_err(failed(password))?.take(MAX_BYTES);
-    io::BufReader::new(file).read_line(&mut line).map_err(failed(password))?;
-    keystore.open(line.trim_end_matches(['\r', '\n']))
+    keystore.open(&first_line(password)?)
+}
+
+/// The first line of a file.
+pub(super) fn first_line(path: &Path) -> Result<String, KeyringError> {
+    let read = || {
+        let mut line = String::new();
+        io::BufReader::new(File::open(path)?.take(MAX_BYTES)).read_line(&mut line)?;
+        line.truncate(line.trim_end_matches(['\r', '\n']).len());
+        Ok(line)
+    };
+    read().map_err(|source| failed(path, source))
+}
+
+fn failed(path: &Path, source: io::Error) -> KeyringError {
+    KeyringError::File { path: path.to_owned(), source }
 }
 
 fn read(path: &Path) -> Option<Keystore> {

@@ -80,6 +80,12 @@ pub enum KeyringError {
         /// The file.
         path: PathBuf,
     },
+    /// A passphrase that is empty protects nothing.
+    #[error("the first line of {path} is empty: write the passphrase there")]
+    NoPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
     /// The signature itself failed.
     #[error("{address} could not sign")]
     Signing {
@@ -94,6 +100,19 @@ pub enum KeyringError {
 /// The key in a file of web3 secret storage; the first line of `password` is its passphrase.
 pub fn key_from_files(key: &Path, password: &Path) -> Result<PrivateKeySigner, KeyringError> {
     files::open(key, password)
+}
+
+/// The passphrase in the first line of a file.
+pub fn passphrase_in(path: &Path) -> Result<String, KeyringError> {
+    let passphrase = files::first_line(path)?;
+    let path = path.to_owned();
+    if passphrase.is_empty() { Err(KeyringError::NoPassphrase { path }) } else { Ok(passphrase) }
+}
+
+/// The private key in the first line of a file, in hex.
+pub fn secret_in(path: &Path) -> Result<B256, KeyringError> {
+    let line = files::first_line(path)?;
+    line.trim().parse().map_err(|_secret| KeyringError::InvalidKey)
 }
 
 /// The node's accounts.
@@ -185,6 +204,11 @@ impl Keyring {
     /// All accounts, also those without a key.
     pub fn listed(&self) -> Vec<Address> {
         self.ring.read().order.clone()
+    }
+
+    /// The file with an account's key; `None` if it is stored in none.
+    pub fn file(&self, address: Address) -> Result<Option<PathBuf>, KeyringError> {
+        self.folder.as_ref().map_or(Ok(None), |folder| folder.find(address))
     }
 
     /// The key of an unlocked account; `None` for one that is unlocked and has none.
