@@ -281,6 +281,11 @@ fn miners_who_hear_of_each_others_blocks_agree() {
     let (heard, news) = mpsc::channel();
     for (from, node) in nodes.iter().enumerate() {
         let (mut events, heard) = (node.chain.subscribe(), heard.clone());
+        // It mines since it was started.
+        for number in 1..=node.chain.head().number {
+            let block = node.chain.block(number).unwrap().unwrap();
+            heard.send((from, block)).unwrap();
+        }
         let pass_on = move || {
             while let Ok(event) = events.blocking_recv() {
                 let ChainEvent::NewHead(new) = event else { continue };
@@ -291,12 +296,16 @@ fn miners_who_hear_of_each_others_blocks_agree() {
         };
         std::thread::Builder::new().spawn(pass_on).unwrap();
     }
-    let agree = || {
-        let heads = [nodes[0].chain.head(), nodes[1].chain.head()];
-        heads[0].number >= 5 && heads[0].seal() == heads[1].seal()
-    };
-    while !agree() {
+    let hear = || {
         let (from, block) = news.recv_timeout(PATIENCE).expect("no block was mined");
         take_in(&nodes[1 - from], &block);
+    };
+    while nodes.iter().any(|node| node.chain.head().number < 5) {
+        hear();
+    }
+    // While both mine, each is now and then a block ahead.
+    nodes[1].sealer.wish(|wishes| wishes.mines = false).unwrap();
+    while nodes[0].chain.head().seal() != nodes[1].chain.head().seal() {
+        hear();
     }
 }
