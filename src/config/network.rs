@@ -1,46 +1,14 @@
 //! How does a node take part in the network?
 
 use super::{ConfigError, Settings, resolve::above_zero};
-use crate::network::{DEFAULT_P2P_PORT, Multiaddr, PeerAddress, PeerId, peer_id};
+pub use crate::network::NetworkConfig;
+use crate::network::{Multiaddr, PeerAddress, PeerId, peer_id};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
 };
-
-/// How a node takes part in the network. Who it is, its data directory says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NetworkConfig {
-    /// Where it listens for peers; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Nobody chose the port: where it is taken, another one will do.
-    pub any_port: bool,
-    /// Where others reach it, if that is somewhere else.
-    pub external: Vec<Multiaddr>,
-    /// Peers to which a connection is kept up.
-    pub peers: Vec<PeerAddress>,
-    /// If there is a list: only these, and those of `peers`.
-    pub allowed: Option<BTreeSet<PeerId>>,
-    /// Connected peers at most.
-    pub max_peers: usize,
-    /// Connections that one address may open.
-    pub max_per_ip: usize,
-}
-
-impl Default for NetworkConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_P2P_PORT),
-            any_port: true,
-            external: Vec::new(),
-            peers: Vec::new(),
-            allowed: None,
-            max_peers: 50,
-            max_per_ip: 16,
-        }
-    }
-}
 
 /// Settings of the network as given. A development chain has none, so they are flags of `mainspring node`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

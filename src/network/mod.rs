@@ -36,6 +36,6 @@ pub use error::{AddressError, KeyFault, NetworkError};
 pub use handle::{NetworkHandle, PeerInfo, SyncProgress};
 pub use identity::{KEY_FILE, node_key};
 pub use libp2p::{Multiaddr, PeerId, identity::Keypair};
-pub use settings::{DEFAULT_P2P_PORT, NetworkSettings};
+pub use settings::{NetworkConfig, NetworkSettings};
 pub use stats::{NetworkStats, RequestKind, Requests, Topic, Verdicts};
 pub use swarm::{Admission, Admit, Links, Network};

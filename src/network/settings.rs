@@ -2,19 +2,20 @@
 
 use super::{Multiaddr, PeerAddress, PeerId};
 use libp2p::identity::Keypair;
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 /// Port that nodes listen on for each other.
-pub const DEFAULT_P2P_PORT: u16 = 30_303;
+const DEFAULT_P2P_PORT: u16 = 30_303;
 
-/// How a node takes part in the network.
-#[derive(Clone, Debug)]
-pub struct NetworkSettings {
-    /// Who it is.
-    pub key: Keypair,
-    /// Where it listens; port 0 takes a free one.
+/// How a node takes part in the network. Who it is, its data directory says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkConfig {
+    /// Where it listens for peers; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Take a free port where that one is not to be had.
+    /// Nobody chose the port: where it is taken, another one will do.
     pub any_port: bool,
     /// Where others reach it, if that is somewhere else: behind a router, in a container.
     pub external: Vec<Multiaddr>,
@@ -26,6 +27,29 @@ pub struct NetworkSettings {
     pub max_peers: usize,
     /// Connections that one address may open; this machine's own is not counted.
     pub max_per_ip: usize,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_P2P_PORT),
+            any_port: true,
+            external: Vec::new(),
+            peers: Vec::new(),
+            allowed: None,
+            max_peers: 50,
+            max_per_ip: 16,
+        }
+    }
+}
+
+/// Who takes part in the network, and how.
+#[derive(Clone, Debug)]
+pub struct NetworkSettings {
+    /// Who it is.
+    pub key: Keypair,
+    /// Where it listens, and with whom it talks.
+    pub config: NetworkConfig,
     /// Software and version.
     pub client: String,
     /// Does this node seal blocks?

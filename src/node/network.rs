@@ -51,13 +51,7 @@ pub(super) async fn join(
     }
     let settings = NetworkSettings {
         key: node_key(dir)?,
-        listen: network.listen,
-        any_port: network.any_port,
-        external: network.external.clone(),
-        peers: network.peers.clone(),
-        allowed: network.allowed.clone(),
-        max_peers: network.max_peers,
-        max_per_ip: network.max_per_ip,
+        config: network.clone(),
         client: client(),
         seals: match mode {
             Mode::Poa => seals,

@@ -8,7 +8,7 @@ use crate::{
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256};
 use mainspring::{
-    chain::{ChainEvent, Finality, ImportError, Imported},
+    chain::{Finality, ImportError, Imported},
     consensus::clique,
     primitives::{Block, BlockNumHash},
 };
@@ -191,16 +191,7 @@ impl Network {
         let nodes: Vec<_> = signs.iter().map(|index| TestChain::start(setup(*index))).collect();
         let (heard, news) = mpsc::channel();
         for (from, node) in nodes.iter().enumerate() {
-            let (mut events, heard) = (node.chain.subscribe(), heard.clone());
-            let pass_on = move || {
-                while let Ok(event) = events.blocking_recv() {
-                    let ChainEvent::NewHead(new) = event else { continue };
-                    if heard.send((from, new.block)).is_err() {
-                        break;
-                    }
-                }
-            };
-            std::thread::Builder::new().spawn(pass_on).unwrap();
+            node.tell_blocks(from, heard.clone());
         }
         Self { nodes, news }
     }

@@ -5,13 +5,14 @@ use alloy_genesis::{CliqueConfig, EthashConfig};
 use alloy_primitives::{Address, U256, address};
 use mainspring::{
     chain::{
-        BranchLimits, Chain, ChainError, ChainSettings, FlushLimits, Founding, Opened, verify,
+        BranchLimits, Chain, ChainError, ChainEvent, ChainSettings, FlushLimits, Founding, Opened,
+        verify,
     },
     consensus::{Ethash, clique::Extra, ethash::Sizes},
     dev::{Dev, DevSettings},
     evm::EvmSettings,
     pool::{Limits, Order, Pool},
-    primitives::Transaction,
+    primitives::{Block, Transaction},
     sealer::{
         Authority, BlockOptions, Miner, MinerSettings, Mode, SealError, Sealer, SealerHandle,
         SealerSettings, Wishes,
@@ -24,7 +25,12 @@ use mainspring::{
 use parking_lot::RwLockWriteGuard;
 use parking_lot::{RwLock, RwLockReadGuard};
 use rand::{Rng, rngs::StdRng};
-use std::{path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 /// Who receives the tips.
 pub(crate) const COINBASE: Address = address!("00000000000000000000000000000000c01bace0");
@@ -264,6 +270,24 @@ pub(crate) fn check_stored(node: &TestChain) {
 }
 
 impl TestChain {
+    /// Sends every block of this node, from its first on, as the node's with this number.
+    pub(crate) fn tell_blocks(&self, from: usize, heard: mpsc::Sender<(usize, Block)>) {
+        let mut events = self.chain.subscribe();
+        // It may have made some since it was started.
+        for number in 1..=self.chain.head().number {
+            heard.send((from, self.chain.block(number).unwrap().unwrap())).unwrap();
+        }
+        let pass_on = move || {
+            while let Ok(event) = events.blocking_recv() {
+                let ChainEvent::NewHead(new) = event else { continue };
+                if heard.send((from, new.block)).is_err() {
+                    break;
+                }
+            }
+        };
+        std::thread::Builder::new().spawn(pass_on).unwrap();
+    }
+
     pub(crate) fn start(setup: Setup) -> Self {
         Self::start_in(setup, Turn::with_others())
     }

@@ -7,7 +7,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B64, B256, U256, address};
 use mainspring::{
-    chain::{ChainEvent, Imported},
+    chain::Imported,
     consensus::ethash::{Cache, Sizes, seal_hash},
     primitives::Block,
     sealer::{Job, SealError},
@@ -280,21 +280,7 @@ fn miners_who_hear_of_each_others_blocks_agree() {
     let nodes = [TestChain::start(setup(ALICE, 1)), TestChain::start(setup(BOB, 1))];
     let (heard, news) = mpsc::channel();
     for (from, node) in nodes.iter().enumerate() {
-        let (mut events, heard) = (node.chain.subscribe(), heard.clone());
-        // It mines since it was started.
-        for number in 1..=node.chain.head().number {
-            let block = node.chain.block(number).unwrap().unwrap();
-            heard.send((from, block)).unwrap();
-        }
-        let pass_on = move || {
-            while let Ok(event) = events.blocking_recv() {
-                let ChainEvent::NewHead(new) = event else { continue };
-                if heard.send((from, new.block)).is_err() {
-                    break;
-                }
-            }
-        };
-        std::thread::Builder::new().spawn(pass_on).unwrap();
+        node.tell_blocks(from, heard.clone());
     }
     let hear = || {
         let (from, block) = news.recv_timeout(PATIENCE).expect("no block was mined");

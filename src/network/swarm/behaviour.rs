@@ -55,7 +55,7 @@ pub(super) fn swarm(
     let key = settings.key.clone();
     let gossip = gossip::behaviour(&key, topics)?;
     let failed = |part| move |reason: String| NetworkError::Setup { part, reason };
-    let most = u32::try_from(settings.max_peers).unwrap_or(u32::MAX);
+    let most = u32::try_from(settings.config.max_peers).unwrap_or(u32::MAX);
     let limits = ConnectionLimits::default()
         .with_max_pending_incoming(Some(PENDING))
         .with_max_established_incoming(Some(most))
@@ -68,7 +68,7 @@ pub(super) fn swarm(
         .with_agent_version(settings.client.clone())
         .with_push_listen_addr_updates(true);
     let behaviour = Behaviour {
-        gate: Gate::new(settings.allowed.clone(), settings.max_per_ip),
+        gate: Gate::new(settings.config.allowed.clone(), settings.config.max_per_ip),
         limits: connection_limits::Behaviour::new(limits),
         requests: request_response::Behaviour::with_codec(
             Frames::new(shared),

@@ -127,15 +127,15 @@ impl Network {
     ) -> Result<(Self, NetworkHandle), NetworkError> {
         let local = settings.key.public().to_peer_id();
         let (handle, shared, commands) = NetworkHandle::new(local);
-        if let Some(allowed) = &mut settings.allowed {
-            allowed.extend(settings.peers.iter().map(|peer| peer.id));
+        if let Some(allowed) = &mut settings.config.allowed {
+            allowed.extend(settings.config.peers.iter().map(|peer| peer.id));
         }
         let first = links.chain.header(links.chain.first())?;
         let genesis = first.ok_or(NetworkError::NoGenesis)?.seal();
         let topics = Topics::of(genesis);
         let mut swarm = swarm(&settings, &topics, shared.clone())?;
-        let early = listen(&mut swarm, settings.listen, settings.any_port).await?;
-        for address in &settings.external {
+        let early = listen(&mut swarm, settings.config.listen, settings.config.any_port).await?;
+        for address in &settings.config.external {
             swarm.add_external_address(address.clone());
         }
         let machine = machine(&settings, &links, genesis)?;
@@ -148,7 +148,7 @@ impl Network {
             links,
             shared,
             topics,
-            external: settings.external,
+            external: settings.config.external,
             work: Work::default(),
             dialing: Dialing::default(),
             inbound: Inbound::default(),
@@ -163,7 +163,7 @@ impl Network {
         };
         early.into_iter().for_each(|event| network.happened(event));
         network.show();
-        for peer in settings.peers {
+        for peer in settings.config.peers {
             network.tell(Event::AddPeer(peer.address));
         }
         Ok((network, handle))
@@ -441,9 +441,9 @@ fn machine(
         seals: settings.seals,
     };
     let limits = ProtocolSettings {
-        max_peers: settings.max_peers,
+        max_peers: settings.config.max_peers,
         // Others cannot keep this node from those that it looks for.
-        max_inbound: (settings.max_peers * 2).div_ceil(3).max(1),
+        max_inbound: (settings.config.max_peers * 2).div_ceil(3).max(1),
         ..ProtocolSettings::default()
     };
     let local = settings.key.public().to_peer_id();
