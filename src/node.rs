@@ -60,10 +60,7 @@ use crate::{
     network::NetworkHandle,
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
-    rpc::{
-        self, Dialect, FeePolicy, Kind, Namespaces, Readiness, RpcContext, ServerSettings,
-        Verbosity,
-    },
+    rpc::{self, Dialect, FeePolicy, Kind, Namespaces, Readiness, RpcContext, Verbosity},
     sealer::{Authority, DatasetProgress, Miner, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec},
 };
@@ -222,7 +219,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         told,
         network: peers.clone(),
     });
-    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
+    let settings = access::settings(&config, token);
     let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
     for host in &config.server.hosts {
         let wanted = SocketAddr::new(*host, config.server.port);
