@@ -345,6 +345,7 @@ impl NodeHandle {
 
     /// Stops serving, finishes the block that is being made, and writes everything.
     pub async fn shutdown(mut self) -> Result<(), NodeError> {
+        self.chain.stop_checking_seals();
         for server in &self.servers {
             // Stopped already is stopped.
             let _ = server.stop();

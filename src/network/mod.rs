@@ -14,12 +14,14 @@
 //! | `swarm` | how does it come to pass, by sockets and threads? |
 //! | `handle` | what can the rest of the node ask of the network, and tell it? |
 //! | `settings`, `identity`, `address` | how does a node take part, who is it, and where are its peers? |
+//! | `events` | who came, who went, and why? |
 //! | `stats` | how much was said and done? |
 
 mod address;
 pub mod check;
 pub mod codec;
 mod error;
+mod events;
 mod handle;
 mod identity;
 pub mod importer;
@@ -33,6 +35,7 @@ pub mod swarm;
 
 pub use address::{PeerAddress, external_address, peer_id};
 pub use error::{AddressError, KeyFault, NetworkError};
+pub use events::{PeerChange, PeerEvent};
 pub use handle::{NetworkHandle, PeerInfo, SyncProgress};
 pub use identity::{KEY_FILE, node_key};
 pub use libp2p::{Multiaddr, PeerId, identity::Keypair};

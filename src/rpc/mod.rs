@@ -14,6 +14,8 @@
 //! | `pages` | which web pages may ask? |
 //! | `health` | is the node alive, can it take work? |
 //! | `peers` | who is connected, who should be, and who is this node to others? |
+//! | `peer_events` | `admin_subscribe`: who comes and who goes? |
+//! | `push` | how does news come to a subscriber? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
@@ -64,8 +66,10 @@ pub mod net;
 pub mod ots;
 mod pages;
 pub mod params;
+pub mod peer_events;
 pub mod peers;
 pub mod personal;
+mod push;
 mod resolve;
 mod server;
 pub mod status;
@@ -257,6 +261,7 @@ impl Api {
         let mut methods = eth::methods(self);
         for more in [
             admin::methods(self),
+            peer_events::methods(self),
             peers::methods(self),
             net::methods(self),
             web3::methods(self),

@@ -60,8 +60,12 @@ const SPECIAL: [Special; 4] = [
             "admin_addPeer",
             "admin_addTrustedPeer",
             "admin_isolate",
+            "admin_peerEvents",
+            "admin_peerEvents_unsubscribe",
             "admin_removePeer",
             "admin_removeTrustedPeer",
+            "admin_subscribe",
+            "admin_unsubscribe",
         ],
         on: &[
             Kind::Stored(Mode::Poa),

@@ -33,6 +33,19 @@ pub enum Mode {
     Bft,
 }
 
+impl Mode {
+    /// What seals its blocks, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Dev => "a developer",
+            Self::Poa => "proof of authority",
+            Self::Pow => "proof of work",
+            Self::Merged => "proof of work and later by nobody here",
+            Self::Bft => "validators that vote",
+        }
+    }
+}
+
 /// What of `config.mainspring` the rules need; other keys belong to the consensus modes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -108,7 +108,8 @@ impl Protocol {
         let now = self.now.elapsed;
         self.book.postpone(&peer, now + self.settings.refused_time);
         if let Some(known) = self.peers.get_mut(&peer) {
-            (known.status, known.takes_us, known.is_refused) = (None, false, true);
+            (known.status, known.takes_us) = (None, false);
+            known.refused.get_or_insert_with(|| reason.to_owned());
             known.leaves = Some(now + READING);
             tracing::debug!(target: "network", %peer, "{reason}");
         }
@@ -117,7 +118,9 @@ impl Protocol {
     /// We may talk; `takes_us` if it says so too.
     fn accept(&mut self, peer: PeerId, theirs: Status, takes_us: bool) {
         let difference = signed(theirs.time).saturating_sub(signed(self.now.unix));
-        let Some(known) = self.peers.get_mut(&peer).filter(|it| !it.is_refused) else { return };
+        let Some(known) = self.peers.get_mut(&peer).filter(|it| it.refused.is_none()) else {
+            return;
+        };
         let was_ready = known.is_ready();
         known.clock_difference = difference;
         known.head = theirs.head;

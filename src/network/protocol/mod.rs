@@ -185,6 +185,11 @@ impl Protocol {
         }
     }
 
+    /// Why we and a peer that is connected may not talk.
+    pub fn refusal(&self, peer: &PeerId) -> Option<&str> {
+        self.peers.get(peer)?.refused.as_deref()
+    }
+
     fn tick(&mut self) {
         self.end_overdue();
         self.give_up_waiting();
@@ -200,13 +205,10 @@ impl Protocol {
         let now = self.now.elapsed;
         let due = |leaves: Option<Duration>| leaves.is_some_and(|leaves| leaves <= now);
         let overdue = self.peers.all.iter().filter(|(_, peer)| due(peer.leaves));
-        let overdue: Vec<_> = overdue.map(|(id, peer)| (*id, peer.is_refused)).collect();
-        for (peer, is_refused) in overdue {
-            let reason = match is_refused {
-                true => "it is of another chain",
-                false => "it did not say in time who it is",
-            };
-            self.disconnect(peer, reason);
+        let overdue: Vec<_> = overdue.map(|(id, peer)| (*id, peer.refused.clone())).collect();
+        for (peer, refused) in overdue {
+            let late = || "it did not say in time who it is".to_owned();
+            self.disconnect(peer, &refused.unwrap_or_else(late));
         }
     }
 
@@ -260,7 +262,7 @@ impl Protocol {
             request if !is_known => {
                 self.answer(id, nothing(&request));
                 // One that we refused and that has not heard it yet is not at fault.
-                if self.peers.get(&peer).is_some_and(|peer| !peer.is_refused) {
+                if self.peers.get(&peer).is_some_and(|peer| peer.refused.is_none()) {
                     self.offence(peer, Offence::Early, "it asks before it has said who it is");
                     self.disconnect(peer, "it asks before it has said who it is");
                 }

@@ -190,6 +190,28 @@ async fn a_client_that_has_had_its_share_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn news_counts_as_answers_do_and_waits_for_a_share_without_getting_lost() {
+    let clients = ClientLimits { bytes: 2_000, loopback: true, ..ClientLimits::default() };
+    let limits = RpcLimits { clients, ..Default::default() };
+    let port = Port::open(TestNode::with(Mode::Manual, limits)).await;
+    let client = WsClientBuilder::default().build(format!("ws://{}", port.address)).await.unwrap();
+    let params = rpc_params!["newHeads"];
+    let subscribed = client.subscribe("eth_subscribe", params, "eth_unsubscribe").await;
+    let mut heads: Subscription<Value> = subscribed.unwrap();
+    let one = r#"{"jsonrpc":"2.0","id":7,"method":"eth_blockNumber","params":[]}"#;
+    assert_eq!(port.post(one).await.1["result"], "0x0");
+    let blocks = 16;
+    port.node.ask("anvil_mine", json!([format!("{blocks:#x}")])).await;
+    let mut was_refused = false;
+    for number in 1..=blocks {
+        let head = heads.next().await.unwrap().unwrap();
+        assert_eq!(head["number"], format!("{number:#x}"));
+        was_refused |= port.post(one).await.1["error"]["code"] == -32005;
+    }
+    assert!(was_refused, "news had no part in the share");
+}
+
+#[tokio::test]
 async fn a_taken_port_is_named() {
     let port = Port::open(TestNode::start()).await;
     let served = serve(&port.node.api, port.address, &ServerSettings::default()).await;
