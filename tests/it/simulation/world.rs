@@ -2,7 +2,7 @@
 
 use super::{
     FIRST_USER, Rules, USERS,
-    faults::{Fault, OVER, Plan},
+    faults::{Fault, OVER, Plan, Trouble},
     node::{Node, address_of, peer_of},
     work,
 };
@@ -122,9 +122,9 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(mode: Mode, nodes: usize, mut rng: StdRng) -> Self {
+    pub(super) fn new(mode: Mode, nodes: usize, trouble: Option<Trouble>, mut rng: StdRng) -> Self {
         let rules = Arc::new(Rules::of(mode, nodes));
-        let plan = Plan::draw(nodes, &mut rng);
+        let plan = Plan::draw(nodes, trouble, &mut rng);
         let make = |index| Node::new(index, rules.clone(), rng.random_range(-1_500..=1_500));
         let made: Vec<Node> = (0..nodes).map(make).collect();
         let mut world = Self {
