@@ -398,3 +398,32 @@ fn a_branch_of_the_same_weight_is_asked_for_where_signers_break_ties() {
     source.chain.import(&rival).unwrap();
     assert_eq!(source.chain.head().seal(), winner);
 }
+
+#[test]
+fn after_the_last_of_all_numbers_there_is_no_header() {
+    let (source, ..) = source(3);
+    let node = Node::new(ProtocolSettings::default());
+    for (from, count, there) in [(u64::MAX, 1, 0), (u64::MAX - 1, u64::MAX, 0), (2, u64::MAX, 2)] {
+        let request = Request::Headers { from, count };
+        let answer = serve::serve(&source.chain, &node.pool, &request).unwrap().unwrap();
+        let Response::Headers(headers) = answer else { panic!("{answer:?}") };
+        assert_eq!(headers.len(), there, "{count} from {from} on");
+    }
+}
+
+#[test]
+fn bodies_of_blocks_beside_the_chain_are_given_too() {
+    let (source, mut maker, blocks) = source(4);
+    let aside: Vec<Block> =
+        (0..2).map(|place| maker.make(blocks[place].hash(), Wanted::empty(2, 5))).collect();
+    for block in &aside {
+        source.chain.import(block).unwrap();
+    }
+    let node = Node::new(ProtocolSettings::default());
+    let wanted = [&blocks[3], &aside[1], &aside[0], &blocks[0]].map(Block::hash);
+    let missing = B256::repeat_byte(1);
+    let hashes = wanted.into_iter().chain([missing, blocks[1].hash()]).collect();
+    let answer = serve::serve(&source.chain, &node.pool, &Request::Bodies(hashes)).unwrap();
+    let Some(Response::Bodies(bodies)) = answer else { panic!("{answer:?}") };
+    assert_eq!(bodies.len(), 4, "up to the one that nobody has");
+}
