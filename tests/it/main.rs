@@ -23,6 +23,7 @@
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `network` | real nodes find each other, share blocks and transactions, and agree |
 //! | `peers` | what peers send is checked, and whoever lies, stalls or asks too much is left |
+//! | `stallers` | whoever hands out little, late or nothing keeps no node busy, and what can be had is fetched |
 //! | `older_states` | a dump brings the states of older blocks along, where it has them |
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
@@ -59,5 +60,6 @@ mod simulation;
 mod snapshots;
 mod trace;
 mod wallet;
+mod stallers;
 mod work;
 mod world;
