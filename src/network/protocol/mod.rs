@@ -152,6 +152,7 @@ impl Protocol {
             }
             Event::Admitted { peer, id, verdict } => self.admitted(peer, id, verdict),
             Event::Head { head, timestamp } => self.head_moved(head, timestamp),
+            Event::Seals(seals) => self.seals(seals),
             Event::Sealed(block) => self.sealed(&block),
             Event::Submitted(transactions) => self.submitted(transactions),
             Event::Tick => self.tick(),
