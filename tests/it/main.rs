@@ -27,6 +27,7 @@
 //! | `older_states` | a dump brings the states of older blocks along, where it has them |
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
+//! | `rejoining` | who comes back makes no blocks before it has heard where the chain is, and waits for nobody for ever |
 //! | `sealing` | blocks are made, and what was sent is in them |
 //! | `simulation` | nodes of a network agree in the end, whatever is lost, cut or killed |
 //! | `snapshots` | a snapshot brings back everything that a developer set |
@@ -55,11 +56,12 @@ mod older_states;
 mod peers;
 mod pool;
 mod recovery;
+mod rejoining;
 mod sealing;
 mod simulation;
 mod snapshots;
+mod stallers;
 mod trace;
 mod wallet;
-mod stallers;
 mod work;
 mod world;
