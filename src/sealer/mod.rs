@@ -24,7 +24,7 @@ pub use build::{BlockOptions, build, build_like};
 pub use burst::Spacing;
 pub use error::SealError;
 pub use handle::{Admitted, SealerHandle, SealingPause};
-pub use plan::{earliest, wait};
+pub use plan::{WIGGLE, earliest, wait};
 pub use run::Sealer;
 pub use stats::SealerStats;
 pub use trigger::Mode;

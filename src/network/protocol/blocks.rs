@@ -4,13 +4,13 @@ use super::{
     Action, Check, Checked, GossipId, Offence, Protocol, Verdict,
     asks::{AskFor, CheckFor},
     imports::Source,
-    recent::Recent,
 };
 use crate::{
     network::{
         PeerId,
         codec::{MAX_ANCESTRY, MAX_BLOCK_BYTES},
         message::{EncodedBlock, Gossip, Request},
+        recent::Recent,
     },
     primitives::Block,
     storage::SIDE_DEPTH,
