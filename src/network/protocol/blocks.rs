@@ -129,9 +129,12 @@ impl Protocol {
     ) {
         match found {
             Checked::Blocks { blocks, signers } => {
-                self.judge(id, Verdict::Accept);
+                // It is canonical already.
+                if blocks.is_empty() {
+                    return self.judge(id, Verdict::Accept);
+                }
                 self.note_signers(&blocks, &signers);
-                self.import(Source::Peer(peer), blocks);
+                self.import(Source::Gossip(peer, id), blocks);
             }
             Checked::Refused(refusal) => {
                 self.blocks.forget(&hash);
