@@ -9,6 +9,7 @@ use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256};
 use libp2p::{Multiaddr, PeerId};
 use mainspring::{
+    consensus::clique,
     network::{
         check, importer,
         message::{EncodedBlock, Gossip, Head, Request, Response, Status},
@@ -366,6 +367,32 @@ fn gossip_is_judged_once_and_by_what_it_is() {
     let forged = Block::new(signed(forged, &key(7)), blocks[1].body.as_ref().clone());
     assert_eq!(node.hear(peers[3], 4, &EncodedBlock::from(&forged)), Some(Verdict::Reject));
     assert_eq!(node.bans(), [peers[0], peers[3]]);
+}
+
+/// The same block with a right seal and a state that does not come of it.
+fn of_wrong_state(block: &Block) -> Block {
+    let signer = clique::signer(&block.header).unwrap();
+    let by = (0..3).map(key).find(|key| key.address() == signer).unwrap();
+    let header = Header { state_root: B256::repeat_byte(1), ..block.header.inner().clone() };
+    Block::new(signed(header, &by), block.body.as_ref().clone())
+}
+
+#[test]
+fn a_block_is_passed_on_after_it_was_executed_and_not_before() {
+    let (_source, _, blocks) = source(1);
+    let mut node = Node::new(ProtocolSettings::default());
+    let head = head_of(&node.chain).0;
+    let (liar, honest) = (node.join(head), node.join(head));
+    let wrong = of_wrong_state(&blocks[0]);
+    assert_eq!(node.hear(liar, 1, &EncodedBlock::from(&wrong)), Some(Verdict::Reject));
+    assert_eq!(node.bans(), [liar]);
+    let child = Header { parent_hash: wrong.hash(), ..wrong.header.inner().clone() };
+    let child = Block::new(child, wrong.body.as_ref().clone());
+    assert_eq!(node.hear(honest, 2, &EncodedBlock::from(&blocks[0])), Some(Verdict::Accept));
+    assert_eq!(node.chain.chain.head().seal(), blocks[0].hash());
+    assert_eq!(node.hear(honest, 3, &EncodedBlock::from(&child)), Some(Verdict::Reject));
+    let judged = |it: &&Action| matches!(it, Action::Judge { .. });
+    assert_eq!(node.rest.iter().filter(judged).count(), 3, "each once");
 }
 
 #[test]

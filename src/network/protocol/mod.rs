@@ -13,7 +13,6 @@
 //! | `blocks`, `imports` | what becomes of a block that somebody passes on? |
 //! | `transactions` | what becomes of transactions, and which did we miss? |
 //! | `sync` | how does a node that is far behind catch up? |
-//! | `recent` | what was seen lately? |
 
 mod asks;
 mod blocks;
@@ -24,13 +23,11 @@ mod heads;
 mod hello;
 mod imports;
 mod peers;
-mod recent;
 mod scores;
 mod settings;
 mod sync;
 mod transactions;
 
-pub use book::peer_of;
 pub use event::{
     Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Refusal,
     RequestId, Verdict,

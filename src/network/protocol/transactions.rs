@@ -1,13 +1,11 @@
 //! What becomes of transactions, which do we tell, and which did we miss?
 
-use super::{
-    Action, Check, GossipId, Offence, Protocol, Verdict, asks::AskFor, asks::CheckFor,
-    recent::Recent,
-};
+use super::{Action, Check, GossipId, Offence, Protocol, Verdict, asks::AskFor, asks::CheckFor};
 use crate::network::{
     PeerId,
     codec::{MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES},
     message::{Gossip, Request},
+    recent::Recent,
 };
 use alloy_primitives::{B256, Bytes, keccak256};
 
