@@ -94,6 +94,7 @@ pub(super) enum Command {
     RemovePeer(PeerId, oneshot::Sender<bool>),
     Trust(PeerId, bool, oneshot::Sender<()>),
     Isolate(BTreeSet<PeerId>, oneshot::Sender<()>),
+    Seals(bool, oneshot::Sender<()>),
     Stop,
 }
 
@@ -190,7 +191,13 @@ impl NetworkHandle {
         self.tell(|done| Command::Isolate(peers, done)).await
     }
 
-    /// Ends the network; connections are closed and work that was begun is done when its future ends.
+    /// Tells all peers that this node makes blocks from now on, or none any more.
+    pub async fn set_seals(&self, seals: bool) -> Result<(), NetworkError> {
+        self.tell(|done| Command::Seals(seals, done)).await
+    }
+
+    /// Tells the network to end. When [`super::Network::run`] returns, connections are closed and work that was
+    /// begun is done.
     pub async fn stop(&self) {
         // One that has ended has ended.
         let _ = self.commands.send(Command::Stop).await;

@@ -15,7 +15,7 @@
 //! | `handle` | what can the rest of the node ask of the network, and tell it? |
 //! | `settings`, `identity`, `address` | how does a node take part, who is it, and where are its peers? |
 //! | `events` | who came, who went, and why? |
-//! | `stats` | how much was said and done? |
+//! | `stats`, `recent` | how much was said and done, and what was seen lately? |
 
 mod address;
 pub mod check;
@@ -27,13 +27,14 @@ mod identity;
 pub mod importer;
 pub mod message;
 pub mod protocol;
+mod recent;
 pub mod serve;
 mod settings;
 mod stats;
 pub mod status;
 pub mod swarm;
 
-pub use address::{PeerAddress, external_address, peer_id};
+pub use address::{PeerAddress, external_address, peer_id, peer_of};
 pub use error::{AddressError, KeyFault, NetworkError};
 pub use events::{PeerChange, PeerEvent};
 pub use handle::{NetworkHandle, PeerInfo, SyncProgress};

@@ -11,6 +11,7 @@
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which methods are served, on which kind of node? |
 //! | `admin` | where is the chain, and how does it go into a file and back? |
+//! | `pages` | which web pages may ask? |
 //! | `health` | is the node alive, can it take work? |
 //! | `peers` | who is connected, who should be, and who is this node to others? |
 //! | `peer_events` | `admin_subscribe`: who comes and who goes? |
@@ -63,6 +64,7 @@ pub mod miner;
 mod namespaces;
 pub mod net;
 pub mod ots;
+mod pages;
 pub mod params;
 pub mod peer_events;
 pub mod peers;

@@ -331,3 +331,21 @@ fn an_authority_remembers_so_many_proposals_and_discards_them() {
     assert_eq!((proposals.len(), proposals[&address(0)]), (1_000, false));
     assert!(!proposals.contains_key(&address(1)));
 }
+
+#[test]
+fn who_may_sign_after_old_blocks_is_found_out_once() {
+    let setup = setup(3);
+    let (mut node, mut maker) = (TestChain::start(setup.clone()), Maker::new(&setup));
+    let blocks = maker.run(maker.genesis(), 39, 1, 0);
+    blocks.iter().for_each(|block| assert!(node.chain.import(block).is_ok()));
+    node.crash();
+    node.open().unwrap();
+    let at = |number: usize| BlockNumHash::new(number as u64, blocks[number - 1].hash());
+    node.chain.signers_after(at(39)).unwrap();
+    let known = node.chain.stats().unwrap().snapshots;
+    // Back to the checkpoint, as a peer may make us that names one after the other as a parent.
+    for number in (20..39).rev() {
+        node.chain.signers_after(at(number)).unwrap();
+    }
+    assert_eq!(node.chain.stats().unwrap().snapshots, known, "all were known already");
+}

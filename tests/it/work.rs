@@ -10,7 +10,7 @@ use mainspring::{
     chain::{ChainError, ImportError, Imported},
     consensus::ethash::{Cache, Sizes, seal_hash},
     primitives::{Block, BlockNumHash},
-    sealer::{Job, SealError},
+    sealer::{Hold, Job, SealError},
     spec::CONSOLE_ADDRESS,
 };
 use std::{
@@ -324,4 +324,15 @@ fn miners_who_hear_of_each_others_blocks_agree() {
     while nodes[0].chain.head().seal() != nodes[1].chain.head().seal() {
         hear();
     }
+}
+
+#[test]
+fn a_miner_that_is_held_has_no_work_until_it_is_let_go() {
+    let node = TestChain::start(setup(ALICE, 0));
+    work(&node);
+    node.sealer.hold(Some(Hold::Behind));
+    let has_none = || node.sealer.miner().unwrap().work().is_none();
+    wait_for(|| has_none().then_some(()));
+    node.sealer.hold(None);
+    work(&node);
 }

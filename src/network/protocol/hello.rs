@@ -98,6 +98,18 @@ impl Protocol {
         }
     }
 
+    /// This node makes blocks from now on, or none any more: all hear what it is now.
+    pub(super) fn seals(&mut self, seals: bool) {
+        if std::mem::replace(&mut self.identity.seals, seals) == seals {
+            return;
+        }
+        let peers: Vec<PeerId> = self.peers.ready().map(|(peer, _)| *peer).collect();
+        for peer in peers {
+            let status = self.status();
+            self.ask(peer, Request::Hello(status), AskFor::Hello);
+        }
+    }
+
     fn refuse(&mut self, peer: PeerId, mismatch: &Mismatch) {
         tracing::warn!(target: "network", %peer, "a peer is refused: {mismatch}");
         self.leave_alone(peer, &mismatch.to_string());

@@ -13,7 +13,6 @@
 //! | `blocks`, `imports` | what becomes of a block that somebody passes on? |
 //! | `transactions` | what becomes of transactions, and which did we miss? |
 //! | `sync` | how does a node that is far behind catch up? |
-//! | `recent` | what was seen lately? |
 
 mod asks;
 mod blocks;
@@ -24,13 +23,11 @@ mod heads;
 mod hello;
 mod imports;
 mod peers;
-mod recent;
 mod scores;
 mod settings;
 mod sync;
 mod transactions;
 
-pub use book::peer_of;
 pub use event::{
     Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Refusal,
     RequestId, Verdict,
@@ -56,7 +53,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use sync::Sync;
+use sync::{Lessons, Sync};
 use transactions::Transactions;
 
 /// A node of a network, as far as it decides. The same events at the same times with the same seed make the
@@ -85,6 +82,7 @@ pub struct Protocol {
     imports: Imports,
     transactions: Transactions,
     sync: Option<Sync>,
+    lessons: Lessons,
     /// Not before.
     next_sync: Duration,
     out: Vec<Action>,
@@ -120,6 +118,7 @@ impl Protocol {
             imports: Imports::default(),
             transactions: Transactions::default(),
             sync: None,
+            lessons: Lessons::default(),
             next_sync: Duration::ZERO,
             out: Vec::new(),
         }
@@ -150,6 +149,7 @@ impl Protocol {
             }
             Event::Admitted { peer, id, verdict } => self.admitted(peer, id, verdict),
             Event::Head { head, timestamp } => self.head_moved(head, timestamp),
+            Event::Seals(seals) => self.seals(seals),
             Event::Sealed(block) => self.sealed(&block),
             Event::Submitted(transactions) => self.submitted(transactions),
             Event::Tick => self.tick(),
@@ -174,7 +174,11 @@ impl Protocol {
         });
         ProtocolView {
             peers: peers.collect(),
-            sync: self.sync.as_ref().map(|sync| sync.view(self.head.number)),
+            sync: self
+                .sync
+                .as_ref()
+                .filter(|_| self.is_behind())
+                .map(|it| it.view(self.head.number)),
             clock_difference: self.peers.clock_difference(),
             best: self
                 .peers

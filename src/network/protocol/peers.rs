@@ -150,7 +150,7 @@ pub struct SyncView {
 pub struct ProtocolView {
     /// Who is connected.
     pub peers: Vec<PeerView>,
-    /// `None` if this node has what its peers have.
+    /// What it is known to lack; `None` if this node has what its peers have, as far as they have shown it.
     pub sync: Option<SyncView>,
     /// What the middle one of the peers' clocks says more than ours, in seconds.
     pub clock_difference: Option<i64>,

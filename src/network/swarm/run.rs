@@ -321,6 +321,10 @@ impl Network {
                 self.tell(Event::Trust { peer, is_trusted });
                 let _ = done.send(());
             }
+            Command::Seals(seals, done) => {
+                self.tell(Event::Seals(seals));
+                let _ = done.send(());
+            }
             Command::Isolate(peers, done) => {
                 self.isolate(peers);
                 let _ = done.send(());

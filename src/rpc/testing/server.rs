@@ -26,7 +26,7 @@ pub(super) struct Port {
 impl Port {
     pub(super) async fn open(node: TestNode) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let settings = ServerSettings { allow_origin: Some("*".to_owned()), token: None };
+        let settings = ServerSettings { allow_origin: Some("*".to_owned()), ..Default::default() };
         Self::open_as(node, any, &settings).await
     }
 
@@ -135,6 +135,7 @@ async fn a_token_opens_everything_but_the_health_of_the_node() {
     let settings = ServerSettings {
         allow_origin: Some("*".to_owned()),
         token: Some(Token::read_or_make(&path).unwrap()),
+        own_names_only: false,
     };
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let port = Port::open_as(TestNode::start(), any, &settings).await;

@@ -3,7 +3,7 @@
 //! the branch that it saw first would wait for the others for ever, and they for it.
 
 use super::{
-    faults::{Fault, OVER, Plan},
+    faults::{Fault, OVER, Plan, Trouble},
     world::World,
 };
 use crate::{node::Turn, wallet::key};
@@ -27,7 +27,7 @@ fn halves() -> Plan {
         groups[index] = place % 2;
     }
     let faults = vec![(0, Fault::Cut(groups)), (OVER, Fault::Heal)];
-    Plan { faults, lost: 0, doubled: 0, slow: 20, is_calm: false }
+    Plan { faults, lost: 0, doubled: 0, slow: 20, trouble: Trouble::Any }
 }
 
 impl World {

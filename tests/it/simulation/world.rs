@@ -2,7 +2,7 @@
 
 use super::{
     FIRST_USER, Rules, USERS,
-    faults::{Fault, OVER, Plan},
+    faults::{Fault, OVER, Plan, Trouble},
     node::{Node, address_of, peer_of},
     work,
 };
@@ -122,9 +122,9 @@ pub(super) struct World {
 }
 
 impl World {
-    /// With a plan that is drawn.
-    pub(super) fn new(mode: Mode, nodes: usize, mut rng: StdRng) -> Self {
-        let plan = Plan::draw(nodes, &mut rng);
+    /// With a plan that is drawn: of this trouble, or of any.
+    pub(super) fn new(mode: Mode, nodes: usize, trouble: Option<Trouble>, mut rng: StdRng) -> Self {
+        let plan = Plan::draw(nodes, trouble, &mut rng);
         Self::with_plan(mode, nodes, plan, rng)
     }
 
