@@ -91,7 +91,9 @@ impl Protocol {
             Err(mismatch) => self.refuse(peer, &mismatch),
             Ok(()) if !takes_us => {
                 // Its software sees a difference that ours does not.
-                tracing::warn!(target: "network", %peer, "a peer of this chain refuses us");
+                if self.said.refused.is_news(self.now.elapsed, &peer) {
+                    tracing::warn!(target: "network", %peer, "a peer of this chain refuses us");
+                }
                 self.leave_alone(peer, "it refuses us");
             }
             Ok(()) => self.accept(peer, theirs, true),
@@ -99,7 +101,9 @@ impl Protocol {
     }
 
     fn refuse(&mut self, peer: PeerId, mismatch: &Mismatch) {
-        tracing::warn!(target: "network", %peer, "a peer is refused: {mismatch}");
+        if self.said.refused.is_news(self.now.elapsed, &peer) {
+            tracing::warn!(target: "network", %peer, "a peer is refused: {mismatch}");
+        }
         self.leave_alone(peer, &mismatch.to_string());
     }
 
@@ -125,7 +129,8 @@ impl Protocol {
         known.takes_us |= takes_us;
         let is_first = known.status.replace(theirs).is_none();
         let is_ready = known.is_ready();
-        if is_first && difference.unsigned_abs() > self.settings.clock_tolerance {
+        let is_off = difference.unsigned_abs() > self.settings.clock_tolerance;
+        if is_first && is_off && self.said.clock.is_news(self.now.elapsed, &peer) {
             say_clock(peer, difference);
         }
         if is_ready && !was_ready {

@@ -6,7 +6,7 @@
 //! | `settings` | how patient, how curious and how hospitable is a node? |
 //! | `hello` | may we talk with whom just connected? |
 //! | `peers` | who is connected, and what is known of each? |
-//! | `scores` | who did wrong, and what follows from it? |
+//! | `scores`, `said` | who did wrong, what follows from it, and is it said? |
 //! | `book`, `exchange` | where are other peers, and who is dialled? |
 //! | `asks` | what was asked, and what if nobody answers? |
 //! | `heads` | who is ahead of us, and who must hear where we are? |
@@ -23,6 +23,7 @@ mod heads;
 mod hello;
 mod imports;
 mod peers;
+mod said;
 mod scores;
 mod settings;
 mod sync;
@@ -48,6 +49,7 @@ use heads::Told;
 use imports::Imports;
 use peers::Peers;
 use rand::{SeedableRng, rngs::StdRng};
+use said::Lines;
 use scores::{Scores, Sentence};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,6 +74,7 @@ pub struct Protocol {
     exchanged: Duration,
     peers: Peers,
     scores: Scores,
+    said: Lines,
     book: Book,
     /// For whom there is always room.
     trusted: BTreeSet<PeerId>,
@@ -108,6 +111,7 @@ impl Protocol {
             exchanged: Duration::ZERO,
             peers: Peers::default(),
             scores: Scores::default(),
+            said: Lines::default(),
             book: Book::default(),
             trusted: BTreeSet::new(),
             asks: BTreeMap::new(),
@@ -227,9 +231,11 @@ impl Protocol {
             Sentence::Noted => {}
             Sentence::Disconnect => self.disconnect(peer, what),
             Sentence::Ban(time) => {
-                tracing::warn!(
-                    target: "network", %peer, seconds = time.as_secs(), "a peer is banned: {what}"
-                );
+                if self.said.banned.is_news(now, &peer) {
+                    tracing::warn!(
+                        target: "network", %peer, seconds = time.as_secs(), "a peer is banned: {what}"
+                    );
+                }
                 self.book.postpone(&peer, now + time);
                 self.out.push(Action::Ban { peer, time, reason: what.to_owned() });
             }

@@ -48,7 +48,13 @@ impl Network {
             Action::Dial(address) => self.dial(address),
             Action::Disconnect { peer, reason } => {
                 self.shared.counters.disconnects.add(1);
-                tracing::info!(target: "network", %peer, "disconnected: {reason}");
+                // Strangers may come and go without end.
+                let seen = self.peers.get(&peer);
+                if seen.is_some_and(|seen| seen.info.status.is_some()) {
+                    tracing::info!(target: "network", %peer, "disconnected: {reason}");
+                } else {
+                    tracing::debug!(target: "network", %peer, "disconnected: {reason}");
+                }
                 self.swarm.behaviour_mut().gate.close(peer);
             }
             Action::Ban { peer, time, reason } => {
