@@ -32,7 +32,7 @@ mod stats;
 pub mod status;
 pub mod swarm;
 
-pub use address::{PeerAddress, external_address, peer_id, peer_of};
+pub use address::{PeerAddress, external_address, network_of, peer_id, peer_of};
 pub use error::{AddressError, KeyFault, NetworkError};
 pub use handle::{NetworkHandle, PeerInfo, SyncProgress};
 pub use identity::{KEY_FILE, node_key};

@@ -62,7 +62,8 @@ impl Network {
                 let seconds = time.as_secs();
                 tracing::debug!(target: "network", %peer, "banned for {seconds} s: {reason}");
                 let until = Instant::now() + time.min(LONGEST_BAN);
-                self.swarm.behaviour_mut().gate.ban(peer, until);
+                let at = self.peers.get(&peer).map(|seen| &seen.info.address);
+                self.swarm.behaviour_mut().gate.ban(peer, at, until);
             }
         }
     }

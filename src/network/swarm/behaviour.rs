@@ -68,7 +68,11 @@ pub(super) fn swarm(
         .with_agent_version(settings.client.clone())
         .with_push_listen_addr_updates(true);
     let behaviour = Behaviour {
-        gate: Gate::new(settings.config.allowed.clone(), settings.config.max_per_ip),
+        gate: Gate::new(
+            settings.config.allowed.clone(),
+            settings.config.peers.iter().map(|peer| peer.id).collect(),
+            settings.config.max_per_ip,
+        ),
         limits: connection_limits::Behaviour::new(limits),
         requests: request_response::Behaviour::with_codec(
             Frames::new(shared),
