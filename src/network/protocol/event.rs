@@ -161,8 +161,10 @@ pub enum Event {
         peer: PeerId,
         /// Of the [`Action::Admit`].
         id: Option<GossipId>,
-        /// May they be passed on, and is somebody at fault?
-        verdict: Verdict,
+        /// What became of them, in the order given; those after one that is against the rules were not tried.
+        offered: Vec<Offered>,
+        /// Is one against the rules, so that who sent it is at fault?
+        is_invalid: bool,
     },
     /// The result of an [`Action::Check`].
     Checked {
@@ -188,6 +190,17 @@ pub enum Event {
 
 /// A block that the chain did not take.
 #[derive(Clone, Debug)]
+/// A transaction of somebody else that no rule forbids.
+#[derive(Clone, Debug)]
+pub struct Offered {
+    /// In its network form.
+    pub raw: Bytes,
+    /// Of the network form.
+    pub hash: B256,
+    /// Does it wait in the pool now that it did not wait in before?
+    pub is_taken: bool,
+}
+
 pub struct Refusal {
     /// Which.
     pub block: BlockNumHash,

@@ -30,8 +30,8 @@ mod sync;
 mod transactions;
 
 pub use event::{
-    Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Refusal,
-    RequestId, Verdict,
+    Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Offered,
+    Refusal, RequestId, Verdict,
 };
 pub use peers::{PeerView, ProtocolView, SyncView};
 pub use scores::Offence;
@@ -149,7 +149,9 @@ impl Protocol {
             Event::Imported { batch, taken, last, refused } => {
                 self.imported(batch, taken, last, refused);
             }
-            Event::Admitted { peer, id, verdict } => self.admitted(peer, id, verdict),
+            Event::Admitted { peer, id, offered, is_invalid } => {
+                self.admitted(peer, id, offered, is_invalid);
+            }
             Event::Head { head, timestamp } => self.head_moved(head, timestamp),
             Event::Sealed(block) => self.sealed(&block),
             Event::Submitted(transactions) => self.submitted(transactions),

@@ -10,13 +10,15 @@ use crate::{
     network::{
         PeerId, check, codec, importer,
         message::{Gossip, Request, Response},
-        protocol::{Action, Checked, Event, Failure, GossipId, Refusal, RequestId, Verdict},
+        protocol::{
+            Action, Checked, Event, Failure, GossipId, Offered, Refusal, RequestId, Verdict,
+        },
         serve,
         stats::RequestKind,
     },
     primitives::{Block, BlockNumHash, Transaction},
 };
-use alloy_primitives::Bytes;
+use alloy_primitives::{Bytes, keccak256};
 use libp2p::gossipsub::{MessageAcceptance, PublishError};
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
@@ -157,11 +159,11 @@ impl Network {
     }
 
     fn admit(&mut self, peer: PeerId, id: Option<GossipId>, transactions: Vec<Bytes>) {
-        let lost = Event::Admitted { peer, id, verdict: Verdict::Ignore };
+        let lost = Event::Admitted { peer, id, offered: Vec::new(), is_invalid: false };
         let (door, heard) = (self.links.admit.clone(), self.heard.clone());
         let run = move || {
-            let verdict = admit_all(&door, &heard, peer, &transactions);
-            Event::Admitted { peer, id, verdict }.into()
+            let (offered, is_invalid) = admit_all(&door, &heard, peer, transactions);
+            Event::Admitted { peer, id, offered, is_invalid }.into()
         };
         self.begin(Lane::Admit, lost.into(), run);
     }
@@ -173,17 +175,22 @@ fn not_done(block: BlockNumHash) -> Refusal {
     Refusal { block, is_invalid: false, misses_parent: false, reason }
 }
 
-/// Offers transactions to the pool. They are worth passing on if one of them is new here; whoever passes
-/// one on that is invalid everywhere is at fault.
-fn admit_all(door: &Admit, heard: &Heard, peer: PeerId, transactions: &[Bytes]) -> Verdict {
-    let decoded: Vec<_> = transactions.par_iter().map(|raw| Transaction::decode(raw)).collect();
-    let mut verdict = Verdict::Ignore;
-    for transaction in decoded {
+/// Offers transactions to the pool, up to one that is invalid everywhere: is there one?
+fn admit_all(
+    door: &Admit,
+    heard: &Heard,
+    peer: PeerId,
+    transactions: Vec<Bytes>,
+) -> (Vec<Offered>, bool) {
+    let decode = |raw: &Bytes| (keccak256(raw), Transaction::decode(raw));
+    let decoded: Vec<_> = transactions.par_iter().map(decode).collect();
+    let mut offered = Vec::new();
+    for (raw, (network_hash, transaction)) in transactions.into_iter().zip(decoded) {
         let transaction = match transaction {
             Ok(transaction) => transaction,
             Err(error) => {
                 tracing::debug!(target: "network", %peer, %error, "sent a broken transaction");
-                return Verdict::Reject;
+                return (offered, true);
             }
         };
         let hash = transaction.hash();
@@ -194,16 +201,18 @@ fn admit_all(door: &Admit, heard: &Heard, peer: PeerId, transactions: &[Bytes]) 
             // One of our users may send it yet.
             heard.lock().remove(&hash);
         }
-        match admission {
-            Admission::Taken => verdict = Verdict::Accept,
+        let is_taken = match admission {
+            Admission::Taken => true,
             Admission::NotTaken(reason) => {
                 tracing::trace!(target: "network", %peer, %hash, reason, "not taken");
             }
             Admission::Invalid(reason) => {
                 tracing::debug!(target: "network", %peer, %hash, reason, "sent an invalid transaction");
-                return Verdict::Reject;
+                false
+                return (offered, true);
             }
-        }
+        };
+        offered.push(Offered { raw, hash: network_hash, is_taken });
     }
-    verdict
+    (offered, false)
 }
