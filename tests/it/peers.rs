@@ -443,6 +443,59 @@ fn a_block_with_an_unknown_parent_brings_its_ancestors() {
 }
 
 #[test]
+fn blocks_that_one_peer_misses_leave_room_for_those_of_others() {
+    let (_source, _, blocks) = source(24);
+    let mut node = Node::new(ProtocolSettings::default());
+    let head = head_of(&node.chain).0;
+    let (liar, honest) = (node.join(head), node.join(head));
+    for (id, block) in (1..).zip(&blocks[1..20]) {
+        assert_eq!(node.hear(liar, id, &EncodedBlock::from(block)), Some(Verdict::Ignore));
+    }
+    let of = |it: &(PeerId, u64, Request), peer| {
+        it.0 == peer && matches!(it.2, Request::Ancestry { .. })
+    };
+    let asked = |node: &Node, peer| node.asked.iter().filter(|it| of(it, peer)).count();
+    assert_eq!(asked(&node, liar), 4);
+    node.hear(honest, 100, &EncodedBlock::from(&blocks[22]));
+    assert_eq!(asked(&node, honest), 1);
+
+    for id in 200..210 {
+        let Some(place) = node.asked.iter().position(|it| of(it, liar)) else { break };
+        let (peer, request, _) = node.asked.remove(place);
+        let response = Response::Ancestry(Vec::new());
+        node.tell(Event::Answered { peer, id: request, response });
+        // What it did not answer is asked again when it comes again, in another message.
+        node.hear(liar, id, &EncodedBlock::from(&blocks[id as usize - 190]));
+    }
+    assert_eq!(node.bans(), [liar], "it has not got what it passed on");
+}
+
+#[test]
+fn a_signer_of_ever_more_blocks_makes_nobody_import_them() {
+    let (_source, mut maker, blocks) = source(1);
+    let mut node = Node::new(ProtocolSettings::default());
+    let peer = node.join(head_of(&node.chain).0);
+    assert_eq!(node.hear(peer, 1, &EncodedBlock::from(&blocks[0])), Some(Verdict::Accept));
+    let rivals: Vec<Block> =
+        (0..6).map(|tag| maker.make(blocks[0].hash(), Wanted::empty(1, tag))).collect();
+    let verdicts: Vec<_> = (10..)
+        .zip(&rivals)
+        .map(|(id, rival)| node.hear(peer, id, &EncodedBlock::from(rival)).unwrap())
+        .collect();
+    let (accept, ignore) = (Verdict::Accept, Verdict::Ignore);
+    assert_eq!(verdicts, [accept, accept, ignore, ignore, ignore, ignore]);
+    assert!(node.bans().is_empty(), "whoever passes them on has broken no rule");
+
+    // With a block of another signer above it one of them is the heaviest.
+    let heir = maker.make(rivals[5].hash(), Wanted::empty(1, 0));
+    assert_eq!(node.hear(peer, 20, &EncodedBlock::from(&heir)), Some(Verdict::Ignore));
+    let (_, id, _) = node.take(|it| matches!(it, Request::Ancestry { .. }));
+    let both = [&heir, &rivals[5]].map(EncodedBlock::from).to_vec();
+    node.tell(Event::Answered { peer, id, response: Response::Ancestry(both) });
+    assert_eq!(node.chain.chain.head().seal(), heir.hash());
+}
+
+#[test]
 fn a_message_is_passed_on_if_all_of_it_was_taken_and_nothing_was_passed_over_unlooked_at() {
     let mut node = Node::new(ProtocolSettings::default());
     let head = head_of(&node.chain).0;
