@@ -33,6 +33,10 @@ pub struct NetworkArgs {
     #[arg(long, env = "MAINSPRING_MAX_PEERS_PER_ADDRESS", value_name = "COUNT")]
     #[arg(help_heading = NETWORK)]
     pub max_peers_per_address: Option<usize>,
+    /// MiB of blocks and transactions a second that one peer may pass on [default: 8]
+    #[arg(long, env = "MAINSPRING_MAX_GOSSIP_PER_PEER", value_name = "MIB")]
+    #[arg(help_heading = NETWORK)]
+    pub max_gossip_per_peer: Option<usize>,
     /// Talk with these peers only, and with those of --peer
     #[arg(long, env = "MAINSPRING_ALLOW_PEERS", value_name = "PEER_ID", value_delimiter = ',')]
     #[arg(help_heading = NETWORK)]
@@ -56,6 +60,7 @@ impl NetworkConfig {
         let default = Self::default();
         let max_peers = above_zero("max-peers", args.max_peers)?;
         let max_per_ip = above_zero("max-peers-per-address", args.max_peers_per_address)?;
+        let gossip = above_zero("max-gossip-per-peer", args.max_gossip_per_peer)?;
         let peers = args.peer.iter().flatten();
         let external = args.external_address.iter().flatten();
         let config = Self {
@@ -69,6 +74,7 @@ impl NetworkConfig {
             allowed: args.allow_peers.as_deref().map(allowed).transpose()?,
             max_peers: max_peers.unwrap_or(default.max_peers),
             max_per_ip: max_per_ip.unwrap_or(default.max_per_ip),
+            gossip_bytes: gossip.map_or(default.gossip_bytes, |mib| mib.saturating_mul(1 << 20)),
         };
         if !args.no_p2p {
             return Ok(Some(config));

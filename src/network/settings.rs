@@ -27,6 +27,8 @@ pub struct NetworkConfig {
     pub max_peers: usize,
     /// Connections that one address may open; this machine's own is not counted.
     pub max_per_ip: usize,
+    /// Bytes of gossip a second that are read of one peer.
+    pub gossip_bytes: usize,
 }
 
 impl Default for NetworkConfig {
@@ -39,6 +41,7 @@ impl Default for NetworkConfig {
             allowed: None,
             max_peers: 50,
             max_per_ip: 16,
+            gossip_bytes: 8 << 20,
         }
     }
 }

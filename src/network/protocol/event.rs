@@ -134,6 +134,8 @@ pub enum Event {
         /// What was wrong with it.
         what: String,
     },
+    /// A peer passes on more gossip than it may.
+    Floods(PeerId),
     /// A peer passes on gossip. Nobody else hears it before the [`Action::Judge`].
     Heard {
         /// Who passed it on.
@@ -188,8 +190,6 @@ pub enum Event {
     Tick,
 }
 
-/// A block that the chain did not take.
-#[derive(Clone, Debug)]
 /// A transaction of somebody else that no rule forbids.
 #[derive(Clone, Debug)]
 pub struct Offered {
@@ -201,6 +201,8 @@ pub struct Offered {
     pub is_taken: bool,
 }
 
+/// A block that the chain did not take.
+#[derive(Clone, Debug)]
 pub struct Refusal {
     /// Which.
     pub block: BlockNumHash,
@@ -310,6 +312,13 @@ pub enum Action {
         id: GossipId,
         /// Which.
         verdict: Verdict,
+    },
+    /// Listen to the gossip of a peer from now on, or no more. Nothing is heard of one that is new.
+    Hear {
+        /// Whose.
+        peer: PeerId,
+        /// From now on?
+        is_heard: bool,
     },
     /// Tell everyone.
     Publish(Gossip),

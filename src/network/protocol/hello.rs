@@ -114,6 +114,7 @@ impl Protocol {
         if let Some(known) = self.peers.get_mut(&peer) {
             (known.status, known.takes_us, known.is_refused) = (None, false, true);
             known.leaves = Some(now + READING);
+            self.out.push(Action::Hear { peer, is_heard: false });
             tracing::debug!(target: "network", %peer, "{reason}");
         }
     }
@@ -129,6 +130,9 @@ impl Protocol {
         known.takes_us |= takes_us;
         let is_first = known.status.replace(theirs).is_none();
         let is_ready = known.is_ready();
+        if is_first {
+            self.out.push(Action::Hear { peer, is_heard: true });
+        }
         let is_off = difference.unsigned_abs() > self.settings.clock_tolerance;
         if is_first && is_off && self.said.clock.is_news(self.now.elapsed, &peer) {
             say_clock(peer, difference);

@@ -144,6 +144,9 @@ impl Protocol {
             Event::Answered { peer, id, response } => self.answered(peer, id, response),
             Event::Failed { peer, id, failure } => self.failed(peer, id, &failure),
             Event::Garbage { peer, what } => self.offence(peer, Offence::Garbage, &what),
+            Event::Floods(peer) => {
+                self.offence(peer, Offence::Flood, "it passes on more than it may");
+            }
             Event::Heard { peer, id, gossip } => self.heard(peer, id, gossip),
             Event::Checked { id, found } => self.checked(id, found),
             Event::Imported { batch, taken, last, refused } => {

@@ -47,6 +47,9 @@ impl Network {
                 self.begin(Lane::Check, Event::Checked { id, found }.into(), run);
             }
             Action::Admit { peer, id, transactions } => self.admit(peer, id, transactions),
+            Action::Hear { peer, is_heard } => {
+                self.swarm.behaviour_mut().gossip.hear(&peer, is_heard);
+            }
             Action::Dial(address) => self.dial(address),
             Action::Disconnect { peer, reason } => {
                 self.shared.counters.disconnects.add(1);
@@ -120,16 +123,16 @@ impl Network {
             Verdict::Reject => MessageAcceptance::Reject,
         };
         let gossip = &mut self.swarm.behaviour_mut().gossip;
-        gossip.report_message_validation_result(&judged.message, &judged.from, acceptance);
+        gossip.judge(&judged.message, &judged.from, judged.bytes, acceptance);
     }
 
     fn publish(&mut self, gossip: &Gossip) {
         let topic = topic_of(gossip);
         let bytes = codec::encode_gossip(gossip);
         let size = bytes.len();
-        let to = self.topics.hashed(topic).clone();
+        let to = self.topics.hashed(topic).hash();
         match self.swarm.behaviour_mut().gossip.publish(to, bytes) {
-            Ok(_) => {
+            Ok(()) => {
                 self.shared.counters.published(topic);
                 self.shared.counters.bytes_out.add(size);
             }
@@ -205,10 +208,10 @@ fn admit_all(
             Admission::Taken => true,
             Admission::NotTaken(reason) => {
                 tracing::trace!(target: "network", %peer, %hash, reason, "not taken");
+                false
             }
             Admission::Invalid(reason) => {
                 tracing::debug!(target: "network", %peer, %hash, reason, "sent an invalid transaction");
-                false
                 return (offered, true);
             }
         };

@@ -86,6 +86,8 @@ impl World {
                 let event = Event::Admitted { peer, id, offered, is_invalid: false };
                 self.done(node, after, event);
             }
+            // Before the greeting a machine ignores what it hears by itself.
+            Action::Hear { .. } => {}
             Action::Dial(address) => {
                 let peer = network::peer_of(&address).expect("addresses end in peers");
                 let to = self.index_of(peer);
