@@ -34,7 +34,7 @@ mod stats;
 pub mod status;
 pub mod swarm;
 
-pub use address::{PeerAddress, external_address, peer_id, peer_of};
+pub use address::{PeerAddress, external_address, network_of, peer_id, peer_of};
 pub use error::{AddressError, KeyFault, NetworkError};
 pub use events::{PeerChange, PeerEvent};
 pub use handle::{NetworkHandle, PeerInfo, SyncProgress};

@@ -2,6 +2,7 @@
 //! bits, which is what one household or machine has.
 
 use super::error::LIMIT_EXCEEDED;
+use crate::network::network_of;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 use parking_lot::Mutex;
 use serde_json::json;
@@ -162,7 +163,7 @@ impl Clients {
         if address.is_loopback() && !self.limits.loopback {
             return Some(Visitor(Arc::new(Visit { client: None, is_welcome: true })));
         }
-        let client = self.table.lock().client(network(address), &self.limits, now);
+        let client = self.table.lock().client(network_of(address), &self.limits, now);
         let most = self.limits.connections;
         let mut left = client.left.lock();
         // As many again are told so; they say one thing and go.
@@ -271,14 +272,6 @@ impl Visitor {
     }
 }
 
-/// What counts as one client.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(long) => IpAddr::V6((long.to_bits() >> 64 << 64).into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,8 +349,8 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_client() {
-        assert_eq!(network(at("2001:db8:1:2:3::4")), network(at("2001:db8:1:2::")));
-        assert_ne!(network(at("2001:db8:1:2::")), network(at("2001:db8:1:3::")));
+        assert_eq!(network_of(at("2001:db8:1:2:3::4")), network_of(at("2001:db8:1:2::")));
+        assert_ne!(network_of(at("2001:db8:1:2::")), network_of(at("2001:db8:1:3::")));
     }
 
     #[test]

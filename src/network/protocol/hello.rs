@@ -91,7 +91,9 @@ impl Protocol {
             Err(mismatch) => self.refuse(peer, &mismatch),
             Ok(()) if !takes_us => {
                 // Its software sees a difference that ours does not.
-                tracing::warn!(target: "network", %peer, "a peer of this chain refuses us");
+                if self.said.refused.is_news(self.now.elapsed, &peer) {
+                    tracing::warn!(target: "network", %peer, "a peer of this chain refuses us");
+                }
                 self.leave_alone(peer, "it refuses us");
             }
             Ok(()) => self.accept(peer, theirs, true),
@@ -111,7 +113,9 @@ impl Protocol {
     }
 
     fn refuse(&mut self, peer: PeerId, mismatch: &Mismatch) {
-        tracing::warn!(target: "network", %peer, "a peer is refused: {mismatch}");
+        if self.said.refused.is_news(self.now.elapsed, &peer) {
+            tracing::warn!(target: "network", %peer, "a peer is refused: {mismatch}");
+        }
         self.leave_alone(peer, &mismatch.to_string());
     }
 
@@ -123,6 +127,7 @@ impl Protocol {
             (known.status, known.takes_us) = (None, false);
             known.refused.get_or_insert_with(|| reason.to_owned());
             known.leaves = Some(now + READING);
+            self.out.push(Action::Hear { peer, is_heard: false });
             tracing::debug!(target: "network", %peer, "{reason}");
         }
     }
@@ -140,7 +145,11 @@ impl Protocol {
         known.takes_us |= takes_us;
         let is_first = known.status.replace(theirs).is_none();
         let is_ready = known.is_ready();
-        if is_first && difference.unsigned_abs() > self.settings.clock_tolerance {
+        if is_first {
+            self.out.push(Action::Hear { peer, is_heard: true });
+        }
+        let is_off = difference.unsigned_abs() > self.settings.clock_tolerance;
+        if is_first && is_off && self.said.clock.is_news(self.now.elapsed, &peer) {
             say_clock(peer, difference);
         }
         if is_ready && !was_ready {

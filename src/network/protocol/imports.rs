@@ -4,7 +4,7 @@
 use super::{Action, GossipId, Offence, Protocol, Refusal, Verdict};
 use crate::{
     chain::Imported,
-    network::PeerId,
+    network::{PeerId, codec::MAX_ANCESTRY},
     primitives::{Block, BlockNumHash},
 };
 use std::collections::VecDeque;
@@ -144,8 +144,14 @@ impl Protocol {
             }
             Source::Gossip(peer, _) | Source::Peer(peer) => {
                 left.iter().for_each(|block| self.blocks.forget(&block.hash));
-                if let (true, Some(block)) = (refusal.misses_parent, left.last()) {
-                    self.ask_ancestry(peer, block.hash, 0);
+                match (left.last(), source) {
+                    (Some(block), Source::Gossip(..)) if refusal.misses_parent => {
+                        self.ask_ancestry_heard(peer, block.hash);
+                    }
+                    (Some(block), _) if refusal.misses_parent => {
+                        self.ask_ancestry(peer, block.hash, MAX_ANCESTRY as u64);
+                    }
+                    _ => {}
                 }
             }
         }

@@ -6,7 +6,7 @@
 //! | `settings` | how patient, how curious and how hospitable is a node? |
 //! | `hello` | may we talk with whom just connected? |
 //! | `peers` | who is connected, and what is known of each? |
-//! | `scores` | who did wrong, and what follows from it? |
+//! | `scores`, `said` | who did wrong, what follows from it, and is it said? |
 //! | `book`, `exchange` | where are other peers, and who is dialled? |
 //! | `asks` | what was asked, and what if nobody answers? |
 //! | `heads` | who is ahead of us, and who must hear where we are? |
@@ -23,14 +23,15 @@ mod heads;
 mod hello;
 mod imports;
 mod peers;
+mod said;
 mod scores;
 mod settings;
 mod sync;
 mod transactions;
 
 pub use event::{
-    Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Refusal,
-    RequestId, Verdict,
+    Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Offered,
+    Refusal, RequestId, Verdict,
 };
 pub use peers::{PeerView, ProtocolView, SyncView};
 pub use scores::Offence;
@@ -48,6 +49,7 @@ use heads::Told;
 use imports::Imports;
 use peers::Peers;
 use rand::{SeedableRng, rngs::StdRng};
+use said::Lines;
 use scores::{Scores, Sentence};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,6 +74,7 @@ pub struct Protocol {
     exchanged: Duration,
     peers: Peers,
     scores: Scores,
+    said: Lines,
     book: Book,
     /// For whom there is always room.
     trusted: BTreeSet<PeerId>,
@@ -109,6 +112,7 @@ impl Protocol {
             exchanged: Duration::ZERO,
             peers: Peers::default(),
             scores: Scores::default(),
+            said: Lines::default(),
             book: Book::default(),
             trusted: BTreeSet::new(),
             asks: BTreeMap::new(),
@@ -142,12 +146,17 @@ impl Protocol {
             Event::Answered { peer, id, response } => self.answered(peer, id, response),
             Event::Failed { peer, id, failure } => self.failed(peer, id, &failure),
             Event::Garbage { peer, what } => self.offence(peer, Offence::Garbage, &what),
+            Event::Floods(peer) => {
+                self.offence(peer, Offence::Flood, "it passes on more than it may");
+            }
             Event::Heard { peer, id, gossip } => self.heard(peer, id, gossip),
             Event::Checked { id, found } => self.checked(id, found),
             Event::Imported { batch, taken, last, refused } => {
                 self.imported(batch, taken, last, refused);
             }
-            Event::Admitted { peer, id, verdict } => self.admitted(peer, id, verdict),
+            Event::Admitted { peer, id, offered, is_invalid } => {
+                self.admitted(peer, id, offered, is_invalid);
+            }
             Event::Head { head, timestamp } => self.head_moved(head, timestamp),
             Event::Seals(seals) => self.seals(seals),
             Event::Sealed(block) => self.sealed(&block),
@@ -236,9 +245,11 @@ impl Protocol {
             Sentence::Noted => {}
             Sentence::Disconnect => self.disconnect(peer, what),
             Sentence::Ban(time) => {
-                tracing::warn!(
-                    target: "network", %peer, seconds = time.as_secs(), "a peer is banned: {what}"
-                );
+                if self.said.banned.is_news(now, &peer) {
+                    tracing::warn!(
+                        target: "network", %peer, seconds = time.as_secs(), "a peer is banned: {what}"
+                    );
+                }
                 self.book.postpone(&peer, now + time);
                 self.out.push(Action::Ban { peer, time, reason: what.to_owned() });
             }

@@ -9,6 +9,7 @@
 //! | `dial` | how does a connection come about? |
 //! | `behaviour`, `frames`, `gossip` | what is spoken on a connection, and how does it lie on the wire? |
 //! | `gate` | who may be connected? |
+//! | `door` | whose gossip is let in? |
 //! | `work` | in which order is work done that takes long? |
 //! | `local` | what did this node itself do that others want to hear? |
 //! | `inbound` | whom do we owe an answer? |
@@ -16,6 +17,7 @@
 mod act;
 mod behaviour;
 mod dial;
+mod door;
 mod frames;
 mod gate;
 mod gossip;

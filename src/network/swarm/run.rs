@@ -4,7 +4,7 @@ use super::{
     behaviour::{Behaviour, BehaviourEvent, swarm},
     dial::Dialing,
     gate::Denied,
-    gossip::Topics,
+    gossip::{JUDGING, Topics},
     inbound::Inbound,
     local::{self, Heard, Local},
     work::{Done, Work},
@@ -44,8 +44,6 @@ const TICK: Duration = Duration::from_millis(200);
 const GATHER: Duration = Duration::from_millis(20);
 /// Events before the start that are waited for.
 const EARLY: usize = 64;
-/// How long judging gossip may take: a block is executed first.
-const JUDGING: Duration = Duration::from_secs(60);
 /// So often it is said that connections were turned away.
 const TURNED_AWAY: Duration = Duration::from_secs(10);
 /// How long saying goodbye may take.
@@ -246,6 +244,8 @@ impl Network {
     fn ticked(&mut self) {
         self.tell(Event::Tick);
         self.give_up_judging();
+        let unheard = self.swarm.behaviour_mut().gossip.take_refused();
+        self.shared.counters.unheard.add(unheard);
         self.say_turned_away();
         self.show();
     }

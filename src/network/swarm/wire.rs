@@ -3,6 +3,7 @@
 use super::{
     behaviour::BehaviourEvent,
     dial::last,
+    door::{Fault, GossipEvent},
     frames::Asked,
     gossip,
     run::{Network, Unjudged},
@@ -26,10 +27,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Messages of gossip of one peer that may wait for their verdict, and their bytes.
-const UNJUDGED: (usize, usize) = (256, 24 << 20);
-/// Those of all peers together, in bytes.
-const ALL_UNJUDGED: usize = 96 << 20;
 /// Addresses that a peer may say it listens on.
 const LISTENS: usize = 16;
 
@@ -194,12 +191,22 @@ impl Network {
         }
     }
 
-    fn gossiped(&mut self, event: gossipsub::Event) {
+    fn gossiped(&mut self, event: GossipEvent) {
+        use gossipsub::Event as Gossip;
         match event {
-            gossipsub::Event::Message { propagation_source: from, message_id, message } => {
+            GossipEvent::Gossip(Gossip::Message {
+                propagation_source: from,
+                message_id,
+                message,
+            }) => {
                 self.heard_gossip(from, message_id, &message);
             }
-            gossipsub::Event::SlowPeer { peer_id, .. } => {
+            GossipEvent::Fault(peer, Fault::TooMuch) => self.tell(Event::Floods(peer)),
+            GossipEvent::Fault(peer, Fault::OtherTopic) => {
+                let what = "it passes on what this node never asked to hear of".to_owned();
+                self.tell(Event::Garbage { peer, what });
+            }
+            GossipEvent::Gossip(Gossip::SlowPeer { peer_id, .. }) => {
                 tracing::debug!(target: "network", peer = %peer_id, "takes gossip too slowly");
             }
             _ => {}
@@ -217,16 +224,11 @@ impl Network {
         let Some(topic) = self.topics.which(&message.topic) else { return };
         self.next_gossip += 1;
         let id = self.next_gossip;
-        let waits = self.unjudged.values().filter(|it| it.from == from);
-        let (count, size) = waits.fold((1, bytes), |(count, all), it| (count + 1, all + it.bytes));
-        let all: usize = self.unjudged.values().map(|it| it.bytes).sum();
+        self.swarm.behaviour_mut().gossip.waits(&from, bytes);
         self.unjudged.insert(
             id,
             Unjudged { message: message_id, from, topic, bytes, since: Instant::now() },
         );
-        if count > UNJUDGED.0 || size > UNJUDGED.1 || all > ALL_UNJUDGED {
-            return self.judge(id, Verdict::Ignore);
-        }
         match gossip::decode(topic, &message.data) {
             Ok(gossip) => self.tell(Event::Heard { peer: from, id, gossip }),
             Err(what) => {
