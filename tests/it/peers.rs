@@ -45,7 +45,7 @@ fn head_of(chain: &TestChain) -> (Head, u64) {
 
 fn identity(chain: &TestChain) -> Identity {
     Identity {
-        spec: Arc::new(chain.chain.spec().clone()),
+        spec: chain.chain.spec(),
         genesis: chain.chain.header(0).unwrap().unwrap().seal(),
         client: "test".to_owned(),
         seals: false,
