@@ -31,9 +31,10 @@ impl Chain {
     /// [`ChainError::ForkWithoutContract`] where a fork calls a contract that is not there.
     pub fn adopt_forks(&self, after: &ChainSpec) -> Result<Vec<ForkChange>, ChainError> {
         let (head, view) = self.latest()?;
-        let changes = fork_changes(&self.spec, after, head.number, head.timestamp)?;
+        let before = self.spec();
+        let changes = fork_changes(&before, after, head.number, head.timestamp)?;
         let fork_at = |spec: &ChainSpec| spec.fork_of(u64::MAX, u64::MAX, head.difficulty);
-        let (now, then) = (fork_at(&self.spec), fork_at(after));
+        let (now, then) = (fork_at(&before), fork_at(after));
         let is_called = |it: &SystemContract| NEEDED.contains(&it.address);
         let comes = |it: &SystemContract| it.since > now && it.since <= then;
         for contract in system_contracts().into_iter().filter(|it| is_called(it) && comes(it)) {

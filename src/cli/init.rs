@@ -23,7 +23,7 @@ pub(super) struct InitArgs {
 pub(super) fn run(args: &InitArgs) -> Result<(), CliError> {
     let stored = StoredChain::init(&args.datadir, &args.genesis)?;
     let (chain, created) = (stored.chain(), stored.opened().created);
-    let spec = chain.spec();
+    let spec = &chain.spec();
     let first = chain.header(chain.first()).map_err(CliError::chain)?;
     let mut out = io::stdout().lock();
     let verb = if created { "Created" } else { "Already there" };

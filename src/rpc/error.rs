@@ -379,6 +379,9 @@ pub enum RpcError {
     /// A development method was refused.
     #[error(transparent)]
     Development(#[from] DevelopmentError),
+    /// Another chain took the place of the one that was asked.
+    #[error("a reset or a load put another chain in place while the call ran; call again")]
+    Replaced,
     /// A call's worker ended without a result; the log has the reason.
     #[error("internal error: the call did not finish")]
     WorkerLost,

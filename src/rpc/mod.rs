@@ -89,7 +89,7 @@ pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
 pub use ipc::{IpcServer, SocketError};
-pub use limits::{FeePolicy, RpcLimits};
+pub use limits::{FeePolicy, FeeSettings, RpcLimits};
 pub use namespaces::{Kind, Namespaces, UnknownNamespace};
 pub use server::{ServeError, ServerSettings, serve};
 pub use verbosity::Verbosity;
@@ -131,7 +131,7 @@ pub struct RpcContext {
     /// Bounds.
     pub limits: RpcLimits,
     /// Advised fees.
-    pub fees: FeePolicy,
+    pub fees: FeeSettings,
     /// The words of errors.
     pub dialect: Dialect,
     /// Which methods are served.
@@ -148,6 +148,25 @@ pub struct RpcContext {
     pub told: Told,
     /// Other nodes; `None` where there is no network.
     pub network: Option<NetworkHandle>,
+}
+
+impl RpcContext {
+    /// Advised fees on the chain as it is now.
+    fn fee_policy(&self) -> FeePolicy {
+        self.fees.on(self.chain.spec().fee_market)
+    }
+
+    /// Reads things of the chain that belong together; reads them again if another chain took its place
+    /// meanwhile.
+    fn at_once<T>(&self, read: impl Fn(&Self) -> T) -> T {
+        loop {
+            let before = self.chain.standing();
+            let answer = read(self);
+            if self.chain.stands(before) {
+                return answer;
+            }
+        }
+    }
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -202,7 +221,24 @@ impl Api {
     /// disk) on the threads that tokio keeps for it, so that the runtime's own threads stay free
     /// for light requests. This is the one place in `rpc` that starts such work. At most
     /// [`RpcLimits::heavy_calls`] of them run at a time: their memory is bounded too.
+    ///
+    /// # Errors
+    /// [`RpcError::Replaced`] if another chain took the place of this one meanwhile: what was read may be
+    /// half of each.
     async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&RpcContext) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        self.blocking_apart(|node| {
+            let before = node.chain.standing();
+            let answer = work(node);
+            if node.chain.stands(before) { answer } else { Err(RpcError::Replaced) }
+        })
+        .await
+    }
+
+    /// The same for work that does not read the chain, or puts another one in its place.
+    async fn blocking_apart<T: Send + 'static>(
         &self,
         work: impl FnOnce(&RpcContext) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {

@@ -139,7 +139,7 @@ impl PeersServer for Api {
                 addresses.iter().flatten().map(|address| address.to_string()).collect();
             let (ip, port) = addresses.first().map(|it| socket(it)).unwrap_or_default();
             let id = network.as_ref().map(|it| it.local_peer_id().to_string());
-            let spec = node.chain.spec();
+            let spec = &node.chain.spec();
             let head = node.chain.head();
             let chain = json!({
                 "network": spec.chain_id(),

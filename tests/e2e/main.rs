@@ -26,6 +26,7 @@ mod dev_methods;
 mod devnet;
 mod dumps;
 mod flags;
+mod fork_resets;
 mod forks;
 mod foundry;
 mod foundry_reads;

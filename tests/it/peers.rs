@@ -48,7 +48,7 @@ pub(crate) fn head_of(chain: &TestChain) -> (Head, u64) {
 
 fn identity(chain: &TestChain) -> Identity {
     Identity {
-        spec: Arc::new(chain.chain.spec().clone()),
+        spec: chain.chain.spec(),
         genesis: chain.chain.header(0).unwrap().unwrap().seal(),
         client: "test".to_owned(),
         seals: false,

@@ -443,7 +443,7 @@ fn machine(
     genesis: B256,
 ) -> Result<Protocol, NetworkError> {
     let identity = Identity {
-        spec: Arc::new(links.chain.spec().clone()),
+        spec: links.chain.spec(),
         genesis,
         client: settings.client.clone(),
         seals: settings.seals,
