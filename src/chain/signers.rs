@@ -75,7 +75,7 @@ impl Chain {
     /// # Errors
     /// [`ChainError::NoSigners`] on a chain without proof of authority.
     pub fn signers_after(&self, at: BlockNumHash) -> Result<Arc<Snapshot>, ChainError> {
-        let rules = self.signers.rules.ok_or(ChainError::NoSigners(self.spec.mode))?;
+        let rules = self.signers.rules.ok_or(ChainError::NoSigners(self.spec().mode))?;
         let kept = |at: BlockNumHash| self.signers.kept.lock().by_hash.get(&at.hash).cloned();
         let (mut missing, mut below) = (Vec::new(), at);
         let base = loop {

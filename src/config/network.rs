@@ -38,6 +38,10 @@ pub struct NetworkArgs {
     /// mines blocks; 0 waits for nobody [default: 10]
     #[arg(long, env = "MAINSPRING_PEER_GRACE", value_name = "SECONDS", help_heading = NETWORK)]
     pub peer_grace: Option<u64>,
+    /// MiB of blocks and transactions a second that one peer may pass on [default: 8]
+    #[arg(long, env = "MAINSPRING_MAX_GOSSIP_PER_PEER", value_name = "MIB")]
+    #[arg(help_heading = NETWORK)]
+    pub max_gossip_per_peer: Option<usize>,
     /// Talk with these peers only, and with those of --peer
     #[arg(long, env = "MAINSPRING_ALLOW_PEERS", value_name = "PEER_ID", value_delimiter = ',')]
     #[arg(help_heading = NETWORK)]
@@ -61,6 +65,7 @@ impl NetworkConfig {
         let default = Self::default();
         let max_peers = above_zero("max-peers", args.max_peers)?;
         let max_per_ip = above_zero("max-peers-per-address", args.max_peers_per_address)?;
+        let gossip = above_zero("max-gossip-per-peer", args.max_gossip_per_peer)?;
         let peers = args.peer.iter().flatten();
         let external = args.external_address.iter().flatten();
         let config = Self {
@@ -75,6 +80,7 @@ impl NetworkConfig {
             max_peers: max_peers.unwrap_or(default.max_peers),
             max_per_ip: max_per_ip.unwrap_or(default.max_per_ip),
             peer_grace: args.peer_grace.map_or(default.peer_grace, Duration::from_secs),
+            gossip_bytes: gossip.map_or(default.gossip_bytes, |mib| mib.saturating_mul(1 << 20)),
         };
         if !args.no_p2p {
             return Ok(Some(config));

@@ -1,8 +1,8 @@
 //! What can the rest of the node ask of the network, and tell it?
 
 use super::{
-    Multiaddr, NetworkError, NetworkStats, PeerAddress, PeerId, message::Status,
-    protocol::Direction, stats::Counters,
+    Multiaddr, NetworkError, NetworkStats, PeerAddress, PeerEvent, PeerId, events::PeerEvents,
+    message::Status, protocol::Direction, stats::Counters,
 };
 use parking_lot::RwLock;
 use std::{
@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Commands that may wait.
 pub(super) const COMMANDS: usize = 64;
@@ -75,6 +75,8 @@ pub(super) struct View {
 pub(super) struct Seen {
     pub(super) info: PeerInfo,
     pub(super) since: Instant,
+    /// Why this node ends the connection, once it does.
+    pub(super) dropped_for: Option<String>,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ pub(super) struct Shared {
     pub(super) local: PeerId,
     pub(super) view: RwLock<View>,
     pub(super) counters: Counters,
+    pub(super) events: PeerEvents,
 }
 
 /// What the network is told to do.
@@ -98,7 +101,12 @@ pub(super) enum Command {
 impl NetworkHandle {
     pub(super) fn new(local: PeerId) -> (Self, Arc<Shared>, mpsc::Receiver<Command>) {
         let view = RwLock::default();
-        let shared = Arc::new(Shared { local, view, counters: Counters::default() });
+        let shared = Arc::new(Shared {
+            local,
+            view,
+            counters: Counters::default(),
+            events: PeerEvents::default(),
+        });
         let (commands, heard) = mpsc::channel(COMMANDS);
         (Self { shared: shared.clone(), commands }, shared, heard)
     }
@@ -125,6 +133,11 @@ impl NetworkHandle {
     /// Peers that are connected and of this chain.
     pub fn peer_count(&self) -> usize {
         self.shared.view.read().peers.iter().filter(|it| it.info.status.is_some()).count()
+    }
+
+    /// Who comes and goes from now on.
+    pub fn events(&self) -> broadcast::Receiver<PeerEvent> {
+        self.shared.events.listen()
     }
 
     /// What was said and done.

@@ -31,6 +31,8 @@ pub struct NetworkConfig {
     /// So long a node that has `peers` waits for one of them to say where the chain is, before it makes
     /// blocks of its own.
     pub peer_grace: Duration,
+    /// Bytes of gossip a second that are read of one peer.
+    pub gossip_bytes: usize,
 }
 
 impl Default for NetworkConfig {
@@ -44,6 +46,7 @@ impl Default for NetworkConfig {
             max_peers: 50,
             max_per_ip: 16,
             peer_grace: Duration::from_secs(10),
+            gossip_bytes: 8 << 20,
         }
     }
 }

@@ -294,7 +294,7 @@ impl Shared {
         }
         let snapshot = self.chain.signers_after(num_hash(&context.parent))?;
         let template = authority.template(&self.chain, &self.settings, &context.parent, &snapshot);
-        let seal = |header| authority.seal(self.chain.spec(), &snapshot, header);
+        let seal = |header| authority.seal(&self.chain.spec(), &snapshot, header);
         let (chain, pool) = (&self.chain, &self.pool);
         let times = &self.counted.times;
         let executed = build_sealed(chain, pool, &self.settings, context, template, seal, times)?;

@@ -317,7 +317,7 @@ impl Shared {
 
     /// What the pool may admit on this head.
     fn rules(&self, head: &SealedHeader) -> Rules {
-        let (spec, evm) = (self.chain.spec(), self.chain.evm_settings());
+        let (spec, evm) = (&self.chain.spec(), self.chain.evm_settings());
         let next = self.template_on(head);
         let fork = spec.fork_of(next.number, next.timestamp, U256::ZERO);
         let blobs = spec.blob_params_at(next.timestamp);

@@ -26,7 +26,7 @@ pub use burst::Spacing;
 pub use error::SealError;
 pub use handle::{Admitted, SealerHandle, SealingPause};
 pub use hold::Hold;
-pub use plan::{earliest, wait};
+pub use plan::{WIGGLE, earliest, wait};
 pub use run::Sealer;
 pub use stats::SealerStats;
 pub use trigger::Mode;

@@ -15,7 +15,7 @@ use rand::Rng;
 use std::time::Duration;
 
 /// A block out of turn comes up to so much later, for each signer that may not have to wait.
-const WIGGLE: Duration = Duration::from_millis(500);
+pub const WIGGLE: Duration = Duration::from_millis(500);
 /// And at least so much later, so that the block in turn has crossed the network.
 const LEAST_DELAY: Duration = Duration::from_millis(150);
 

@@ -4,13 +4,11 @@ use super::{
     Making, Signers, Situation, Work,
     words::{count, list, span},
 };
-use crate::sealer::{Hold, Mode, Turn};
+use crate::sealer::{Hold, Mode, Turn, WIGGLE};
 use std::time::Duration;
 
 /// So many times the expected time may pass without a block in turn, in seconds.
 const PERIODS: u32 = 3;
-/// A block out of turn comes up to so much later for each signer.
-const WIGGLE: Duration = Duration::from_millis(500);
 /// What a block takes that is due: to be made and to cross the network.
 const LEEWAY: Duration = Duration::from_secs(3);
 /// How long a block takes that is made as soon as there is something to put into it, at most.

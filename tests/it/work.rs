@@ -7,10 +7,11 @@ use crate::{
 };
 use alloy_primitives::{Address, B64, B256, U256, address};
 use mainspring::{
-    chain::Imported,
+    chain::{ChainError, ImportError, Imported},
     consensus::ethash::{Cache, Sizes, seal_hash},
-    primitives::Block,
+    primitives::{Block, BlockNumHash},
     sealer::{Hold, Job, SealError},
+    spec::CONSOLE_ADDRESS,
 };
 use std::{
     sync::{Arc, mpsc},
@@ -259,6 +260,35 @@ fn a_killed_miner_loses_nothing_and_goes_on() {
     node.stop();
     node.open().unwrap();
     check_stored(&node);
+}
+
+#[test]
+fn a_mined_block_that_called_the_console_is_found_by_the_hash_that_it_has() {
+    let node = TestChain::start(setup(ALICE, 0));
+    let silent = mine(&node);
+    let sent = transfer(&key(1), 0, CONSOLE_ADDRESS, 0);
+    drop(node.sealer.admit(sent, None).unwrap());
+    let job = work_with(&node, |job| !job.block.body.transactions.is_empty());
+    assert!(submit(&node, &job));
+    let spoke = head(&node);
+    assert_ne!(job.block.hash(), spoke.hash());
+    let noted = [&silent, &spoke].map(|block| node.chain.may_have_logged(block.hash()));
+    assert_eq!(noted, [false, true]);
+}
+
+#[test]
+fn a_node_that_stops_makes_no_cache_to_look_at_a_seal_and_blames_nobody() {
+    let (miner, node) = (TestChain::start(setup(ALICE, 0)), TestChain::start(setup(BOB, 0)));
+    let block = mine(&miner);
+    node.chain.stop_checking_seals();
+    let refused = node.chain.import(&block).unwrap_err();
+    assert!(matches!(refused, ImportError::Chain(ChainError::Stopped)), "{refused}");
+    let header = block.header.inner().clone();
+    let genesis = BlockNumHash::new(0, header.parent_hash);
+    let above = node.chain.header_tip(genesis).unwrap().unwrap();
+    let (run, refused) = node.chain.check_headers(&above, vec![header]);
+    assert!(matches!(refused, Some(ImportError::Chain(ChainError::Stopped))), "{refused:?}");
+    assert!(run.headers.is_empty() && node.chain.bad_blocks().is_empty());
 }
 
 #[test]

@@ -13,10 +13,12 @@
 //! | `act` | what comes of what a node wants done? |
 //! | `work` | who finds the next proof of work? |
 //! | `faults` | what goes wrong in a run? |
+//! | `deadlock` | what if every signer has signed lately, on two branches of one weight? |
 //! | `claims` | is what is left right? |
 
 mod act;
 mod claims;
+mod deadlock;
 mod faults;
 mod node;
 mod work;
