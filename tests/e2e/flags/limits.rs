@@ -322,10 +322,6 @@ fn had_enough(node: &Node, words: &str) {
     assert!(refused.message.contains(words), "{}", refused.message);
 }
 
-fn quantity(value: &Value) -> alloy_primitives::U256 {
-    crate::wire::quantity(value)
-}
-
 /// A word as a quantity.
 fn short(word: Value) -> Value {
     json!(format!("0x{}", word.as_str().unwrap()[2..].trim_start_matches('0')))
