@@ -10,6 +10,7 @@
 //! | `genesis_file` | how does a genesis go into a file, and the state of a stored chain with it? |
 //! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
+//! | `hold` | may the node make blocks yet, or does it lack what its peers have? |
 //! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `ipc` | does the node answer on a Unix socket? |
@@ -33,6 +34,7 @@ mod files;
 mod follow;
 mod fork;
 mod genesis_file;
+mod hold;
 mod import;
 mod ipc;
 mod library;
@@ -62,10 +64,7 @@ use crate::{
     network::NetworkHandle,
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
-    rpc::{
-        self, Dialect, FeeSettings, Kind, Namespaces, Readiness, RpcContext, ServerSettings,
-        Verbosity,
-    },
+    rpc::{self, Dialect, FeeSettings, Kind, Namespaces, Readiness, RpcContext, Verbosity},
     sealer::{Authority, DatasetProgress, Miner, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec},
 };
@@ -165,6 +164,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let settings = SealerSettings { authority, miner, ..parts::sealer_settings(&config) };
     let sealer = Sealer::new(chain.clone(), pool.clone(), settings);
     let handle = sealer.handle();
+    hold::begin(&config, &chain, &handle);
     let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
     let dev = dev.with_beginnings(fork::beginnings(&config, &chain, origin, funded, &answers)?);
     let writer = chain.clone();
@@ -227,7 +227,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         told,
         network: peers.clone(),
     });
-    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
+    let settings = access::settings(&config, token);
     let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
     for host in &config.server.hosts {
         let wanted = SocketAddr::new(*host, config.server.port);
@@ -354,6 +354,7 @@ impl NodeHandle {
 
     /// Stops serving, finishes the block that is being made, and writes everything.
     pub async fn shutdown(mut self) -> Result<(), NodeError> {
+        self.chain.stop_checking_seals();
         for server in &self.servers {
             // Stopped already is stopped.
             let _ = server.stop();

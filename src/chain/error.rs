@@ -122,6 +122,9 @@ pub enum ChainError {
         /// Bytes that fit.
         most_bytes: usize,
     },
+    /// A seal was not looked at, because that takes long.
+    #[error("the node stops: the seal of the block was not looked at")]
+    Stopped,
     /// The block was built on a head that is not the head any more.
     #[error("block {number} was built on {parent}, but the head is {head}")]
     StaleParent {

@@ -84,7 +84,7 @@ impl Chain {
         }
         let sealed = tips.par_iter().skip(1).enumerate().find_map_first(|(place, tip)| {
             let error = self.seals.verify(&tip.header).err()?;
-            Some((place, ImportError::invalid_at(tip.num_hash(), error)))
+            Some((place, ImportError::unsealed(tip.num_hash(), error)))
         });
         if let Some((place, error)) = sealed {
             tips.truncate(place + 1);

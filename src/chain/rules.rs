@@ -2,6 +2,7 @@
 
 use super::{Chain, ChainError};
 use crate::{
+    primitives::BlockNumHash,
     spec::{
         ChainSpec, ForkChange,
         contracts::{
@@ -21,6 +22,9 @@ const NEEDED: [Address; 2] =
 impl Chain {
     /// Stores a genesis file in which forks begin elsewhere, as far as they lie after the head; it holds
     /// from the next opening on. Answers what is different.
+    ///
+    /// Side blocks later than a fork that moves were checked under rules that hold no more: they are
+    /// forgotten. If somebody builds on one, it comes again and is checked like any other.
     ///
     /// # Errors
     /// [`ChainError::Forks`] where anything else differs or a fork lies in the past, and
@@ -44,8 +48,30 @@ impl Chain {
             }
         }
         let genesis = serde_json::to_vec(&after.genesis).unwrap_or_default();
-        let batch = BlocksBatch { genesis: Some(&genesis), ..Default::default() };
+        let forgotten = self.side_blocks_reached(after, &changes)?;
+        let (genesis, side_removed) = (Some(genesis.as_slice()), forgotten.as_slice());
+        let batch = BlocksBatch { genesis, side_removed, ..Default::default() };
         self.storage.blocks.commit(&batch)?;
         Ok(changes)
+    }
+
+    /// Side blocks for which other rules hold under these changes, or with one below for which they do.
+    fn side_blocks_reached(
+        &self,
+        after: &ChainSpec,
+        changes: &[ForkChange],
+    ) -> Result<Vec<BlockNumHash>, ChainError> {
+        let blocks = self.storage.blocks.reader()?;
+        let mut reached = Vec::new();
+        for at in blocks.side_blocks()? {
+            let Some((header, _)) = blocks.side_header(at)? else { continue };
+            let (number, timestamp) = (header.number, header.timestamp);
+            let blobs = |spec: &ChainSpec| spec.blob_params_at(timestamp);
+            let is_reached = changes.iter().any(|change| change.reaches(number, timestamp));
+            if is_reached || blobs(&self.spec()) != blobs(after) {
+                reached.push(at);
+            }
+        }
+        Ok(reached)
     }
 }

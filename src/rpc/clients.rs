@@ -232,6 +232,13 @@ impl Client {
         left.requests.level -= 1.0;
         Ok(())
     }
+
+    fn overdrawn(&self, now: Instant) -> Option<Duration> {
+        let bytes = self.limits.bytes;
+        let mut left = self.left.lock();
+        left.bytes.fill(bytes, now);
+        left.bytes.wait(0.0, bytes)
+    }
 }
 
 impl Visitor {
@@ -245,12 +252,17 @@ impl Visitor {
         self.0.client.as_ref().map_or(Ok(()), |client| client.take(Instant::now()))
     }
 
-    /// Takes the bytes of an answer, which may overdraw the share.
+    /// Takes the bytes of an answer or of news, which may overdraw the share.
     pub(super) fn spend(&self, bytes: usize) {
         if let Some(client) = &self.0.client {
             // Precise enough: a bucket holds far less than 2^53.
             client.left.lock().bytes.level -= bytes as f64;
         }
+    }
+
+    /// How long until its share of bytes is not overdrawn any more.
+    pub(super) fn overdrawn(&self) -> Option<Duration> {
+        self.0.client.as_ref()?.overdrawn(Instant::now())
     }
 
     /// Open connections that one client may have.
@@ -311,6 +323,8 @@ mod tests {
         visitor.spend(1_200);
         let refused = client(&visitor).take(now).unwrap_err();
         assert_eq!((refused.what, refused.wait), ("bytes of answers", Duration::from_secs(2)));
+        assert_eq!(client(&visitor).overdrawn(now), Some(Duration::from_secs(2)), "news too");
+        assert_eq!(client(&visitor).overdrawn(now + Duration::from_secs(2)), None);
         client(&visitor).take(now + Duration::from_secs(2)).unwrap();
     }
 

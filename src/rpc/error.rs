@@ -449,6 +449,7 @@ impl RpcError {
             ) => NOT_KEPT,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::Watch(error) => error.code(),
+            Self::Peers(PeersError::NoSubscription(_)) => METHOD_NOT_FOUND_CODE,
             Self::Seal(SealError::Condition(_)) => CONDITION_NOT_MET,
             Self::TooManyConditions(_) => TOO_MANY_CONDITIONS,
             Self::Chain(ChainError::Pruned { .. })

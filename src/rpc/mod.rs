@@ -11,8 +11,11 @@
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which methods are served, on which kind of node? |
 //! | `admin` | where is the chain, and how does it go into a file and back? |
+//! | `pages` | which web pages may ask? |
 //! | `health` | is the node alive, can it take work? |
 //! | `peers` | who is connected, who should be, and who is this node to others? |
+//! | `peer_events` | `admin_subscribe`: who comes and who goes? |
+//! | `push` | how does news come to a subscriber? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
@@ -61,9 +64,12 @@ pub mod miner;
 mod namespaces;
 pub mod net;
 pub mod ots;
+mod pages;
 pub mod params;
+pub mod peer_events;
 pub mod peers;
 pub mod personal;
+mod push;
 mod resolve;
 mod server;
 pub mod status;
@@ -291,6 +297,7 @@ impl Api {
         let mut methods = eth::methods(self);
         for more in [
             admin::methods(self),
+            peer_events::methods(self),
             peers::methods(self),
             net::methods(self),
             web3::methods(self),

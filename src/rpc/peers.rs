@@ -35,6 +35,18 @@ pub enum PeersError {
     /// It ended, or is of another opinion.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// Nothing is told under that name.
+    #[error("no \"{0}\" subscription in admin namespace; there is \"peerEvents\"")]
+    NoSubscription(String),
+    /// A subscriber took the news of peers too slowly.
+    #[error("{missed} events of peers were missed: more happened than are kept for slow readers")]
+    Missed {
+        /// Events that are lost.
+        missed: u64,
+    },
+    /// No more peers come or go.
+    #[error("the network of this node has ended")]
+    NetworkEnded,
 }
 
 /// The node's peers, as in geth.

@@ -1,8 +1,8 @@
 //! How others talk to the sealer: hand in a transaction, ask for blocks, hold sealing for a moment.
 
 use super::{
-    Authority, BlockOptions, Mode, SealError, SealerSettings, build::template, stats::Counted,
-    work::work_template,
+    Authority, BlockOptions, Hold, Mode, SealError, SealerSettings, build::template,
+    stats::Counted, work::work_template,
 };
 use crate::{
     chain::{Chain, ChainError, Development},
@@ -56,6 +56,8 @@ pub(super) struct State {
     /// Why the last block could not be made, until one is made again.
     pub(super) failure: Option<Arc<SealError>>,
     pub(super) round: u64,
+    /// Why neither signers nor miners make blocks now.
+    pub(super) hold: Option<Hold>,
     pub(super) stop: bool,
 }
 

@@ -54,6 +54,7 @@ mod scripts;
 mod soak;
 mod status;
 mod stored_keys;
+mod strangers;
 mod tools;
 mod vectors;
 mod votes;

@@ -9,6 +9,7 @@ use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, U256};
 use libp2p::{Multiaddr, PeerId};
 use mainspring::{
+    consensus::clique,
     network::{
         check, importer,
         message::{EncodedBlock, Gossip, Head, Request, Response, Status},
@@ -26,18 +27,18 @@ fn setup() -> Setup {
 }
 
 /// The node under test: machine and chain. What the machine wants found out is found out at once.
-struct Node {
-    chain: TestChain,
-    pool: Arc<Pool>,
-    protocol: Protocol,
-    elapsed: Duration,
+pub(crate) struct Node {
+    pub(crate) chain: TestChain,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) protocol: Protocol,
+    pub(crate) elapsed: Duration,
     /// Requests under way: whom, and what.
-    asked: Vec<(PeerId, u64, Request)>,
+    pub(crate) asked: Vec<(PeerId, u64, Request)>,
     /// What else it wanted done.
-    rest: Vec<Action>,
+    pub(crate) rest: Vec<Action>,
 }
 
-fn head_of(chain: &TestChain) -> (Head, u64) {
+pub(crate) fn head_of(chain: &TestChain) -> (Head, u64) {
     let header = chain.chain.head();
     let total_difficulty = chain.chain.total_difficulty(header.number).unwrap();
     (Head { number: header.number, hash: header.seal(), total_difficulty }, header.timestamp)
@@ -53,7 +54,7 @@ fn identity(chain: &TestChain) -> Identity {
 }
 
 impl Node {
-    fn new(settings: ProtocolSettings) -> Self {
+    pub(crate) fn new(settings: ProtocolSettings) -> Self {
         let chain = TestChain::start(setup());
         let protocol =
             Protocol::new(settings, identity(&chain), PeerId::random(), head_of(&chain), 1);
@@ -62,7 +63,7 @@ impl Node {
         Self { chain, pool, protocol, elapsed: Duration::from_secs(1), asked, rest }
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         let now = Now { elapsed: self.elapsed, unix: 1_700_000_000 };
         for action in self.protocol.handle(now, event) {
             self.act(action);
@@ -87,7 +88,7 @@ impl Node {
     }
 
     /// A peer connects, with this head and everything else as it should be.
-    fn join(&mut self, head: Head) -> PeerId {
+    pub(crate) fn join(&mut self, head: Head) -> PeerId {
         let peer = PeerId::random();
         let address: Multiaddr = "/ip4/10.0.0.1/tcp/1".parse().unwrap();
         self.tell(Event::Connected { peer, address, direction: Direction::Inbound });
@@ -104,23 +105,23 @@ impl Node {
     }
 
     /// Takes the oldest request of a kind.
-    fn take(&mut self, is_it: impl Fn(&Request) -> bool) -> (PeerId, u64, Request) {
+    pub(crate) fn take(&mut self, is_it: impl Fn(&Request) -> bool) -> (PeerId, u64, Request) {
         let place = self.asked.iter().position(|(_, _, request)| is_it(request));
         self.asked.remove(place.expect("it is asked for"))
     }
 
-    fn is_asked(&self, is_it: impl Fn(&Request) -> bool) -> bool {
+    pub(crate) fn is_asked(&self, is_it: impl Fn(&Request) -> bool) -> bool {
         self.asked.iter().any(|(_, _, request)| is_it(request))
     }
 
     /// Time goes on.
-    fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.elapsed += time;
         self.tell(Event::Tick);
     }
 
     /// Everything that is asked is answered from a chain, until nothing is asked for a while.
-    fn answer_all(
+    pub(crate) fn answer_all(
         &mut self,
         from: &TestChain,
         answer: impl Fn(PeerId, &Request, Response) -> Option<Response>,
@@ -136,6 +137,9 @@ impl Node {
                 }
                 continue;
             };
+            if !matches!(request, Request::Head(_) | Request::Peers | Request::Waiting) {
+                idle = 0;
+            }
             let response = match &request {
                 Request::Head(_) => Response::Head(head_of(from).0),
                 Request::Peers => Response::Peers(Vec::new()),
@@ -149,7 +153,7 @@ impl Node {
         panic!("there is no end of questions");
     }
 
-    fn bans(&self) -> Vec<PeerId> {
+    pub(crate) fn bans(&self) -> Vec<PeerId> {
         let ban = |action: &Action| match action {
             Action::Ban { peer, .. } => Some(*peer),
             _ => None,
@@ -168,7 +172,7 @@ impl Node {
 }
 
 /// A chain of so many blocks, and what makes more.
-fn source(blocks: usize) -> (TestChain, Maker, Vec<Block>) {
+pub(crate) fn source(blocks: usize) -> (TestChain, Maker, Vec<Block>) {
     let (chain, mut maker) = (TestChain::start(setup()), Maker::new(&setup()));
     let blocks = maker.run(maker.genesis(), blocks, 1, 0);
     for block in &blocks {
@@ -365,6 +369,32 @@ fn gossip_is_judged_once_and_by_what_it_is() {
     assert_eq!(node.bans(), [peers[0], peers[3]]);
 }
 
+/// The same block with a right seal and a state that does not come of it.
+fn of_wrong_state(block: &Block) -> Block {
+    let signer = clique::signer(&block.header).unwrap();
+    let by = (0..3).map(key).find(|key| key.address() == signer).unwrap();
+    let header = Header { state_root: B256::repeat_byte(1), ..block.header.inner().clone() };
+    Block::new(signed(header, &by), block.body.as_ref().clone())
+}
+
+#[test]
+fn a_block_is_passed_on_after_it_was_executed_and_not_before() {
+    let (_source, _, blocks) = source(1);
+    let mut node = Node::new(ProtocolSettings::default());
+    let head = head_of(&node.chain).0;
+    let (liar, honest) = (node.join(head), node.join(head));
+    let wrong = of_wrong_state(&blocks[0]);
+    assert_eq!(node.hear(liar, 1, &EncodedBlock::from(&wrong)), Some(Verdict::Reject));
+    assert_eq!(node.bans(), [liar]);
+    let child = Header { parent_hash: wrong.hash(), ..wrong.header.inner().clone() };
+    let child = Block::new(child, wrong.body.as_ref().clone());
+    assert_eq!(node.hear(honest, 2, &EncodedBlock::from(&blocks[0])), Some(Verdict::Accept));
+    assert_eq!(node.chain.chain.head().seal(), blocks[0].hash());
+    assert_eq!(node.hear(honest, 3, &EncodedBlock::from(&child)), Some(Verdict::Reject));
+    let judged = |it: &&Action| matches!(it, Action::Judge { .. });
+    assert_eq!(node.rest.iter().filter(judged).count(), 3, "each once");
+}
+
 #[test]
 fn a_block_with_an_unknown_parent_brings_its_ancestors() {
     let (source, _, blocks) = source(5);
@@ -397,4 +427,33 @@ fn a_branch_of_the_same_weight_is_asked_for_where_signers_break_ties() {
     assert_eq!(node.chain.chain.head().seal(), winner, "both nodes pick the same");
     source.chain.import(&rival).unwrap();
     assert_eq!(source.chain.head().seal(), winner);
+}
+
+#[test]
+fn after_the_last_of_all_numbers_there_is_no_header() {
+    let (source, ..) = source(3);
+    let node = Node::new(ProtocolSettings::default());
+    for (from, count, there) in [(u64::MAX, 1, 0), (u64::MAX - 1, u64::MAX, 0), (2, u64::MAX, 2)] {
+        let request = Request::Headers { from, count };
+        let answer = serve::serve(&source.chain, &node.pool, &request).unwrap().unwrap();
+        let Response::Headers(headers) = answer else { panic!("{answer:?}") };
+        assert_eq!(headers.len(), there, "{count} from {from} on");
+    }
+}
+
+#[test]
+fn bodies_of_blocks_beside_the_chain_are_given_too() {
+    let (source, mut maker, blocks) = source(4);
+    let aside: Vec<Block> =
+        (0..2).map(|place| maker.make(blocks[place].hash(), Wanted::empty(2, 5))).collect();
+    for block in &aside {
+        source.chain.import(block).unwrap();
+    }
+    let node = Node::new(ProtocolSettings::default());
+    let wanted = [&blocks[3], &aside[1], &aside[0], &blocks[0]].map(Block::hash);
+    let missing = B256::repeat_byte(1);
+    let hashes = wanted.into_iter().chain([missing, blocks[1].hash()]).collect();
+    let answer = serve::serve(&source.chain, &node.pool, &Request::Bodies(hashes)).unwrap();
+    let Some(Response::Bodies(bodies)) = answer else { panic!("{answer:?}") };
+    assert_eq!(bodies.len(), 4, "up to the one that nobody has");
 }

@@ -112,6 +112,9 @@ impl Protocol {
 
     pub(super) fn failed(&mut self, peer: PeerId, id: RequestId, failure: &Failure) {
         let Some(ask) = self.asks.remove(&id) else { return };
+        if let (Failure::Timeout, AskFor::Bodies(part)) = (failure, ask.what) {
+            self.bodies_late(&peer, part);
+        }
         match failure {
             Failure::Timeout => self.offence(peer, Offence::Slow, "it does not answer in time"),
             Failure::Closed => {}

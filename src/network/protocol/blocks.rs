@@ -4,13 +4,13 @@ use super::{
     Action, Check, Checked, GossipId, Offence, Protocol, Verdict,
     asks::{AskFor, CheckFor},
     imports::Source,
-    recent::Recent,
 };
 use crate::{
     network::{
         PeerId,
         codec::{MAX_ANCESTRY, MAX_BLOCK_BYTES},
         message::{EncodedBlock, Gossip, Request},
+        recent::Recent,
     },
     primitives::Block,
     storage::SIDE_DEPTH,
@@ -129,9 +129,12 @@ impl Protocol {
     ) {
         match found {
             Checked::Blocks { blocks, signers } => {
-                self.judge(id, Verdict::Accept);
+                // It is canonical already.
+                if blocks.is_empty() {
+                    return self.judge(id, Verdict::Accept);
+                }
                 self.note_signers(&blocks, &signers);
-                self.import(Source::Peer(peer), blocks);
+                self.import(Source::Gossip(peer, id), blocks);
             }
             Checked::Refused(refusal) => {
                 self.blocks.forget(&hash);

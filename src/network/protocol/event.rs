@@ -178,6 +178,8 @@ pub enum Event {
         /// Its seconds since 1970, which say what forks have passed.
         timestamp: u64,
     },
+    /// This node makes blocks from now on, or none any more.
+    Seals(bool),
     /// This node sealed a block.
     Sealed(Box<Block>),
     /// Transactions came in from this node's own users, in their network form.

@@ -13,7 +13,6 @@
 //! | `blocks`, `imports` | what becomes of a block that somebody passes on? |
 //! | `transactions` | what becomes of transactions, and which did we miss? |
 //! | `sync` | how does a node that is far behind catch up? |
-//! | `recent` | what was seen lately? |
 
 mod asks;
 mod blocks;
@@ -24,13 +23,11 @@ mod heads;
 mod hello;
 mod imports;
 mod peers;
-mod recent;
 mod scores;
 mod settings;
 mod sync;
 mod transactions;
 
-pub use book::peer_of;
 pub use event::{
     Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Refusal,
     RequestId, Verdict,
@@ -56,7 +53,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use sync::Sync;
+use sync::{Lessons, Sync};
 use transactions::Transactions;
 
 /// A node of a network, as far as it decides. The same events at the same times with the same seed make the
@@ -85,6 +82,7 @@ pub struct Protocol {
     imports: Imports,
     transactions: Transactions,
     sync: Option<Sync>,
+    lessons: Lessons,
     /// Not before.
     next_sync: Duration,
     out: Vec<Action>,
@@ -120,6 +118,7 @@ impl Protocol {
             imports: Imports::default(),
             transactions: Transactions::default(),
             sync: None,
+            lessons: Lessons::default(),
             next_sync: Duration::ZERO,
             out: Vec::new(),
         }
@@ -150,6 +149,7 @@ impl Protocol {
             }
             Event::Admitted { peer, id, verdict } => self.admitted(peer, id, verdict),
             Event::Head { head, timestamp } => self.head_moved(head, timestamp),
+            Event::Seals(seals) => self.seals(seals),
             Event::Sealed(block) => self.sealed(&block),
             Event::Submitted(transactions) => self.submitted(transactions),
             Event::Tick => self.tick(),
@@ -174,7 +174,11 @@ impl Protocol {
         });
         ProtocolView {
             peers: peers.collect(),
-            sync: self.sync.as_ref().map(|sync| sync.view(self.head.number)),
+            sync: self
+                .sync
+                .as_ref()
+                .filter(|_| self.is_behind())
+                .map(|it| it.view(self.head.number)),
             clock_difference: self.peers.clock_difference(),
             best: self
                 .peers
@@ -183,6 +187,11 @@ impl Protocol {
                 .max_by_key(|it| it.total_difficulty)
                 .map(|head| (head.number, head.total_difficulty)),
         }
+    }
+
+    /// Why we and a peer that is connected may not talk.
+    pub fn refusal(&self, peer: &PeerId) -> Option<&str> {
+        self.peers.get(peer)?.refused.as_deref()
     }
 
     fn tick(&mut self) {
@@ -200,13 +209,10 @@ impl Protocol {
         let now = self.now.elapsed;
         let due = |leaves: Option<Duration>| leaves.is_some_and(|leaves| leaves <= now);
         let overdue = self.peers.all.iter().filter(|(_, peer)| due(peer.leaves));
-        let overdue: Vec<_> = overdue.map(|(id, peer)| (*id, peer.is_refused)).collect();
-        for (peer, is_refused) in overdue {
-            let reason = match is_refused {
-                true => "it is of another chain",
-                false => "it did not say in time who it is",
-            };
-            self.disconnect(peer, reason);
+        let overdue: Vec<_> = overdue.map(|(id, peer)| (*id, peer.refused.clone())).collect();
+        for (peer, refused) in overdue {
+            let late = || "it did not say in time who it is".to_owned();
+            self.disconnect(peer, &refused.unwrap_or_else(late));
         }
     }
 
@@ -260,7 +266,7 @@ impl Protocol {
             request if !is_known => {
                 self.answer(id, nothing(&request));
                 // One that we refused and that has not heard it yet is not at fault.
-                if self.peers.get(&peer).is_some_and(|peer| !peer.is_refused) {
+                if self.peers.get(&peer).is_some_and(|peer| peer.refused.is_none()) {
                     self.offence(peer, Offence::Early, "it asks before it has said who it is");
                     self.disconnect(peer, "it asks before it has said who it is");
                 }

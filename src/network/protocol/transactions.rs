@@ -1,13 +1,11 @@
 //! What becomes of transactions, which do we tell, and which did we miss?
 
-use super::{
-    Action, Check, GossipId, Offence, Protocol, Verdict, asks::AskFor, asks::CheckFor,
-    recent::Recent,
-};
+use super::{Action, Check, GossipId, Offence, Protocol, Verdict, asks::AskFor, asks::CheckFor};
 use crate::network::{
     PeerId,
     codec::{MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES},
     message::{Gossip, Request},
+    recent::Recent,
 };
 use alloy_primitives::{B256, Bytes, keccak256};
 
@@ -42,7 +40,7 @@ impl Protocol {
     ) {
         // While this node is behind it cannot tell who can pay.
         let is_known = self.peers.get(&peer).is_some_and(|peer| peer.status.is_some());
-        if !is_known || self.sync.is_some() {
+        if !is_known || self.is_behind() {
             return self.judge(id, Verdict::Ignore);
         }
         let mut new = transactions;
@@ -93,7 +91,7 @@ impl Protocol {
 
     /// Asks what waits at a peer: gossip may have missed some, and does not reach who comes later.
     pub(super) fn ask_waiting(&mut self, peer: PeerId) {
-        if self.sync.is_none() && !self.is_asked(&peer, AskFor::Waiting) {
+        if !self.is_behind() && !self.is_asked(&peer, AskFor::Waiting) {
             self.ask(peer, Request::Waiting, AskFor::Waiting);
         }
     }

@@ -49,12 +49,14 @@ impl Network {
             Action::Disconnect { peer, reason } => {
                 self.shared.counters.disconnects.add(1);
                 tracing::info!(target: "network", %peer, "disconnected: {reason}");
+                self.dropped_for(peer, reason);
                 self.swarm.behaviour_mut().gate.close(peer);
             }
             Action::Ban { peer, time, reason } => {
                 self.shared.counters.bans.add(1);
                 let seconds = time.as_secs();
                 tracing::debug!(target: "network", %peer, "banned for {seconds} s: {reason}");
+                self.dropped_for(peer, format!("it is banned for {seconds} seconds: {reason}"));
                 let until = Instant::now() + time.min(LONGEST_BAN);
                 self.swarm.behaviour_mut().gate.ban(peer, until);
             }

@@ -10,7 +10,7 @@
 //! | `behaviour`, `frames`, `gossip` | what is spoken on a connection, and how does it lie on the wire? |
 //! | `gate` | who may be connected? |
 //! | `work` | in which order is work done that takes long? |
-//! | `local`, `recent` | what did this node itself do that others want to hear? |
+//! | `local` | what did this node itself do that others want to hear? |
 //! | `inbound` | whom do we owe an answer? |
 
 mod act;
@@ -21,7 +21,6 @@ mod gate;
 mod gossip;
 mod inbound;
 mod local;
-mod recent;
 mod run;
 mod wire;
 mod work;

@@ -3,6 +3,7 @@
 use super::{
     behaviour::{Behaviour, BehaviourEvent, swarm},
     dial::Dialing,
+    gate::Denied,
     gossip::Topics,
     inbound::Inbound,
     local::{self, Heard, Local},
@@ -320,6 +321,10 @@ impl Network {
                 self.tell(Event::Trust { peer, is_trusted });
                 let _ = done.send(());
             }
+            Command::Seals(seals, done) => {
+                self.tell(Event::Seals(seals));
+                let _ = done.send(());
+            }
             Command::Isolate(peers, done) => {
                 self.isolate(peers);
                 let _ = done.send(());
@@ -332,6 +337,9 @@ impl Network {
         match peers.len() {
             0 => tracing::warn!(target: "network", "this node talks to every peer again"),
             count => tracing::warn!(target: "network", "this node is cut off from {count} peers"),
+        }
+        for peer in &peers {
+            self.dropped_for(*peer, Denied::Isolated.to_string());
         }
         self.shared.view.write().isolated.clone_from(&peers);
         self.swarm.behaviour_mut().gate.isolate(peers);

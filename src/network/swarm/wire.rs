@@ -8,7 +8,7 @@ use super::{
     run::{Network, Unjudged},
 };
 use crate::network::{
-    Multiaddr, PeerId,
+    Multiaddr, PeerChange, PeerId,
     address::with_peer,
     handle::{PeerInfo, Seen},
     message::Response,
@@ -49,7 +49,7 @@ impl Network {
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
                 let cause = cause.map_or_else(|| "closed".to_owned(), |error| last(&error));
                 tracing::debug!(target: "network", peer = %peer_id, cause, "disconnected");
-                self.peers.remove(&peer_id);
+                self.went(peer_id, cause);
                 self.tell(Event::Disconnected(peer_id));
                 self.show();
             }
@@ -110,9 +110,26 @@ impl Network {
             connected: Duration::ZERO,
             round_trip: None,
         };
-        self.peers.insert(peer, Seen { info, since: Instant::now() });
+        self.shared.events.tell(peer, address.clone(), PeerChange::Came);
+        self.peers.insert(peer, Seen { info, since: Instant::now(), dropped_for: None });
         self.tell(Event::Connected { peer, address, direction });
         self.show();
+    }
+
+    /// The first reason counts: what follows comes of it.
+    pub(super) fn dropped_for(&mut self, peer: PeerId, reason: String) {
+        if let Some(seen) = self.peers.get_mut(&peer) {
+            seen.dropped_for.get_or_insert(reason);
+        }
+    }
+
+    /// Its last connection has ended: because this node wanted it, because the two may not talk, or by what
+    /// the connection says.
+    fn went(&mut self, peer: PeerId, cause: String) {
+        let Some(seen) = self.peers.remove(&peer) else { return };
+        let refusal = || self.machine.refusal(&peer).map(str::to_owned);
+        let reason = refusal().or(seen.dropped_for).unwrap_or(cause);
+        self.shared.events.tell(peer, seen.info.address, PeerChange::Went { reason });
     }
 
     /// A connection on which nothing comes back is over, whatever the system thinks of it.
@@ -126,7 +143,9 @@ impl Network {
             }
             Err(ping::Failure::Unsupported) => {}
             Err(error) => {
-                tracing::info!(target: "network", %peer, "disconnected: no answer ({})", last(&error));
+                let reason = format!("no answer ({})", last(&error));
+                tracing::info!(target: "network", %peer, "disconnected: {reason}");
+                self.dropped_for(peer, reason);
                 self.swarm.close_connection(connection);
             }
         }

@@ -152,6 +152,30 @@ async fn who_passes_on_a_block_that_is_not_valid_is_banned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_made_to_pass_on_a_block_that_does_not_execute() {
+    let mut world = World::new(1);
+    let node = world.start(None, &[]).await;
+    let neighbours = [world.start(None, &[&node]).await, world.start(None, &[&node]).await];
+    let mut maker = Maker::new(&world.setup);
+    let all = [&node, &neighbours[0], &neighbours[1]];
+    until("they know each other", || all.iter().all(|it| it.network().peer_count() == 2)).await;
+    let right = maker.make(maker.genesis(), Wanted::empty(1, 0));
+    let mut header = right.header.inner().clone();
+    header.state_root.0[0] ^= 1;
+    let wrong = Block::new(signed(header, &key(0)), right.body.as_ref().clone());
+    let mut client = Client::new(&node, &world.setup);
+    offends(&node, &mut client, |it| it.pass_on(&block(&wrong))).await;
+
+    goes_on(&node, &world.setup, &mut maker).await;
+    let has_it = |it: &&Member| it.hash(1) == node.hash(1);
+    until("the right one goes to all", || all.iter().all(has_it)).await;
+    for neighbour in &neighbours {
+        let stats = neighbour.network().stats();
+        assert_eq!((stats.bans, stats.heard[0].rejected), (0, 0), "{stats:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_heavier_chain_of_headers_that_are_not_valid_leads_nowhere() {
     let (world, node, mut maker) = follower().await;
     let honest = maker.run(maker.genesis(), 3, 1, 0);

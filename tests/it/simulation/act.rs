@@ -6,9 +6,9 @@ use super::{
 };
 use alloy_primitives::keccak256;
 use mainspring::network::{
-    PeerId, check, codec, importer,
+    self, PeerId, check, codec, importer,
     message::Response,
-    protocol::{self, Action, Event, Verdict},
+    protocol::{Action, Event, Verdict},
     serve,
 };
 use rand::Rng;
@@ -82,7 +82,7 @@ impl World {
                 self.done(node, after, Event::Admitted { peer, id, verdict });
             }
             Action::Dial(address) => {
-                let peer = protocol::peer_of(&address).expect("addresses end in peers");
+                let peer = network::peer_of(&address).expect("addresses end in peers");
                 let to = self.index_of(peer);
                 self.dial(node, to);
             }
