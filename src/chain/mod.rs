@@ -17,6 +17,7 @@
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `rules` | under which rules does a stored chain go on? |
 //! | `signers` | who may sign the block after a given one? |
+//! | `proofs` | who signed a header, and does its work hold? |
 //! | `ommers` | which blocks beside the chain may the next block name? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `named`, `kept` | which chains have names, and what is kept for them? |
@@ -67,6 +68,7 @@ mod log_search;
 mod named;
 mod ommers;
 mod open;
+mod proofs;
 mod query;
 mod rebuild;
 mod refound;
@@ -178,6 +180,8 @@ pub struct Chain {
     seals: SealPolicy,
     /// Of proof of authority.
     signers: signers::Signers,
+    /// Of the headers that were looked at lately.
+    proofs: proofs::Proofs,
     storage: Storage,
     /// Of a fork: the chain that answers what is not stored here.
     remote: ArcSwapOption<Remote>,

@@ -91,6 +91,7 @@ impl Chain {
         let signers = Signers::of(&spec, &header)?;
         let visible = Visible::written(Arc::new(base), header, 1);
         Ok(Self {
+            proofs: Default::default(),
             seals: SealPolicy::of(&spec, settings.verify_seals, &settings.ethash),
             signers,
             clock: Clock::new(settings.allow_equal_timestamps, settings.wall.clone()),
