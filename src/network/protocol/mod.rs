@@ -152,6 +152,7 @@ impl Protocol {
             Event::Head { head, timestamp } => self.head_moved(head, timestamp),
             Event::Sealed(block) => self.sealed(&block),
             Event::Submitted(transactions) => self.submitted(transactions),
+            Event::Returned(transactions) => self.returned(transactions),
             Event::Tick => self.tick(),
         }
         std::mem::take(&mut self.out)
