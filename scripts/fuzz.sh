@@ -6,7 +6,12 @@
 #   scripts/fuzz.sh gossip 3600      one of them, so many seconds
 #   scripts/fuzz.sh check            only: do the targets build? (needs no fuzzer)
 #
-# Needs: rustup toolchain install nightly; cargo install cargo-fuzz
+# Needs, besides what the node needs to be built:
+#   rustup toolchain install nightly    the instrumentation is not stable
+#   cargo install cargo-fuzz            a few minutes
+#   a C++ compiler                      libFuzzer is compiled with the targets
+# The first run compiles everything anew with it, into fuzz/target: a quarter of an hour on two cores and 3 GB.
+# What a run has found to be new inputs stays in fuzz/corpus/NAME, and the next one begins with it.
 # A finding lies in fuzz/artifacts/NAME/; see it again with: cargo run --manifest-path fuzz/Cargo.toml --bin NAME FILE
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,8 +24,11 @@ if [ "$what" = check ]; then
   [ -e fuzz/Cargo.lock ] || cp Cargo.lock fuzz/Cargo.lock
   exec cargo check --manifest-path fuzz/Cargo.toml
 fi
-command -v cargo-fuzz >/dev/null || { echo 'cargo-fuzz is missing: cargo install cargo-fuzz' >&2; exit 1; }
-rustup toolchain list | grep -q nightly || { echo 'rustup toolchain install nightly' >&2; exit 1; }
+missing() { echo "$1 is missing: $2" >&2; exit 1; }
+case " all $targets " in *" $what "*) ;; *) missing "target $what" "there are $targets" ;; esac
+command -v cargo-fuzz >/dev/null || missing cargo-fuzz 'cargo install cargo-fuzz'
+rustup toolchain list | grep -q nightly || missing 'a nightly toolchain' 'rustup toolchain install nightly'
+command -v c++ >/dev/null || missing 'a C++ compiler' 'apt-get install g++, or what your system has'
 [ -e fuzz/Cargo.lock ] || cp Cargo.lock fuzz/Cargo.lock
 [ "$what" = all ] || targets=$what
 for target in $targets; do

@@ -10,6 +10,7 @@
 //! | `genesis_file` | how does a genesis go into a file, and the state of a stored chain with it? |
 //! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
+//! | `hold` | may the node make blocks yet, or does it lack what its peers have? |
 //! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `ipc` | does the node answer on a Unix socket? |
@@ -18,6 +19,7 @@
 //! | `metrics` | what does the node say of itself in numbers? |
 //! | `parts` | what does each part need of the settings? |
 //! | `progress` | how far is long work? |
+//! | `rules` | under which rules does the chain stand, and does the node make its blocks? |
 //! | `state_file` | which file is the chain loaded from, and which is it dumped to? |
 //! | `stories` | what did the transactions of a new block do that its receipts do not say? |
 //! | `signers` | what does the log say of who may sign blocks? |
@@ -32,6 +34,7 @@ mod files;
 mod follow;
 mod fork;
 mod genesis_file;
+mod hold;
 mod import;
 mod ipc;
 mod library;
@@ -40,6 +43,7 @@ mod network;
 mod parts;
 mod progress;
 mod report;
+mod rules;
 mod signers;
 mod state_file;
 mod stored;
@@ -55,15 +59,12 @@ pub use stored::StoredChain;
 
 use crate::{
     chain::{Chain, ChainError, ChainSettings, Opened},
-    config::{AccountsConfig, Config, DialectName, Role},
-    dev::{Dev, accounts::DevAccounts, keyring::key_from_files},
+    config::{Config, DialectName, Role},
+    dev::{Answers, Dev, accounts::DevAccounts, keyring::key_from_files},
     network::NetworkHandle,
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
-    rpc::{
-        self, Dialect, FeePolicy, Kind, Namespaces, Readiness, RpcContext, ServerSettings,
-        Verbosity,
-    },
+    rpc::{self, Dialect, FeeSettings, Kind, Namespaces, Readiness, RpcContext, Verbosity},
     sealer::{Authority, DatasetProgress, Miner, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec},
 };
@@ -101,7 +102,7 @@ pub struct NodeHandle {
     accounts: Arc<DevAccounts>,
     genesis: Arc<SealedHeader>,
     opened: Opened,
-    fees: FeePolicy,
+    fees: FeeSettings,
     pool: Arc<Pool>,
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
@@ -113,8 +114,8 @@ pub struct NodeHandle {
     tasks: JoinSet<()>,
     state_file: Option<Arc<StateFile>>,
     threads: Vec<(&'static str, JoinHandle<()>)>,
-    /// Answers of a fork's upstream.
-    kept: Option<fork::Kept>,
+    /// Of upstreams.
+    answers: Arc<Answers>,
     library: Option<library::Reader>,
     _directory: Directory,
 }
@@ -131,9 +132,11 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let metrics = MetricsServer::open(config.server.metrics).await?;
     let funded = funded(&config, &accounts);
     let directory = Directory::open(&config)?;
-    let (fork, kept) = fork::open(&config, &directory, &funded)?;
-    let spec = Arc::new(chain_spec(&config, &directory, &funded, fork.as_ref())?);
-    check_sealing(&mut config, &spec)?;
+    let answers = Arc::new(Answers::in_folder(fork::cache_dir(&config)));
+    let (fork, origin) = fork::open(&config, &directory, &funded, &answers)?;
+    let spec = rules::of(&config, &directory, &funded, fork.as_ref(), origin.as_ref())?;
+    let spec = Arc::new(spec);
+    rules::check_sealing(&mut config, &spec)?;
     let authority = authority(&config, &spec)?;
     let storage = directory.storage.clone();
     let mut settings = parts::chain_settings(&config, &spec);
@@ -142,7 +145,10 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let founding = fork.as_ref().and_then(fork::Fork::founding);
     let (chain, opened) = Chain::open_on(storage, spec, settings, founding)?;
     if let Some(fork) = &fork {
-        fork::settle(&config, fork, &chain)?;
+        fork::settle(&config, fork, origin.is_some(), &chain)?;
+    }
+    if origin.is_none() {
+        chain.forget_origin()?;
     }
     let first = chain.first();
     if let Some(before) = directory.before.filter(|_| config.data.rotate_chain_id) {
@@ -158,8 +164,9 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     let settings = SealerSettings { authority, miner, ..parts::sealer_settings(&config) };
     let sealer = Sealer::new(chain.clone(), pool.clone(), settings);
     let handle = sealer.handle();
+    hold::begin(&config, &chain, &handle);
     let dev = Dev::new(chain.clone(), pool.clone(), handle.clone(), parts::dev_settings(&config));
-    let dev = dev.with_funded(funded);
+    let dev = dev.with_beginnings(fork::beginnings(&config, &chain, origin, funded, &answers)?);
     let writer = chain.clone();
     let threads = vec![
         ("sealer", thread("sealer", move || sealer.run())?),
@@ -171,9 +178,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
     }
     let keyring = Arc::new(directory::keyring(&config, &accounts)?);
     let mut tasks = JoinSet::new();
-    if let Some(kept) = &kept {
-        tasks.spawn(fork::keep_answers(kept.cache.clone()));
-    }
+    tasks.spawn(fork::keep_answers(answers.clone()));
     let told = parts::told(&config);
     let library = library::follow(&config.debugging, told.shelf.clone())?;
     tasks.spawn(report::report(chain.clone(), told.clone(), chain.subscribe()));
@@ -202,7 +207,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         accounts: keyring,
         dev: Arc::new(dev),
         limits: parts::rpc_limits(&config),
-        fees: parts::fee_policy(&config, chain.spec().fee_market),
+        fees: parts::fee_settings(&config),
         dialect: match config.server.dialect {
             DialectName::Geth => Dialect::Geth,
             DialectName::Hardhat => Dialect::Hardhat,
@@ -222,7 +227,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         told,
         network: peers.clone(),
     });
-    let settings = ServerSettings { allow_origin: config.server.allow_origin.clone(), token };
+    let settings = access::settings(&config, token);
     let (mut addresses, mut servers, mut ports) = (Vec::new(), Vec::new(), JoinSet::new());
     for host in &config.server.hosts {
         let wanted = SocketAddr::new(*host, config.server.port);
@@ -258,7 +263,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         tasks,
         state_file,
         threads,
-        kept,
+        answers,
         library,
         _directory: directory,
     })
@@ -330,7 +335,8 @@ impl NodeHandle {
 
     /// What `eth_gasPrice` answers at the head, in wei per gas.
     pub fn gas_price(&self) -> u128 {
-        self.fees.gas_price(self.chain.next_base_fee(&self.chain.head()))
+        let policy = self.fees.on(self.chain.spec().fee_market);
+        policy.gas_price(self.chain.next_base_fee(&self.chain.head()))
     }
 
     /// How far the dataset is that the miner makes, if it makes one.
@@ -348,6 +354,7 @@ impl NodeHandle {
 
     /// Stops serving, finishes the block that is being made, and writes everything.
     pub async fn shutdown(mut self) -> Result<(), NodeError> {
+        self.chain.stop_checking_seals();
         for server in &self.servers {
             // Stopped already is stopped.
             let _ = server.stop();
@@ -363,8 +370,8 @@ impl NodeHandle {
             thread.join().map_err(|_panicked| NodeError::ThreadFailed(name))?;
         }
         write_journal(&self.chain, &self.pool)?;
-        if let Some(kept) = &self.kept {
-            kept.cache.flush();
+        if let Some(cache) = self.answers.opened() {
+            cache.flush();
         }
         self.chain.flush_state()?;
         self.state_file.map_or(Ok(()), |file| file.write(&self.chain))
@@ -375,51 +382,6 @@ impl NodeHandle {
 fn funded(config: &Config, accounts: &DevAccounts) -> Vec<(Address, U256)> {
     let own = accounts.addresses().into_iter().map(|address| (address, config.accounts.balance));
     own.chain(config.genesis.funded.iter().copied()).collect()
-}
-
-/// The rules: of the stored chain, of a genesis file, or of a new development chain.
-fn chain_spec(
-    config: &Config,
-    directory: &Directory,
-    funded: &[(Address, U256)],
-    fork: Option<&fork::Fork>,
-) -> Result<ChainSpec, NodeError> {
-    if let Some(fork::Fork::New(forked)) = fork {
-        return Ok(ChainSpec::from_genesis(forked.genesis.clone())?);
-    }
-    if config.role != Role::Development || fork.is_some() {
-        return Ok(ChainSpec::from_genesis(directory.genesis()?.ok_or(NodeError::NoGenesis)?)?);
-    }
-    let given = config.genesis.init.as_deref().map(read_genesis).transpose()?;
-    match (directory.genesis()?, given) {
-        // Opening compares the genesis hashes.
-        (_, Some(given)) => {
-            let given = ChainSpec::from_genesis(given)?;
-            match given.mode {
-                spec::Mode::Dev => Ok(given),
-                mode => Err(NodeError::GenesisNotForDevelopment { mode }),
-            }
-        }
-        (Some(stored), None) => {
-            let stored = ChainSpec::from_genesis(stored)?;
-            if stored.mode != spec::Mode::Dev {
-                let (dir, mode) = (config.data.dir.clone(), stored.mode);
-                return Err(NodeError::NotForDevelopment { dir, mode });
-            }
-            directory::check_flags(config, &stored)?;
-            if accounts_were_chosen(config) {
-                directory::check_accounts(funded, &stored.genesis)?;
-            }
-            Ok(stored)
-        }
-        (None, None) => {
-            let mut genesis = parts::dev_genesis(config, funded);
-            if let Some(before) = directory.before.filter(|_| config.data.monotonic) {
-                genesis.number = config.genesis.number.unwrap_or(before.head.saturating_add(1));
-            }
-            Ok(ChainSpec::from_genesis(genesis.genesis())?)
-        }
-    }
 }
 
 /// Who signs blocks here.
@@ -454,27 +416,6 @@ fn miner(
     Ok(is_network.then(miner))
 }
 
-/// A stored chain makes blocks only if it is one of ours and nobody said no.
-fn check_sealing(config: &mut Config, spec: &ChainSpec) -> Result<(), NodeError> {
-    match config.role {
-        Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Poa => match config.signer {
-            Some(_) => Ok(()),
-            None => Err(NodeError::NoSigner),
-        },
-        // It follows, unless it is told to mine.
-        Role::Stored { seals: true, .. } if spec.mode == spec::Mode::Pow => Ok(()),
-        Role::Stored { seals: true, .. } if spec.mode != spec::Mode::Dev => {
-            Err(NodeError::CannotSeal { mode: spec.mode })
-        }
-        Role::Stored { seals: false, .. } => {
-            config.sealing.no_mining = true;
-            config.sealing.block_time = None;
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The text of a genesis file, if it has not too many bytes.
 ///
 /// # Errors
@@ -501,11 +442,6 @@ fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
         }
     }
     serde_json::from_value(genesis).map_err(format)
-}
-
-/// Does a flag say which accounts are funded? Without one, a stored chain keeps its own.
-fn accounts_were_chosen(config: &Config) -> bool {
-    config.accounts != AccountsConfig::default() || !config.genesis.funded.is_empty()
 }
 
 fn restore_pool(chain: &Chain, config: &Config) -> Result<Pool, NodeError> {

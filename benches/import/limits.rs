@@ -169,7 +169,7 @@ impl Rows {
     fn add_all(&mut self, chain: &Chain, blocks: &[Block]) -> Outcome<()> {
         for block in blocks {
             let (view, _) = chain.build_context()?.split();
-            let (spec, settings) = (chain.spec(), chain.evm_settings());
+            let (spec, settings) = (&chain.spec(), chain.evm_settings());
             let done = evm::execute(spec, settings, view, Default::default(), block, None)?;
             self.add(done.changes, block)?;
             chain.import(block)?;

@@ -56,14 +56,14 @@ pub(crate) fn measure(made: &Workload) -> Outcome<Value> {
 
 fn execute(chain: &Chain, block: &Block) -> Outcome<()> {
     let view = chain.state_at(block.number() - 1)?;
-    let (spec, settings) = (chain.spec(), chain.evm_settings());
+    let (spec, settings) = (&chain.spec(), chain.evm_settings());
     let executed = evm::execute(spec, settings, view, Default::default(), block, None)?;
     Ok(evm::check(block.header.inner(), &executed)?)
 }
 
 fn trace(chain: &Chain, block: &Block, options: &TraceOptions) -> Outcome<()> {
     let replay = chain.replay_of(block.clone())?.ok_or("the block cannot be replayed")?;
-    let traces = trace_block(chain.spec(), chain.evm_settings(), replay, options, &limits())?;
+    let traces = trace_block(&chain.spec(), chain.evm_settings(), replay, options, &limits())?;
     let expected = block.body.transactions.len();
     if traces.len() == expected { Ok(()) } else { Err("a trace is missing".into()) }
 }

@@ -94,9 +94,9 @@ impl Workload {
 
     fn append(&mut self, chain: &Chain, transactions: Vec<Transaction>) -> Outcome<()> {
         let context = chain.build_context()?;
-        let template = template(chain.spec(), &context.parent);
+        let template = template(&chain.spec(), &context.parent);
         let (view, trie) = context.split();
-        let (spec, settings) = (chain.spec(), chain.evm_settings());
+        let (spec, settings) = (&chain.spec(), chain.evm_settings());
         let executor = BlockExecutor::begin(spec, settings, view, Default::default(), &template)?;
         let mut executor = executor.with_participants();
         for transaction in &transactions {

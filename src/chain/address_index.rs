@@ -90,7 +90,7 @@ impl Chain {
             replay => replay?,
         };
         let Some(replay) = replay else { return Ok(Some(Participants::new())) };
-        match evm::participants(&self.spec, &self.settings.evm, replay) {
+        match evm::participants(&self.spec(), &self.settings.evm, replay) {
             Err(EvmError::Transaction { .. }) => Ok(None),
             found => Ok(Some(found?)),
         }

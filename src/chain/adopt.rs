@@ -48,6 +48,7 @@ impl Chain {
         let edits = visible.edits.to_vec();
         let next = self.with_edits(self.with_branch(&visible, branch), edits.clone())?;
         let stored = stored_blocks(branch);
+        next.ground.keep_answers();
         self.storage.blocks.commit(&BlocksBatch {
             keep_edits: Some((branch.base.number + 1, 0)),
             blocks: &stored,
@@ -89,6 +90,7 @@ impl Chain {
         };
         let kept = self.to_keep(&writer.named, &visible, to)?;
         let stored = stored_blocks(branch);
+        visible.ground.keep_answers();
         self.storage.blocks.commit(&BlocksBatch {
             truncate_above: Some(to),
             // Edits that lay over the head, or are part of a removed block, go with it.

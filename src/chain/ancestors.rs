@@ -56,12 +56,7 @@ impl Ancestors {
 impl Chain {
     /// The chain that this one is a fork of, if it is one.
     pub fn remote(&self) -> Option<Arc<Remote>> {
-        self.remote.load_full()
-    }
-
-    /// The remote chain, for a block below the base.
-    pub(super) fn remote_below(&self, number: u64) -> Option<Arc<Remote>> {
-        self.remote().filter(|remote| number < remote.fork().number)
+        self.visible.load().ground.remote.clone()
     }
 
     /// The header of a remote block with this hash that is below the base.

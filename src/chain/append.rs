@@ -134,7 +134,7 @@ impl Chain {
         let (visible, [below_view, below_trie]) = self.visible_readers()?;
         Ok(BuildContext {
             parent: visible.header.clone(),
-            view: self.view(visible.number(), visible.overlay.clone(), below_view),
+            view: self.view(&visible.ground, visible.number(), visible.overlay.clone(), below_view),
             edits: visible.edit_changes.clone(),
             trie: TrieContext {
                 reader: below_trie,
@@ -172,6 +172,7 @@ impl Chain {
         let later = visible.edits.get(used.len()..).unwrap_or_default().to_vec();
         let next = self.with_edits(visible.with_block(recent.clone()), later.clone())?;
         let (development, row) = self.development_after(&block.header);
+        next.ground.keep_answers();
         self.storage.blocks.commit(&BlocksBatch {
             development: row.as_deref(),
             keep_edits: Some((block.number(), used.len())),

@@ -121,7 +121,7 @@ impl Chain {
             let (number, parent) = (branch.tip.number + 1, branch.base.hash);
             return Err(ChainError::StaleParent { number, parent, head: visible.header.seal() });
         }
-        let view = self.view(branch.base.number, branch.overlay.clone(), below);
+        let view = self.view(&visible.ground, branch.base.number, branch.overlay.clone(), below);
         Ok((view.with_hashes(branch.hashes.clone()), below_trie))
     }
 
@@ -144,9 +144,10 @@ impl Chain {
         };
         let invalid = |reason| ImportError::invalid(block, reason);
         let header = block.header.inner();
-        let fork = self.spec.fork_of(header.number, header.timestamp, header.difficulty);
+        let spec = self.spec();
+        let fork = spec.fork_of(header.number, header.timestamp, header.difficulty);
         let (edits, roots) = (Default::default(), trie.for_receipts(fork));
-        let (spec, limits) = (&self.spec, &self.settings.evm);
+        let (spec, limits) = (&spec, &self.settings.evm);
         let template = BlockTemplate::from_block_by(self.author(&block.header), spec, block);
         let run = || evm::execute_as(&template, spec, limits, view, edits, block, roots);
         let executed = self.counted.execute.time(run);

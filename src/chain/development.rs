@@ -101,7 +101,7 @@ impl Chain {
 
     /// Base fee of the block after `parent`, in wei per gas; `None` before London.
     pub fn next_base_fee(&self, parent: &Header) -> Option<u64> {
-        let by_rule = self.spec.next_base_fee(parent)?;
+        let by_rule = self.spec().next_base_fee(parent)?;
         Some(self.next_block().base_fee.unwrap_or(by_rule))
     }
 
@@ -137,7 +137,7 @@ impl Chain {
     /// Takes over what is durable now.
     pub(super) fn settle(&self, development: Development) {
         self.clock.restore(development.clock);
-        self.spec.chain_ids.set(&development.chain_ids);
+        self.spec().chain_ids.set(&development.chain_ids);
         *self.development.lock() = development;
     }
 }

@@ -35,12 +35,17 @@ impl Chain {
         let visible = self.visible.load_full();
         check_room(&visible.edits, edits)?;
         // Only the new ones are worked out, so that many edits cost no more than one by one.
-        let view =
-            self.view(visible.number(), visible.overlay.clone(), self.storage.state.reader()?);
+        let view = self.view(
+            &visible.ground,
+            visible.number(),
+            visible.overlay.clone(),
+            self.storage.state.reader()?,
+        );
         let before = visible.edit_changes.as_ref().clone();
         let mut next = visible.as_ref().clone();
         next.edit_changes = Arc::new(more_edits_to_changes(&view, before, edits)?);
         next.edits = Arc::new([visible.edits.as_slice(), edits].concat());
+        next.ground.keep_answers();
         self.storage.blocks.commit(&BlocksBatch {
             edits: Some((visible.number() + 1, visible.edits.len(), edits)),
             ..Default::default()
@@ -59,7 +64,7 @@ impl Chain {
             Arc::default()
         } else {
             let below = self.storage.state.reader()?;
-            let view = self.view(head.number(), head.overlay.clone(), below);
+            let view = self.view(&head.ground, head.number(), head.overlay.clone(), below);
             Arc::new(edits_to_changes(&view, &edits)?)
         };
         head.edits = Arc::new(edits);

@@ -122,6 +122,9 @@ pub enum ChainError {
         /// Bytes that fit.
         most_bytes: usize,
     },
+    /// A seal was not looked at, because that takes long.
+    #[error("the node stops: the seal of the block was not looked at")]
+    Stopped,
     /// The block was built on a head that is not the head any more.
     #[error("block {number} was built on {parent}, but the head is {head}")]
     StaleParent {
@@ -211,15 +214,15 @@ pub enum ChainError {
         /// Height of the block with which the fork begins.
         fork: u64,
     },
-    /// Another base is for a chain without blocks of its own.
+    /// Only development chains begin anew while they are served.
     #[error(
-        "the fork cannot begin again: its head is block {head}, above its base {base}; try again"
+        "a chain whose mode is {mode:?} cannot become one whose mode is {given:?}; start another node for it"
     )]
-    NotAtBase {
-        /// Height of the head.
-        head: u64,
-        /// Height of the base.
-        base: u64,
+    OtherMode {
+        /// Of the chain.
+        mode: Mode,
+        /// Of the chain that was to take its place.
+        given: Mode,
     },
     /// What is not stored here is not to be had from the chain this one is a fork of.
     #[error(transparent)]

@@ -21,8 +21,8 @@ impl Chain {
         loop {
             let (visible, [below]) = self.visible_readers()?;
             self.check_known(number, &visible, &below)?;
-            if number < visible.base.number {
-                let base = Box::new(*visible.base);
+            if number < visible.ground.base.number {
+                let base = Box::new(*visible.ground.base);
                 return Err(ChainError::OnlyLoaded { number, base });
             }
             // Without a header the chain went back since: the number may mean another block now.
@@ -30,14 +30,14 @@ impl Chain {
             let is_head = number == visible.number();
             check_distance(number, &visible, &below)?;
             let (trie, next_storage_id) = trie_at(number, &visible, &below)?;
-            let (expected, computed) = (visible.base.trie_root_of(&header), trie.root());
+            let (expected, computed) = (visible.ground.base.trie_root_of(&header), trie.root());
             if expected != computed {
                 return Err(TrieError::RootMismatch { block: number, expected, computed }.into());
             }
             let edits = if is_head { visible.edit_changes.clone() } else { Arc::default() };
             return Ok(Foundation {
                 header,
-                view: self.view(number, visible.overlay_at(number), below),
+                view: self.view(&visible.ground, number, visible.overlay_at(number), below),
                 edits,
                 trie,
                 next_storage_id,

@@ -51,7 +51,7 @@ impl Chain {
         let Some(Parent { header, total_difficulty, .. }) = self.known(at)? else {
             return Ok(None);
         };
-        let signers = match self.spec.mode {
+        let signers = match self.spec().mode {
             Mode::Poa => Some(self.signers_after(at)?),
             _ => None,
         };
@@ -67,7 +67,7 @@ impl Chain {
     ) -> (HeaderRun, Option<ImportError>) {
         let sealed: Vec<_> = headers.into_par_iter().map(SealedHeader::new).collect();
         // Whose signature it is costs more than all else.
-        let signed: Vec<Option<Result<Address, CliqueError>>> = match self.spec.mode {
+        let signed: Vec<Option<Result<Address, CliqueError>>> = match self.spec().mode {
             Mode::Poa => sealed.par_iter().map(|header| Some(self.proofs.signer(header))).collect(),
             _ => vec![None; sealed.len()],
         };
@@ -84,7 +84,7 @@ impl Chain {
         }
         let sealed = tips.par_iter().skip(1).enumerate().find_map_first(|(place, tip)| {
             let error = self.proofs.verify(&self.seals, &tip.header).err()?;
-            Some((place, ImportError::invalid_at(tip.num_hash(), error)))
+            Some((place, ImportError::unsealed(tip.num_hash(), error)))
         });
         if let Some((place, error)) = sealed {
             tips.truncate(place + 1);
@@ -110,7 +110,7 @@ impl Chain {
             return Err(ImportError::invalid_at(at, InvalidBlock::Gap { named, before }));
         }
         self.check_time(at, &header)?;
-        spec::check_header(&self.spec, &tip.header, &header, tip.total_difficulty)
+        spec::check_header(&self.spec(), &tip.header, &header, tip.total_difficulty)
             .map_err(|error| ImportError::invalid_at(at, error))?;
         let next = match (&tip.signers, self.clique_rules(), signer) {
             (Some(snapshot), Some(rules), Some(signer)) => {
@@ -134,7 +134,7 @@ impl Chain {
         block: BlockNumHash,
         header: &Header,
     ) -> Result<(), ImportError> {
-        let has_clock = matches!(self.spec.mode, Mode::Pow | Mode::Poa);
+        let has_clock = matches!(self.spec().mode, Mode::Pow | Mode::Poa);
         let is_checked = has_clock && !self.settings.takes_future_blocks;
         if is_checked && let Some(now) = self.clock.future(header.timestamp) {
             return Err(ImportError::Future { block, timestamp: header.timestamp, now });

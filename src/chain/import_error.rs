@@ -156,6 +156,14 @@ impl ImportError {
         Self::Invalid { block, reason: Box::new(reason.into()) }
     }
 
+    /// A seal that does not hold, or that was not looked at.
+    pub(super) fn unsealed(block: BlockNumHash, error: SealError) -> Self {
+        match error {
+            SealError::Stopped => Self::Chain(ChainError::Stopped),
+            error => Self::invalid_at(block, error),
+        }
+    }
+
     /// A block that does not execute, by its own fault or by ours.
     pub(super) fn executing(block: &Block, error: EvmError) -> Self {
         match error {

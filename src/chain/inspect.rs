@@ -21,9 +21,9 @@ impl Chain {
             return self.state_at(block.number());
         };
         let Replay { source, edits, .. } = replay;
-        let template = BlockTemplate::from_block(&self.spec, block);
-        let executor =
-            BlockExecutor::begin(&self.spec, &self.settings.evm, source, edits, &template)?;
+        let (spec, evm) = (self.spec(), &self.settings.evm);
+        let template = BlockTemplate::from_block(&spec, block);
+        let executor = BlockExecutor::begin(&spec, evm, source, edits, &template)?;
         let mut executor = executor.without_receipts();
         for transaction in block.body.transactions.iter().take(transactions) {
             executor.apply(transaction)?;
@@ -35,9 +35,9 @@ impl Chain {
     pub fn intermediate_roots(&self, block: &Block) -> Result<Vec<B256>, ChainError> {
         let Some(replay) = self.replay_of(block.clone())? else { return Ok(Vec::new()) };
         let below = self.foundation(block.number() - 1)?;
-        let template = BlockTemplate::from_block(&self.spec, block);
-        let evm = &self.settings.evm;
-        let executor = BlockExecutor::begin(&self.spec, evm, below.view, replay.edits, &template)?;
+        let (spec, evm) = (self.spec(), &self.settings.evm);
+        let template = BlockTemplate::from_block(&spec, block);
+        let executor = BlockExecutor::begin(&spec, evm, below.view, replay.edits, &template)?;
         let mut executor = executor.with_roots(below.trie, below.next_storage_id);
         for transaction in &block.body.transactions {
             executor.apply(transaction)?;

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `open` | what is in the directory, and what has to be done again? |
 //! | `base` | what does the chain stand on? |
-//! | `refound` | how does a fork begin again with another block? |
+//! | `refound` | how does a chain with another beginning take the place of this one? |
+//! | `origin` | what did the flags make, before a reset gave the chain another beginning? |
 //! | `ancestors` | what came before the block with which a fork begins? |
 //! | `visible`, `query` | what does a reader see? |
 //! | `append`, `edits` | how does our own block, or a developer's edit, become the head? |
@@ -68,6 +69,7 @@ mod log_search;
 mod named;
 mod ommers;
 mod open;
+mod origin;
 mod proofs;
 mod query;
 mod rebuild;
@@ -85,7 +87,7 @@ mod whole;
 pub use address_search::{Direction, Page};
 pub use ancestors::remote_receipts;
 pub use append::{BuildContext, ExecutedBlock, TrieContext, TrieStep};
-pub use base::{Base, BaseKind, Founding, stored_kind};
+pub use base::{Base, BaseKind, Founding, Standing, stored_kind};
 pub use clock::{Clock, ClockState, MAX_TIMESTAMP, WallTime, genesis_time};
 pub use development::{Development, NextBlock, stored_development};
 pub use draft::Draft;
@@ -100,7 +102,9 @@ pub use load::{LoadHead, Loaded};
 pub use log_search::{BlockLogs, FoundLog, LogSearch};
 pub use named::{BranchError, BranchInfo, BranchLimits};
 pub use open::Opened;
+pub use origin::{Origin, stored_origin};
 pub use query::{ByHand, Finality};
+pub use refound::Beginning;
 pub use stats::{ChainStats, ImportStats};
 pub use verify::{Fault, Faults, Verified, Verifying, verify};
 pub use whole::Whole;
@@ -108,14 +112,13 @@ pub use whole::Whole;
 use crate::{
     consensus::{Ethash, SealPolicy},
     evm::EvmSettings,
-    spec::ChainSpec,
     state::Remote,
     storage::Storage,
 };
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use branch::Branch;
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 use tokio::sync::{broadcast, watch};
 use visible::Visible;
 
@@ -175,7 +178,6 @@ impl Default for ChainSettings {
 /// The canonical chain. Shared; every method may be called from any thread.
 #[derive(Debug)]
 pub struct Chain {
-    spec: Arc<ChainSpec>,
     settings: ChainSettings,
     seals: SealPolicy,
     /// Of proof of authority.
@@ -183,13 +185,13 @@ pub struct Chain {
     /// Of the headers that were looked at lately.
     proofs: proofs::Proofs,
     storage: Storage,
-    /// Of a fork: the chain that answers what is not stored here.
-    remote: ArcSwapOption<Remote>,
     ancestors: ancestors::Ancestors,
     clock: Clock,
     /// What a developer set; its clock is the one above.
     development: Mutex<Development>,
     visible: ArcSwap<Visible>,
+    /// How often another chain began or ended to take the place of this one: odd while one does.
+    replacements: AtomicU64,
     /// Held by whoever changes the chain; what is inside does not matter to readers.
     writer: Mutex<append::WriterState>,
     /// Held while rows are written to or removed from `state`.

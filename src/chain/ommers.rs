@@ -36,7 +36,7 @@ impl Chain {
             // It may have gone since.
             let Some((ommer, _)) = header_of(at)? else { continue };
             let ommer = ommer.inner().clone();
-            if spec::check_ommers(&self.spec, &next, std::slice::from_ref(&ommer), &ancestors)
+            if spec::check_ommers(&self.spec(), &next, std::slice::from_ref(&ommer), &ancestors)
                 .is_ok()
             {
                 candidates.push(ommer);

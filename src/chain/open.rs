@@ -3,7 +3,7 @@
 use super::{
     Base, BaseKind, Chain, ChainError, ChainSettings, Clock, Founding,
     append::WriterState,
-    base::{row, stored_base},
+    base::{Ground, row, stored_base},
     development::stored_development,
     events,
     flush::FlushSignal,
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 use alloy_primitives::B256;
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use std::sync::Arc;
 
 /// What opening found and did.
@@ -89,19 +89,20 @@ impl Chain {
         let unknown = ChainError::UnknownBlock { number: base.number, head: base.number };
         let header = header.ok_or(unknown)?;
         let signers = Signers::of(&spec, &header)?;
-        let visible = Visible::written(Arc::new(base), header, 1);
+        let seals = SealPolicy::of(&spec, settings.verify_seals, &settings.ethash);
+        let ground = Ground { base: Arc::new(base), spec, remote: settings.remote.clone() };
+        let visible = Visible::written(Arc::new(ground), header, 1);
         Ok(Self {
             proofs: Default::default(),
-            seals: SealPolicy::of(&spec, settings.verify_seals, &settings.ethash),
+            seals,
             signers,
             clock: Clock::new(settings.allow_equal_timestamps, settings.wall.clone()),
-            spec,
-            remote: ArcSwapOption::new(settings.remote.clone()),
             ancestors: Default::default(),
             settings,
             storage,
             development: Default::default(),
             visible: ArcSwap::from_pointee(visible),
+            replacements: Default::default(),
             writer: WriterState::default().into(),
             state_writer: Default::default(),
             side: Default::default(),
@@ -119,7 +120,7 @@ impl Chain {
     fn recover(&self, head: &SealedHeader) -> Result<u64, ChainError> {
         // Before anything is executed again: it may depend on the chain id of its block.
         let development = stored_development(&self.storage)?;
-        self.spec.chain_ids.set(&development.chain_ids);
+        self.spec().chain_ids.set(&development.chain_ids);
         let mut flushed = self.common_block()?;
         let state_head = self.storage.state.reader()?.head()?.map_or(flushed, |head| head.number);
         if flushed < state_head {
@@ -146,7 +147,7 @@ impl Chain {
         let edits = reader.edits(head.number + 1)?;
         let next = self.with_edits(self.visible.load().as_ref().clone(), edits)?;
         self.visible.store(Arc::new(next));
-        let is_own_time = !matches!(self.spec.mode, Mode::Pow | Mode::Poa);
+        let is_own_time = !matches!(self.spec().mode, Mode::Pow | Mode::Poa);
         self.clock.resume(development.clock, head.timestamp, is_own_time);
         *self.development.lock() = development;
         Ok(missing)
@@ -200,9 +201,10 @@ impl Chain {
         let edits = edits_to_changes(&context.view, &edits)?;
         let (view, trie) = context.split();
         let header = &block.header;
-        let fork = self.spec.fork_of(header.number, header.timestamp, header.difficulty);
+        let spec = self.spec();
+        let fork = spec.fork_of(header.number, header.timestamp, header.difficulty);
         let roots = trie.for_receipts(fork);
-        let mut executed = evm::execute(&self.spec, limits, view, edits, &block, roots)?;
+        let mut executed = evm::execute(&spec, limits, view, edits, &block, roots)?;
         evm::check(block.header.inner(), &executed)?;
         let (root, step) = trie.root(&mut executed.changes)?;
         if root != block.header.state_root {
@@ -222,16 +224,6 @@ impl Chain {
     }
 }
 
-/// The genesis that a chain of these rules is stored with, and the hash of its block.
-pub(super) fn genesis_row(
-    spec: &ChainSpec,
-    storage: &Storage,
-) -> Result<(Vec<u8>, B256), ChainError> {
-    let genesis = Genesis::of(spec, storage)?;
-    let hash = genesis.block.hash();
-    Ok((genesis.json, hash))
-}
-
 /// Makes a chain where there is none.
 fn make(
     storage: &Storage,
@@ -249,14 +241,15 @@ fn make(
         return Err(ChainError::OtherGenesis { stored, given });
     }
     match founding {
-        Some(founding) => founding.store(storage, &genesis.json, genesis.block.hash()),
+        Some(founding) => founding.store(storage, genesis),
         None => genesis.store_block(storage),
     }
 }
 
 /// Block 0 and its state.
 pub(super) struct Genesis {
-    json: Vec<u8>,
+    /// As it is stored.
+    pub(super) json: Vec<u8>,
     block: Block,
     changes: crate::primitives::StateChanges,
     trie: TrieChanges,
@@ -308,6 +301,11 @@ impl Genesis {
     ) -> Result<bool, ChainError> {
         let total = storage.blocks.reader()?.total_difficulty(stored.number)?;
         Ok(total < stored.difficulty)
+    }
+
+    /// The hash of its block.
+    pub(super) fn hash(&self) -> B256 {
+        self.block.hash()
     }
 
     pub(super) fn stored(&self) -> StoredBlock {

@@ -1,11 +1,11 @@
 //! Questions to the chain: blocks, receipts, places of transactions, states, proofs.
 
-use super::{BaseKind, Chain, ChainError, ChainEvent, Clock, visible::Visible};
+use super::{BaseKind, Chain, ChainError, ChainEvent, Clock, base::Ground, visible::Visible};
 use crate::{
     consensus::depths,
     evm::{Applied, BlockExecutor, BlockTemplate, EvmSettings, trace::Replay},
     primitives::{Block, BlockNumHash, Receipt, SealedHeader, Transaction},
-    spec::{ChainSpec, Mode},
+    spec::Mode,
     state::{
         AccountProof, Overlay, StateView, TrieError, edits_to_changes, prove_at, prove_by_pass,
     },
@@ -63,7 +63,8 @@ impl Chain {
         if edits > 0 {
             return Ok(Some(ByHand::Edits(edits)));
         }
-        let ids = &self.spec.chain_ids;
+        let spec = self.spec();
+        let ids = &spec.chain_ids;
         if ids.at(block.number()) != ids.genesis() {
             return Ok(Some(ByHand::ChainId(ids.at(block.number()))));
         }
@@ -77,11 +78,6 @@ impl Chain {
             index,
             sender: transaction.sender(),
         }))
-    }
-
-    /// The rules of this chain.
-    pub fn spec(&self) -> &ChainSpec {
-        &self.spec
     }
 
     /// Limits of execution that are not consensus.
@@ -108,15 +104,16 @@ impl Chain {
     /// who signs, nothing but the first block is final.
     pub fn finality(&self) -> Finality {
         let (head, first) = (self.head(), self.first());
-        let signers = match self.spec.mode {
+        let mode = self.spec().mode;
+        let signers = match mode {
             Mode::Poa => self.signers_after(BlockNumHash::new(head.number, head.seal())).ok(),
             _ => None,
         };
-        if self.spec.mode == Mode::Poa && signers.is_none() {
+        if mode == Mode::Poa && signers.is_none() {
             return Finality { safe: first, finalized: first };
         }
         let signers = signers.map_or(0, |signers| signers.count());
-        let depths = depths(self.spec.mode, signers, self.settings.slots_in_an_epoch);
+        let depths = depths(mode, signers, self.settings.slots_in_an_epoch);
         let behind = |depth| head.number.saturating_sub(depth).max(first);
         Finality { safe: behind(depths.safe), finalized: behind(depths.finalized) }
     }
@@ -130,7 +127,7 @@ impl Chain {
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.block.header.clone()));
         }
-        if let Some(remote) = self.remote_below(number) {
+        if let Some(remote) = visible.ground.remote_below(number) {
             return Ok(remote.header_at(number)?);
         }
         Ok(self.storage.blocks.reader()?.header(number)?)
@@ -151,8 +148,8 @@ impl Chain {
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.block.clone()));
         }
-        if let Some(remote) = self.remote_below(number) {
-            return self.remote_block(&remote, number);
+        if let Some(remote) = visible.ground.remote_below(number) {
+            return self.remote_block(remote, number);
         }
         Ok(self.storage.blocks.reader()?.block(number)?)
     }
@@ -187,8 +184,8 @@ impl Chain {
         if let Some(recent) = visible.recent(number) {
             return Ok(Some(recent.stored.receipts.clone()));
         }
-        if let Some(remote) = self.remote_below(number) {
-            return self.remote_receipts(&remote, number);
+        if let Some(remote) = visible.ground.remote_below(number) {
+            return self.remote_receipts(remote, number);
         }
         Ok(self.storage.blocks.reader()?.receipts(number)?.map(Arc::new))
     }
@@ -224,8 +221,8 @@ impl Chain {
         if let Some(recent) = visible.recent(at.block) {
             return Ok(recent.stored.block.body.transactions.get(at.index as usize).cloned());
         }
-        if let Some(remote) = self.remote_below(at.block) {
-            let block = self.remote_block(&remote, at.block)?;
+        if let Some(remote) = visible.ground.remote_below(at.block) {
+            let block = self.remote_block(remote, at.block)?;
             let found = block.and_then(|it| it.body.transactions.get(at.index as usize).cloned());
             return Ok(found);
         }
@@ -236,14 +233,14 @@ impl Chain {
     pub fn state_at(&self, number: u64) -> Result<StateView, ChainError> {
         let (visible, [below]) = self.visible_readers()?;
         self.check_known(number, &visible, &below)?;
-        Ok(self.view(number, visible.overlay_at(number), below))
+        Ok(self.view(&visible.ground, number, visible.overlay_at(number), below))
     }
 
     /// The head, and its state with the developer's edits over it.
     pub fn latest(&self) -> Result<(Arc<SealedHeader>, StateView), ChainError> {
         let (visible, [below]) = self.visible_readers()?;
         let overlay = visible.overlay.clone().with(visible.edit_changes.clone());
-        Ok((visible.header.clone(), self.view(visible.number(), overlay, below)))
+        Ok((visible.header.clone(), self.view(&visible.ground, visible.number(), overlay, below)))
     }
 
     /// Executes a block again, and answers what each transaction returned or reverted with.
@@ -272,9 +269,9 @@ impl Chain {
         let view = self.state_at(block.number() - 1)?;
         let edits = self.storage.blocks.reader()?.edits(block.number())?;
         let edits = edits_to_changes(&view, &edits)?;
-        let template = BlockTemplate::from_block(&self.spec, block);
-        let evm = &self.settings.evm;
-        let executor = BlockExecutor::begin(&self.spec, evm, view, edits, &template)?;
+        let (spec, evm) = (self.spec(), &self.settings.evm);
+        let template = BlockTemplate::from_block(&spec, block);
+        let executor = BlockExecutor::begin(&spec, evm, view, edits, &template)?;
         let mut executor = executor.without_receipts();
         let executed = block.body.transactions.iter().take(count);
         executed.map(|transaction| Ok(executor.apply(transaction)?)).collect()
@@ -311,7 +308,7 @@ impl Chain {
             for _ in 0..N {
                 let reader = self.storage.state.reader()?;
                 let written = reader.head()?;
-                let is_of_chain = reader.load() == visible.base.load;
+                let is_of_chain = reader.load() == visible.ground.base.load;
                 if is_of_chain && written.is_some_and(|written| visible.lies_over(written)) {
                     readers.push(reader);
                 }
@@ -339,9 +336,15 @@ impl Chain {
         }
     }
 
-    /// A view of block `number` whose newest changes are in `overlay`.
-    pub(super) fn view(&self, number: u64, overlay: Overlay, below: StateReader) -> StateView {
-        StateView::new(number, overlay, below, self.storage.clone()).over(self.remote())
+    /// A view of block `number` on this ground, whose newest changes are in `overlay`.
+    pub(super) fn view(
+        &self,
+        ground: &Ground,
+        number: u64,
+        overlay: Overlay,
+        below: StateReader,
+    ) -> StateView {
+        StateView::new(number, overlay, below, self.storage.clone()).over(ground.remote.clone())
     }
 
     /// The first block whose state can be read.
@@ -361,12 +364,12 @@ impl Chain {
         loop {
             let (visible, [below]) = self.visible_readers()?;
             self.check_known(number, &visible, &below)?;
-            if let Some(remote) = self.remote() {
+            if let Some(remote) = &visible.ground.remote {
                 let fork = remote.fork().number;
                 if number > fork {
                     return Err(ChainError::LocalRoot { number, fork });
                 }
-                return self.remote_proof(&remote, number, address, slots);
+                return self.remote_proof(remote, number, address, slots);
             }
             check_provable(number, &visible, &self.storage)?;
             let in_memory = match visible.recent(number) {
@@ -380,7 +383,7 @@ impl Chain {
             }
             // Without a root the chain went back since: the number may mean another block now.
             if let Some(root) = self.root_of(number, &visible, &below)? {
-                if number < visible.base.number {
+                if number < visible.ground.base.number {
                     let proof = prove_by_pass(&below, number, root, address, slots);
                     return proof.map_err(|error| unproven(error, &visible));
                 }
@@ -403,7 +406,7 @@ impl Chain {
         let hash = below.block_hash(number)?;
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.filter(|header| Some(header.seal()) == hash);
-        Ok(header.map(|header| visible.base.trie_root_of(&header)))
+        Ok(header.map(|header| visible.ground.base.trie_root_of(&header)))
     }
 }
 
@@ -414,7 +417,7 @@ fn unproven(error: TrieError, visible: &Visible) -> ChainError {
             number: block,
             stated: expected,
             stored: computed,
-            base: Box::new(*visible.base),
+            base: Box::new(*visible.ground.base),
         },
         error => error.into(),
     }
@@ -422,7 +425,7 @@ fn unproven(error: TrieError, visible: &Visible) -> ChainError {
 
 /// Refuses proofs at a base whose header says another root than that of what is stored.
 fn check_provable(number: u64, visible: &Visible, storage: &Storage) -> Result<(), ChainError> {
-    let base = &visible.base;
+    let base = &visible.ground.base;
     if number != base.number || base.kind == BaseKind::Genesis {
         return Ok(());
     }

@@ -1,77 +1,91 @@
-//! How does a fork begin again with another block of its remote chain?
+//! How does a chain with another beginning take the place of this one?
 //!
-//! The chain goes back to its base first. Then its blocks are removed, which ends it; the state follows,
-//! and the new base is stored as that of a new chain is. Who is killed in between starts with an empty
-//! directory: the old chain was given up, and the new one is made from the flags.
+//! A fork may begin with another block or on another chain, become a chain of its own, and come back. The
+//! new state is built beside the old one and one commit decides, as with a load: who is killed in between
+//! starts with the old chain or the new one. Readers see the new rules with the new head, never one
+//! without the other.
 
 use super::{
-    Chain, ChainError, Development, Founding, base::stored_base, named::NamedBranches,
-    open::genesis_row,
+    BaseKind, Chain, ChainError, Development, Founding, Origin, base::Ground, load::Renewed,
+    open::Genesis, origin::stored_origin,
 };
-use crate::{
-    state::Remote,
-    storage::{BlocksBatch, StoredBlock},
-};
+use crate::{spec::ChainSpec, state::Remote};
+use alloy_primitives::B256;
 use std::sync::Arc;
 
+/// What a chain begins with.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// Its rules.
+    pub spec: Arc<ChainSpec>,
+    /// Of a fork: its first block, and the chain that it comes from. Without it the chain begins with the
+    /// genesis of its rules.
+    pub fork: Option<(Founding, Arc<Remote>)>,
+}
+
 impl Chain {
-    /// Puts a fork that begins with another block in the place of this one. The rules stay those that the
-    /// node started with.
+    /// Puts a chain that begins anew in the place of this one; `load` is an id that no other has. What the
+    /// flags made is remembered as the [`Origin`] until a chain begins with that again.
     ///
     /// # Errors
-    /// [`ChainError::NotAtBase`] while there are blocks of its own. After a failed write the chain accepts
-    /// no changes any more.
+    /// [`ChainError::OtherMode`] if others would make the blocks of the new chain. After a failed write
+    /// that may be durable the chain accepts no changes any more.
     pub fn refound(
         &self,
-        founding: &Founding,
-        remote: Arc<Remote>,
+        load: B256,
+        beginning: Beginning,
         development: Development,
     ) -> Result<(), ChainError> {
-        for branch in self.branches()?.iter().filter(|branch| !branch.is_current) {
-            self.delete_branch(&branch.name)?;
-        }
         let mut side = self.side.lock();
         let _state_writer = self.state_writer.lock();
         let mut writer = self.writer.lock();
         writer.check()?;
-        let (head, base) = (self.visible.load().number(), self.first());
-        if head != base {
-            return Err(ChainError::NotAtBase { head, base });
+        let Beginning { spec, fork } = beginning;
+        let before = self.ground();
+        let (mode, given) = (before.spec.mode, spec.mode);
+        if mode != given {
+            return Err(ChainError::OtherMode { mode, given });
         }
-        if let Err(error) = self.replace(founding, remote, development) {
-            writer.halted = Some(error.to_string());
-            return Err(error);
-        }
-        writer.named = NamedBranches::load(&self.storage.blocks.reader()?)?;
+        let genesis = Genesis::of(&spec, &self.storage)?;
+        let next = self.storage.next_state(load)?;
+        let (base, head, total, remote) = match fork {
+            Some((founding, remote)) => {
+                let trie_root = founding.store_state(next.state())?;
+                let base = founding.base(genesis.hash(), trie_root, Some(load));
+                (base, founding.stored(), founding.total_difficulty, Some(remote))
+            }
+            None => {
+                genesis.store_state(next.state())?;
+                let (base, head) = (genesis.base(), genesis.stored());
+                let total = head.block.header.difficulty;
+                (super::Base { load: Some(load), ..base }, head, total, None)
+            }
+        };
+        let origin = self.origin_after(&before, base.kind, &spec)?;
+        let total = (base.number, total);
+        let ground = Ground { base: Arc::new(base), spec, remote };
+        let (genesis, origin) = (Some(genesis.json), Some(origin));
+        let renewed = Renewed { load, ground, genesis, origin, head, development, total };
+        self.take_place(&mut writer, next, renewed, None, std::iter::empty())?;
         *side = Default::default();
         Ok(())
     }
 
-    /// The caller holds all locks.
-    fn replace(
+    /// What is to be remembered of the beginning that the flags made: nothing if this is it again.
+    fn origin_after(
         &self,
-        founding: &Founding,
-        remote: Arc<Remote>,
-        development: Development,
-    ) -> Result<(), ChainError> {
-        let (json, genesis) = genesis_row(&self.spec, &self.storage)?;
-        self.storage.blocks.clear()?;
-        fail::fail_point!("refound-between", |_| Err(crate::storage::StorageError::Failpoint(
-            "refound-between"
-        )
-        .into()));
-        self.storage.state.clear()?;
-        founding.store(&self.storage, &json, genesis)?;
-        let development_row = development.to_row();
-        self.storage
-            .blocks
-            .commit(&BlocksBatch { development: Some(&development_row), ..Default::default() })?;
-        let base = stored_base(&self.storage, genesis)?;
-        let base =
-            base.ok_or(ChainError::UnknownBlock { number: founding.block.number(), head: 0 })?;
-        self.remote.store(Some(remote));
-        self.ancestors.forget();
-        let (block, receipts) = (founding.block.clone(), founding.receipts.clone());
-        self.stand_on(base, StoredBlock { block, receipts }, development)
+        before: &Ground,
+        kind: BaseKind,
+        spec: &ChainSpec,
+    ) -> Result<Vec<u8>, ChainError> {
+        let origin = stored_origin(&self.storage)?.unwrap_or_else(|| Origin {
+            kind: match before.base.kind {
+                // A load keeps the genesis, to which a reset goes back.
+                BaseKind::Loaded => BaseKind::Genesis,
+                kind => kind,
+            },
+            genesis: before.spec.genesis.clone(),
+        });
+        Ok(if origin.is(kind, &spec.genesis) { Vec::new() } else { origin.to_row() })
     }
 }

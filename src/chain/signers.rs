@@ -63,6 +63,11 @@ impl Signers {
 }
 
 impl Chain {
+    /// Of how many blocks it is in memory who may sign after them.
+    pub(super) fn kept_snapshots(&self) -> usize {
+        self.signers.kept.lock().by_hash.len()
+    }
+
     /// Of proof of authority; `None` on another chain.
     pub(super) const fn clique_rules(&self) -> Option<CliqueRules> {
         self.signers.rules
@@ -73,7 +78,7 @@ impl Chain {
     /// # Errors
     /// [`ChainError::NoSigners`] on a chain without proof of authority.
     pub fn signers_after(&self, at: BlockNumHash) -> Result<Arc<Snapshot>, ChainError> {
-        let rules = self.signers.rules.ok_or(ChainError::NoSigners(self.spec.mode))?;
+        let rules = self.signers.rules.ok_or(ChainError::NoSigners(self.spec().mode))?;
         let kept = |at: BlockNumHash| self.signers.kept.lock().by_hash.get(&at.hash).cloned();
         let (mut missing, mut below) = (Vec::new(), at);
         let base = loop {
@@ -93,12 +98,19 @@ impl Chain {
             Ok((header, signer))
         });
         let signed: Vec<_> = signed.collect::<Result<_, CliqueError>>()?;
-        let mut snapshot = base;
-        for (header, signer) in signed {
+        let (mut snapshot, mut newest) = (base.clone(), vec![base]);
+        let old = signed.len().saturating_sub(KEPT);
+        for (place, (header, signer)) in signed.into_iter().enumerate() {
             let next = snapshot.after_signed(rules, &header, header.seal(), signer)?;
             snapshot = Arc::new(next);
+            if place >= old {
+                newest.push(snapshot.clone());
+            }
         }
-        self.signers.kept.lock().insert(snapshot.clone());
+        // Whoever names one block after the other as a parent makes us walk this way once.
+        let mut kept = self.signers.kept.lock();
+        newest.into_iter().for_each(|snapshot| kept.insert(snapshot));
+        drop(kept);
         Ok(snapshot)
     }
 
@@ -145,7 +157,7 @@ impl Chain {
 
     /// Who made a block, and so gets its tips.
     pub(super) fn author(&self, header: &SealedHeader) -> Address {
-        author_signed(&self.spec, header, || self.proofs.signer(header))
+        author_signed(&self.spec(), header, || self.proofs.signer(header))
     }
 
     /// A block as the tip of its branch, with this total difficulty.

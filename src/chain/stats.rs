@@ -93,6 +93,8 @@ pub struct ChainStats {
     pub unwritten_bytes: usize,
     /// Nodes of the state's trie in memory, roughly.
     pub trie_nodes: usize,
+    /// Blocks of which it is in memory who may sign after them, on a chain of proof of authority.
+    pub snapshots: usize,
     /// Did the last write of the state fail?
     pub cannot_write: bool,
 }
@@ -146,6 +148,7 @@ impl Chain {
             unwritten: visible.recent.len(),
             unwritten_bytes: visible.recent_bytes,
             trie_nodes: visible.trie.resident(),
+            snapshots: self.kept_snapshots(),
             cannot_write: self.write_failure().is_some(),
         })
     }

@@ -131,6 +131,6 @@ impl Chain {
         let header = self.storage.blocks.reader()?.header(number)?;
         let header = header.ok_or(ChainError::UnknownBlock { number, head: number })?;
         let next_storage_id = self.storage.state.reader()?.next_storage_id()?;
-        Ok(Visible::written(self.base(), header, next_storage_id))
+        Ok(Visible::written(self.ground(), header, next_storage_id))
     }
 }

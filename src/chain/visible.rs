@@ -1,6 +1,6 @@
 //! What every reader sees: one immutable value, swapped whole.
 
-use super::{Base, follow::Unwinds};
+use super::{base::Ground, follow::Unwinds};
 use crate::{
     primitives::{BlockNumHash, Edit, Participants, SealedHeader, StateChanges},
     state::{Overlay, StateTrie},
@@ -13,7 +13,7 @@ use std::{collections::VecDeque, sync::Arc};
 #[derive(Clone, Debug)]
 pub(super) struct Visible {
     /// What the chain stands on.
-    pub(super) base: Arc<Base>,
+    pub(super) ground: Arc<Ground>,
     pub(super) header: Arc<SealedHeader>,
     /// The block up to which `state` is written.
     pub(super) flushed: BlockNumHash,
@@ -67,7 +67,7 @@ impl Recent {
 impl Visible {
     /// A head whose state is exactly what is written.
     pub(super) fn written(
-        base: Arc<Base>,
+        ground: Arc<Ground>,
         header: Arc<SealedHeader>,
         next_storage_id: u64,
     ) -> Self {
@@ -77,13 +77,13 @@ impl Visible {
             overlay: Overlay::default(),
             recent_bytes: 0,
             recent_gas: 0,
-            trie: StateTrie::at(base.trie_root_of(&header)),
+            trie: StateTrie::at(ground.base.trie_root_of(&header)),
             edits: Arc::default(),
             edit_changes: Arc::default(),
             next_storage_id,
             unwinds: Arc::default(),
             header,
-            base,
+            ground,
         }
     }
 

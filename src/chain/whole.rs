@@ -32,8 +32,8 @@ impl Chain {
                 let overlay = visible.overlay.clone().with(visible.edit_changes.clone());
                 return Ok(Whole {
                     head: visible.header.clone(),
-                    view: self.view(visible.number(), overlay, below),
-                    earliest: visible.base.earliest,
+                    view: self.view(&visible.ground, visible.number(), overlay, below),
+                    earliest: visible.ground.base.earliest,
                     visible,
                     blocks,
                 });

@@ -23,12 +23,16 @@ pub(super) struct InitArgs {
 pub(super) fn run(args: &InitArgs) -> Result<(), CliError> {
     let stored = StoredChain::init(&args.datadir, &args.genesis)?;
     let (chain, created) = (stored.chain(), stored.opened().created);
-    let spec = chain.spec();
+    let spec = &chain.spec();
     let first = chain.header(chain.first()).map_err(CliError::chain)?;
     let mut out = io::stdout().lock();
     let verb = if created { "Created" } else { "Already there" };
     let changed = |change| writeln!(out, "Adopted:      {change}");
     stored.adopted().iter().try_for_each(changed).map_err(CliError::Output)?;
+    for name in spec.unread_names() {
+        writeln!(out, "Not read:     config.{name} means nothing here: is it spelled right?")
+            .map_err(CliError::Output)?;
+    }
     let told = writeln!(out, "{verb} in {}", args.datadir.display())
         .and_then(|()| writeln!(out, "Chain id:     {}", spec.chain_id()))
         .and_then(|()| match &first {

@@ -23,6 +23,10 @@ const PLAIN: [&str; 4] = ["rpc", "block", "transaction", "console"];
 /// Prints whole requests, which may hold a passphrase or a key: never let through.
 const REQUEST_BODIES: &str = "jsonrpsee-http=off";
 
+/// Warns of every message that is not well formed: peers would write the log. What follows from it for them,
+/// the network says.
+const GOSSIP: &str = "libp2p_gossipsub";
+
 /// Sends events to standard output. `--verbosity`, or `RUST_LOG`, chooses which; without them all of level info, and
 /// errors only if quiet. Colour only on a terminal and without `NO_COLOR`. What is answered changes
 /// the level afterwards.
@@ -50,20 +54,27 @@ fn verbosity(
     if !is_ours {
         return Verbosity::default();
     }
-    Verbosity::new(move |level| reload(without_bodies(EnvFilter::new(level.to_string()))))
+    Verbosity::new(move |level| reload(without_noise(EnvFilter::new(level.to_string()))))
 }
 
 fn filter(output: &OutputConfig) -> EnvFilter {
     let of = |level: LevelFilter| EnvFilter::new(level.to_string());
     let usual = if output.quiet { LevelFilter::ERROR } else { LevelFilter::INFO };
-    without_bodies(match output.verbosity {
+    without_noise(match output.verbosity {
         Some(level) => of(Verbosity::level(level)),
         None => EnvFilter::try_from_default_env().unwrap_or_else(|_unset| of(usual)),
     })
 }
 
-fn without_bodies(filter: EnvFilter) -> EnvFilter {
-    filter.add_directive(REQUEST_BODIES.parse().expect("a target and a level"))
+/// Whoever wants to debug it all, or names the target, sees what peers cause too.
+fn without_noise(filter: EnvFilter) -> EnvFilter {
+    let directive = |text: &str| text.parse().expect("a target and a level");
+    let is_usual = matches!(filter.max_level_hint(), Some(LevelFilter::WARN | LevelFilter::INFO));
+    let filter = match is_usual && !filter.to_string().contains(GOSSIP) {
+        true => filter.add_directive(directive(&format!("{GOSSIP}=error"))),
+        false => filter,
+    };
+    filter.add_directive(directive(REQUEST_BODIES))
 }
 
 /// One line an event, in anvil's manner.
@@ -194,6 +205,28 @@ mod tests {
             "DEBUG debug at debugging",
         ];
         assert_eq!(lines, wanted);
+    }
+
+    #[test]
+    fn peers_do_not_write_the_log_unless_somebody_debugs() {
+        let lines = |level: &str| {
+            let sink = Sink::default();
+            let writer = sink.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_writer(move || writer.clone())
+                .with_env_filter(without_noise(EnvFilter::new(level)))
+                .event_format(Lines { colour: false })
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::warn!(target: "libp2p_gossipsub::behaviour", "not well formed");
+                tracing::warn!(target: "network", "a peer is banned");
+                tracing::error!(target: "libp2p_gossipsub::behaviour", "a fault of ours");
+            });
+            let text = String::from_utf8(sink.0.lock().clone()).expect("a log is text");
+            text.lines().count()
+        };
+        let counts = ["off", "error", "warn", "info", "debug", "info,libp2p_gossipsub=warn"];
+        assert_eq!(counts.map(lines), [0, 1, 2, 2, 3, 3]);
     }
 
     #[test]

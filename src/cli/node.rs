@@ -34,11 +34,14 @@ pub(super) struct NodeArgs {
     #[arg(long, env = "MAINSPRING_HOST", visible_alias = "http.addr", alias = "ws.addr")]
     #[arg(value_name = "HOST", value_delimiter = ',')]
     host: Option<Vec<String>>,
-    /// Origin of web pages that may call the node [default: *]
+    /// Origins of web pages that may call the node, as in `https://a.example,https://b.example`, or `*` for
+    /// all [default: none]
     #[arg(long, env = "MAINSPRING_ALLOW_ORIGIN", visible_alias = "http.corsdomain")]
     #[arg(value_name = "ORIGIN")]
     allow_origin: Option<String>,
-    /// Namespaces to serve, as in eth,net,web3 [default: all but testing]
+    /// Namespaces to serve over HTTP, as in eth,net,web3 [default: all but testing; where others than this
+    /// machine may ask, also without admin, miner and what changes or speaks for the node: debug_setHead,
+    /// debug_clearTxpool, debug_verbosity, clique_propose, clique_discard]
     #[arg(long = "http.api", env = "MAINSPRING_HTTP_API", alias = "ws.api")]
     #[arg(value_name = "NAMESPACE", value_delimiter = ',')]
     http_api: Option<Vec<String>>,
@@ -127,6 +130,8 @@ fn config(args: NodeArgs) -> Result<Config, CliError> {
         ..Settings::default()
     }
     .over(file)?;
+    let no_cors = settings.no_cors || settings.allow_origin.is_none();
+    let settings = Settings { no_cors, ..settings };
     let names_server = settings.port.is_some() || settings.host.is_some();
     let mut config = Config::from_settings(settings)?;
     config.server.access = args.access.access();

@@ -16,8 +16,6 @@ pub struct ForkConfig {
     pub block: ForkBlock,
     /// The remote chain's id, if it was named.
     pub chain_id: Option<u64>,
-    /// How it is asked.
-    pub upstream: UpstreamSettings,
 }
 
 /// Where answers of an upstream are kept.
@@ -57,7 +55,6 @@ pub(super) fn fork(settings: &Settings) -> Result<Option<ForkConfig>, ConfigErro
         endpoints,
         block: block(settings, named)?,
         chain_id: settings.fork_chain_id,
-        upstream: upstream(settings)?,
     }))
 }
 
@@ -96,7 +93,8 @@ fn block(settings: &Settings, named: Option<u64>) -> Result<ForkBlock, ConfigErr
     }
 }
 
-fn upstream(settings: &Settings) -> Result<UpstreamSettings, ConfigError> {
+/// How an upstream is asked: the flags' one, or one that a reset names later.
+pub(super) fn upstream(settings: &Settings) -> Result<UpstreamSettings, ConfigError> {
     let default = UpstreamSettings::default();
     let no_limit = settings.no_rate_limit;
     if no_limit && settings.compute_units_per_second.is_some() {
@@ -145,7 +143,8 @@ mod tests {
     }
 
     fn refusal(settings: &Settings) -> String {
-        fork(settings).unwrap_err().to_string()
+        let refused = fork(settings).err().or_else(|| upstream(settings).err());
+        refused.unwrap().to_string()
     }
 
     #[test]
@@ -191,7 +190,7 @@ mod tests {
             fork_header: Some(vec![header.to_owned()]),
             ..given(&["http://a"])
         };
-        let headers = fork(&settings("X-Key:  abc:d ")).unwrap().unwrap().upstream.headers;
+        let headers = upstream(&settings("X-Key:  abc:d ")).unwrap().headers;
         assert_eq!(headers, [("X-Key".to_owned(), "abc:d".to_owned())]);
         for wrong in ["SECRET", ": SECRET", "a b: SECRET", "a: SECRET\r\nb: c"] {
             let text = refusal(&settings(wrong));

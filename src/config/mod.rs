@@ -25,7 +25,7 @@ pub use mining::{MiningConfig, parse_extra_data, parse_recommit};
 pub use network::{NetworkArgs, NetworkConfig};
 pub use settings::{DEFAULT_IPC, DialectName, OrderName, Settings};
 
-use crate::spec::Fork;
+use crate::{spec::Fork, upstream::UpstreamSettings};
 use alloy_primitives::{Address, U256};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -50,6 +50,8 @@ pub struct Config {
     pub genesis: GenesisConfig,
     /// The chain that this one begins with a block of, if it is a fork.
     pub fork: Option<ForkConfig>,
+    /// How an upstream is asked.
+    pub upstream: UpstreamSettings,
     /// Where answers of an upstream are kept.
     pub cache: CacheConfig,
     /// Accounts with known keys.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 /// Settings of the network as given. A development chain has none, so they are flags of `mainspring node`.
@@ -33,6 +34,14 @@ pub struct NetworkArgs {
     #[arg(long, env = "MAINSPRING_MAX_PEERS_PER_ADDRESS", value_name = "COUNT")]
     #[arg(help_heading = NETWORK)]
     pub max_peers_per_address: Option<usize>,
+    /// Seconds that a node waits for one of its peers (--peer) to say where the chain is, before it signs or
+    /// mines blocks; 0 waits for nobody [default: 10]
+    #[arg(long, env = "MAINSPRING_PEER_GRACE", value_name = "SECONDS", help_heading = NETWORK)]
+    pub peer_grace: Option<u64>,
+    /// MiB of blocks and transactions a second that one peer may pass on [default: 8]
+    #[arg(long, env = "MAINSPRING_MAX_GOSSIP_PER_PEER", value_name = "MIB")]
+    #[arg(help_heading = NETWORK)]
+    pub max_gossip_per_peer: Option<usize>,
     /// Talk with these peers only, and with those of --peer
     #[arg(long, env = "MAINSPRING_ALLOW_PEERS", value_name = "PEER_ID", value_delimiter = ',')]
     #[arg(help_heading = NETWORK)]
@@ -56,6 +65,7 @@ impl NetworkConfig {
         let default = Self::default();
         let max_peers = above_zero("max-peers", args.max_peers)?;
         let max_per_ip = above_zero("max-peers-per-address", args.max_peers_per_address)?;
+        let gossip = above_zero("max-gossip-per-peer", args.max_gossip_per_peer)?;
         let peers = args.peer.iter().flatten();
         let external = args.external_address.iter().flatten();
         let config = Self {
@@ -69,6 +79,8 @@ impl NetworkConfig {
             allowed: args.allow_peers.as_deref().map(allowed).transpose()?,
             max_peers: max_peers.unwrap_or(default.max_peers),
             max_per_ip: max_per_ip.unwrap_or(default.max_per_ip),
+            peer_grace: args.peer_grace.map_or(default.peer_grace, Duration::from_secs),
+            gossip_bytes: gossip.map_or(default.gossip_bytes, |mib| mib.saturating_mul(1 << 20)),
         };
         if !args.no_p2p {
             return Ok(Some(config));
@@ -77,6 +89,7 @@ impl NetworkConfig {
             ("p2p-port", args.p2p_port.is_some()),
             ("p2p-host", args.p2p_host.is_some()),
             ("peer", args.peer.is_some()),
+            ("peer-grace", args.peer_grace.is_some()),
             ("allow-peers", args.allow_peers.is_some()),
             ("external-address", args.external_address.is_some()),
         ];

@@ -5,7 +5,7 @@ use super::{
     IpcConfig, MiningConfig, NetworkConfig, OutputConfig, PoolConfig, Role, RpcLimits,
     SealingConfig, ServerConfig, Settings, StateConfig, WriterConfig,
     accounts::parse_funding,
-    fork::{cache, fork},
+    fork::{cache, fork, upstream},
 };
 use crate::spec::Fork;
 use alloy_primitives::U256;
@@ -31,6 +31,7 @@ impl Config {
             mining: MiningConfig::default(),
             genesis: genesis(&settings, accounts.balance)?,
             fork: fork(&settings)?,
+            upstream: upstream(&settings)?,
             cache: cache(&settings),
             accounts,
             data: data(&settings)?,

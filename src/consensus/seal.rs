@@ -38,6 +38,9 @@ pub enum SealError {
         /// By our limit.
         max: u64,
     },
+    /// Nothing is wrong with it; the node stops, and no cache is computed any more to look.
+    #[error("the node stops")]
+    Stopped,
 }
 
 impl SealError {
@@ -70,6 +73,14 @@ impl SealPolicy {
     /// Would [`SealPolicy::verify`] look at this header's seal?
     pub fn checks(&self, header: &Header) -> bool {
         matches!(self, Self::Ethash(_)) && !header.difficulty.is_zero()
+    }
+
+    /// Gives up what takes long: seals for which a cache is missing are not looked at any more, which is
+    /// [`SealError::Stopped`].
+    pub fn stop(&self) {
+        if let Self::Ethash(ethash) = self {
+            ethash.stop();
+        }
     }
 
     /// Checks the seal of a block's or an ommer's header. Since the merge there is none.

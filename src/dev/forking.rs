@@ -12,13 +12,13 @@ use crate::{
         networks::ForkedGenesis,
     },
     state::{Remote, StateError},
-    storage::UpstreamCache,
+    storage::{StorageError, UpstreamCache},
     upstream::{Endpoint, Upstream, UpstreamError, UpstreamSettings},
 };
 use alloy_genesis::Genesis;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 /// The block with which a fork begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,6 +88,12 @@ pub enum ForkError {
     /// The rules make no chain.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// The answers cannot be kept.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// There is no room for answers that are not kept.
+    #[error("no temporary folder can be made for what the upstream answers: {0}")]
+    Temporary(#[source] io::Error),
     /// The upstream serves another chain.
     #[error(
         "the upstream {host} has chain id {found}, but {wanted} was expected; name the right upstream \

@@ -1,18 +1,22 @@
 //! What only a development chain may do: snapshots, impersonation, accounts with known keys.
 
 pub mod accounts;
+mod answers;
 mod branches;
 pub mod dump;
 pub mod forking;
 pub mod keyring;
 mod reorganise;
+mod resets;
 mod snapshots;
 pub mod typed_data;
 
+pub use answers::Answers;
+pub use resets::{Beginnings, Restart};
 pub use snapshots::{DevError, WALLET_HINT};
 
 use crate::{chain::Chain, pool::Pool, sealer::SealerHandle};
-use alloy_primitives::{Address, B256, U256, map::AddressSet};
+use alloy_primitives::{Address, B256, map::AddressSet};
 use parking_lot::Mutex;
 use snapshots::Snapshots;
 use std::{
@@ -63,8 +67,8 @@ pub struct Dev {
     pool: Arc<Pool>,
     sealer: SealerHandle,
     settings: DevSettings,
-    /// Who gets how much wei where a fork begins again.
-    funded: Vec<(Address, U256)>,
+    /// What resets may begin with.
+    beginnings: Beginnings,
     snapshots: Mutex<Snapshots>,
     impersonation: Mutex<Arc<Impersonation>>,
     instance: Mutex<B256>,
@@ -90,6 +94,7 @@ impl Dev {
         settings: DevSettings,
     ) -> Self {
         Self {
+            beginnings: Beginnings::only(chain.spec()),
             chain,
             pool,
             sealer,
@@ -99,13 +104,12 @@ impl Dev {
             loading: Mutex::default(),
             has_warned: AtomicBool::new(false),
             settings,
-            funded: Vec::new(),
         }
     }
 
-    /// With accounts that are funded wherever a fork begins again.
-    pub fn with_funded(mut self, funded: Vec<(Address, U256)>) -> Self {
-        self.funded = funded;
+    /// With what resets may begin with.
+    pub fn with_beginnings(mut self, beginnings: Beginnings) -> Self {
+        self.beginnings = beginnings;
         self
     }
 

@@ -2,19 +2,13 @@
 //! height, a count of edits, what a developer set, the mining mode, impersonations and what waited in
 //! the pool, which snapshots share as long as it stays the same.
 
-use super::{
-    Dev, Impersonation,
-    forking::{ForkBlock, ForkError, ForkPlan, check_ids},
-    new_instance,
-};
+use super::{Dev, Impersonation, forking::ForkError};
 use crate::{
-    chain::{BaseKind, ChainError, Development},
+    chain::{ChainError, Development},
     pool::SavedPool,
     sealer::{Mode, SealError},
     state::StateError,
-    upstream::Endpoint,
 };
-use alloy_consensus::Header;
 use alloy_primitives::B256;
 use std::{
     cell::Cell,
@@ -37,8 +31,8 @@ pub enum DevError {
     Fork(Box<ForkError>),
     /// There is no remote chain to begin with a block of.
     #[error(
-        "this node is no fork: start it with --fork-url to fork another chain, or call the method without \
-         jsonRpcUrl and blockNumber to go back to genesis"
+        "this node is no fork: name the chain to fork with jsonRpcUrl, or call the method without \
+         blockNumber to go back to genesis"
     )]
     NoFork,
     /// The state could not be read.
@@ -240,104 +234,6 @@ impl Dev {
         Ok(true)
     }
 
-    /// Starts over: genesis, or the block that a fork begins with, is the head, nothing waits, and what a developer set, the mining mode, the
-    /// impersonations, the snapshots and their ids are as at the start.
-    pub fn reset(&self) -> Result<(), DevError> {
-        let pause = self.sealer.pause();
-        let reached = self.reached(self.first_after_reset())?;
-        self.back_to_first()?;
-        self.sealer.fill_to(&pause, reached)?;
-        self.begin_anew();
-        Ok(())
-    }
-
-    /// Starts over with another block of the chain that this one is a fork of.
-    ///
-    /// # Errors
-    /// [`DevError::Fork`] when the upstream does not answer; nothing has changed then.
-    pub fn reset_to(&self, endpoint: Option<Endpoint>, block: ForkBlock) -> Result<(), DevError> {
-        let remote = self.chain.remote().ok_or(DevError::NoFork)?;
-        let upstream = remote.upstream();
-        let known = upstream.endpoints();
-        if let Some(new) = endpoint.as_ref().filter(|named| !known.contains(named)) {
-            // What is kept may answer everything else.
-            check_ids(std::slice::from_ref(new), upstream.settings(), Some(remote.chain_id()))?;
-        }
-        let endpoints = endpoint.map_or(known, |named| vec![named]);
-        let plan = ForkPlan {
-            endpoints: endpoints.clone(),
-            settings: upstream.settings().clone(),
-            block,
-            chain_id: Some(remote.chain_id()),
-            hardfork: None,
-            funded: self.funded.clone(),
-        };
-        let forked = plan.make(remote.cache())?;
-        let _pause = self.sealer.pause();
-        self.back_to_first()?;
-        if forked.remote.fork() == remote.fork() {
-            upstream.replace(endpoints);
-        } else {
-            let development = self.development_of(&forked.founding.block.header);
-            self.chain.refound(&forked.founding, forked.remote, development)?;
-        }
-        self.begin_anew();
-        Ok(())
-    }
-
-    /// What a developer has set where a fork begins: the time of its block, and its chain id.
-    fn development_of(&self, fork: &Header) -> Development {
-        let mut set = Development::default();
-        set.clock.go_on_from(fork.timestamp);
-        if let Some(id) = self.settings.fork_chain_id {
-            set.set_chain_id(fork.number + 1, id);
-        }
-        (set.next.gas_limit, set.next.base_fee) = self.settings.fork_next;
-        set
-    }
-
-    /// The block that a reset goes back to: a chain that was loaded begins again with its genesis, as
-    /// anvil's does.
-    fn first_after_reset(&self) -> u64 {
-        match self.chain.base().kind {
-            BaseKind::Loaded => self.chain.spec().genesis.number.unwrap_or(0),
-            BaseKind::Genesis | BaseKind::Forked { .. } => self.chain.first(),
-        }
-    }
-
-    /// The first block is the head, and there are no snapshots. The caller has paused the sealer.
-    fn back_to_first(&self) -> Result<(), DevError> {
-        let first = self.first_after_reset();
-        let rotated =
-            self.settings.rotate_chain_id.then(|| self.chain.spec().chain_id().saturating_add(1));
-        let mut snapshots = self.snapshots.lock();
-        if self.chain.base().kind == BaseKind::Loaded {
-            let development = self.chain.development().after_reset(first, rotated);
-            self.chain.unload(new_instance(), development)?;
-            *snapshots = Snapshots::default();
-            return Ok(());
-        }
-        self.chain.unwind(first, 0)?;
-        *snapshots = Snapshots::default();
-        drop(snapshots);
-        let forked = self.chain.remote().map(|_| self.chain.head());
-        self.chain.develop(|set| {
-            *set = match forked {
-                Some(head) => self.development_of(&head),
-                None => set.after_reset(first, rotated),
-            }
-        })?;
-        Ok(())
-    }
-
-    /// Nothing waits, and the rest is as at the start.
-    fn begin_anew(&self) {
-        self.pool.drop_all();
-        *self.impersonation.lock() = Impersonation::at_start(&self.settings);
-        *self.instance.lock() = new_instance();
-        self.sealer.set_mode(self.sealer.first_mode());
-    }
-
     /// The snapshots that are kept: id, height, hash of the block.
     pub fn kept_snapshots(&self) -> Vec<(u64, u64, B256)> {
         let snapshots = self.snapshots.lock();
@@ -379,7 +275,7 @@ impl Dev {
     /// The chain is about to go back to block `to`: says what wallets need, and answers which block
     /// has to be the head afterwards. Filling the numbers up with empty blocks keeps the height from
     /// going back; nonces do go back.
-    fn reached(&self, to: u64) -> Result<u64, DevError> {
+    pub(super) fn reached(&self, to: u64) -> Result<u64, DevError> {
         let head = self.chain.head().number;
         if to >= head || !self.settings.monotonic {
             self.warn_wallets(to);

@@ -122,8 +122,16 @@ pub(super) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
     }
 }
 
+/// What counts as one place: an address, and of the long ones the network of 64 bits that a machine has to itself.
+pub fn network_of(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(long) => IpAddr::V6((long.to_bits() >> 64 << 64).into()),
+    }
+}
+
 /// The id that an address ends with.
-pub(super) fn peer_of(address: &Multiaddr) -> Option<PeerId> {
+pub fn peer_of(address: &Multiaddr) -> Option<PeerId> {
     match address.iter().last()? {
         Protocol::P2p(id) => Some(id),
         _ => None,

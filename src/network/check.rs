@@ -81,7 +81,7 @@ fn check_bodies(
     let blocks = pairs.map(|(header, body)| {
         let block = num_hash(&header);
         let body = body.map_err(|reason| CheckError::Undecodable { block, reason })?;
-        spec::check_body(chain.spec(), &header, &body)
+        spec::check_body(&chain.spec(), &header, &body)
             .map_err(|reason| CheckError::Body { block, reason: reason.into() })?;
         Ok(Block { header, body: Arc::new(body) })
     });
@@ -110,7 +110,7 @@ fn check_blocks(chain: &Chain, mut blocks: &[EncodedBlock]) -> Result<Checked, C
         let block = chain
             .recovering(|| Block::decode(&encoded.rlp))
             .map_err(|reason| CheckError::Undecodable { block: at, reason })?;
-        spec::check_body(chain.spec(), &block.header, &block.body)
+        spec::check_body(&chain.spec(), &block.header, &block.body)
             .map_err(|reason| CheckError::Body { block: at, reason: reason.into() })?;
         Ok(block)
     });

@@ -1,8 +1,8 @@
 //! What can the rest of the node ask of the network, and tell it?
 
 use super::{
-    Multiaddr, NetworkError, NetworkStats, PeerAddress, PeerId, message::Status,
-    protocol::Direction, stats::Counters,
+    Multiaddr, NetworkError, NetworkStats, PeerAddress, PeerEvent, PeerId, events::PeerEvents,
+    message::Status, protocol::Direction, stats::Counters,
 };
 use parking_lot::RwLock;
 use std::{
@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Commands that may wait.
 pub(super) const COMMANDS: usize = 64;
@@ -75,6 +75,8 @@ pub(super) struct View {
 pub(super) struct Seen {
     pub(super) info: PeerInfo,
     pub(super) since: Instant,
+    /// Why this node ends the connection, once it does.
+    pub(super) dropped_for: Option<String>,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ pub(super) struct Shared {
     pub(super) local: PeerId,
     pub(super) view: RwLock<View>,
     pub(super) counters: Counters,
+    pub(super) events: PeerEvents,
 }
 
 /// What the network is told to do.
@@ -91,13 +94,19 @@ pub(super) enum Command {
     RemovePeer(PeerId, oneshot::Sender<bool>),
     Trust(PeerId, bool, oneshot::Sender<()>),
     Isolate(BTreeSet<PeerId>, oneshot::Sender<()>),
+    Seals(bool, oneshot::Sender<()>),
     Stop,
 }
 
 impl NetworkHandle {
     pub(super) fn new(local: PeerId) -> (Self, Arc<Shared>, mpsc::Receiver<Command>) {
         let view = RwLock::default();
-        let shared = Arc::new(Shared { local, view, counters: Counters::default() });
+        let shared = Arc::new(Shared {
+            local,
+            view,
+            counters: Counters::default(),
+            events: PeerEvents::default(),
+        });
         let (commands, heard) = mpsc::channel(COMMANDS);
         (Self { shared: shared.clone(), commands }, shared, heard)
     }
@@ -124,6 +133,11 @@ impl NetworkHandle {
     /// Peers that are connected and of this chain.
     pub fn peer_count(&self) -> usize {
         self.shared.view.read().peers.iter().filter(|it| it.info.status.is_some()).count()
+    }
+
+    /// Who comes and goes from now on.
+    pub fn events(&self) -> broadcast::Receiver<PeerEvent> {
+        self.shared.events.listen()
     }
 
     /// What was said and done.
@@ -177,7 +191,13 @@ impl NetworkHandle {
         self.tell(|done| Command::Isolate(peers, done)).await
     }
 
-    /// Ends the network; connections are closed and work that was begun is done when its future ends.
+    /// Tells all peers that this node makes blocks from now on, or none any more.
+    pub async fn set_seals(&self, seals: bool) -> Result<(), NetworkError> {
+        self.tell(|done| Command::Seals(seals, done)).await
+    }
+
+    /// Tells the network to end. When [`super::Network::run`] returns, connections are closed and work that was
+    /// begun is done.
     pub async fn stop(&self) {
         // One that has ended has ended.
         let _ = self.commands.send(Command::Stop).await;

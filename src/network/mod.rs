@@ -14,25 +14,29 @@
 //! | `swarm` | how does it come to pass, by sockets and threads? |
 //! | `handle` | what can the rest of the node ask of the network, and tell it? |
 //! | `settings`, `identity`, `address` | how does a node take part, who is it, and where are its peers? |
-//! | `stats` | how much was said and done? |
+//! | `events` | who came, who went, and why? |
+//! | `stats`, `recent` | how much was said and done, and what was seen lately? |
 
 mod address;
 pub mod check;
 pub mod codec;
 mod error;
+mod events;
 mod handle;
 mod identity;
 pub mod importer;
 pub mod message;
 pub mod protocol;
+mod recent;
 pub mod serve;
 mod settings;
 mod stats;
 pub mod status;
 pub mod swarm;
 
-pub use address::{PeerAddress, external_address, peer_id};
+pub use address::{PeerAddress, external_address, network_of, peer_id, peer_of};
 pub use error::{AddressError, KeyFault, NetworkError};
+pub use events::{PeerChange, PeerEvent};
 pub use handle::{NetworkHandle, PeerInfo, SyncProgress};
 pub use identity::{KEY_FILE, node_key};
 pub use libp2p::{Multiaddr, PeerId, identity::Keypair};

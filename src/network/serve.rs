@@ -11,7 +11,7 @@ use crate::{
 };
 use alloy_consensus::Header;
 use alloy_eips::Encodable2718;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, map::B256Map};
 
 /// An answer ends with the item that makes it this long, in bytes: what one peer holds of our memory.
 const ENOUGH_BYTES: usize = 2 << 20;
@@ -40,7 +40,8 @@ pub fn serve(
 fn headers(chain: &Chain, from: u64, count: u64) -> Result<Vec<Header>, ChainError> {
     let (mut headers, mut room): (Vec<Header>, _) = (Vec::new(), Room::new());
     let mut before = None;
-    for number in (from..).take(count.min(MAX_HEADERS as u64) as usize) {
+    let count = count.min(MAX_HEADERS as u64);
+    for number in from..from.saturating_add(count) {
         let Some(header) = chain.header(number)? else { break };
         // A reorganisation in between: what follows is of another branch.
         if before.is_some_and(|before| before != header.parent_hash) {
@@ -57,8 +58,9 @@ fn headers(chain: &Chain, from: u64, count: u64) -> Result<Vec<Header>, ChainErr
 
 fn bodies(chain: &Chain, hashes: &[B256]) -> Result<Vec<Bytes>, ChainError> {
     let (mut bodies, mut room) = (Vec::new(), Room::new());
+    let mut blocks = Blocks::of(chain);
     for hash in hashes.iter().take(MAX_BODIES) {
-        let Some(block) = block(chain, *hash)? else { break };
+        let Some(block) = blocks.by_hash(*hash)? else { break };
         let body = block.body.encode();
         if !room.takes(body.len()) {
             break;
@@ -70,7 +72,7 @@ fn bodies(chain: &Chain, hashes: &[B256]) -> Result<Vec<Bytes>, ChainError> {
 
 fn ancestry(chain: &Chain, of: B256, count: u64) -> Result<Vec<EncodedBlock>, ChainError> {
     let (mut blocks, mut room) = (Vec::new(), Room::new());
-    let mut next = block(chain, of)?;
+    let mut next = Blocks::of(chain).by_hash(of)?;
     while let Some(found) = next.filter(|_| blocks.len() < count.min(MAX_ANCESTRY as u64) as usize)
     {
         let encoded = EncodedBlock::from(&found);
@@ -83,14 +85,33 @@ fn ancestry(chain: &Chain, of: B256, count: u64) -> Result<Vec<EncodedBlock>, Ch
     Ok(blocks)
 }
 
-/// A block that is canonical or beside the canonical chain.
-fn block(chain: &Chain, hash: B256) -> Result<Option<Block>, ChainError> {
-    if let Some(block) = chain.block_by_hash(hash)? {
-        return Ok(Some(block));
+/// Blocks that are canonical or beside the canonical chain.
+struct Blocks<'a> {
+    chain: &'a Chain,
+    /// Those beside it, once they were looked for: a hash alone does not say where one lies, and a request may
+    /// name a thousand that nobody has.
+    aside: Option<B256Map<BlockNumHash>>,
+}
+
+impl<'a> Blocks<'a> {
+    const fn of(chain: &'a Chain) -> Self {
+        Self { chain, aside: None }
     }
-    let aside = chain.side_blocks()?.into_iter().find(|at| at.hash == hash);
-    let aside = aside.map(|at| chain.side_block(at)).transpose()?.flatten();
-    Ok(aside.map(|aside| aside.block))
+
+    fn by_hash(&mut self, hash: B256) -> Result<Option<Block>, ChainError> {
+        if let Some(block) = self.chain.block_by_hash(hash)? {
+            return Ok(Some(block));
+        }
+        let aside = match &mut self.aside {
+            Some(aside) => aside,
+            none => {
+                let all = self.chain.side_blocks()?;
+                none.insert(all.into_iter().map(|at| (at.hash, at)).collect())
+            }
+        };
+        let Some(at) = aside.get(&hash) else { return Ok(None) };
+        Ok(self.chain.side_block(*at)?.map(|aside| aside.block))
+    }
 }
 
 fn parent(chain: &Chain, child: &Block) -> Result<Option<Block>, ChainError> {

@@ -5,6 +5,7 @@ use libp2p::identity::Keypair;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
 };
 
 /// Port that nodes listen on for each other.
@@ -27,6 +28,11 @@ pub struct NetworkConfig {
     pub max_peers: usize,
     /// Connections that one address may open; this machine's own is not counted.
     pub max_per_ip: usize,
+    /// So long a node that has `peers` waits for one of them to say where the chain is, before it makes
+    /// blocks of its own.
+    pub peer_grace: Duration,
+    /// Bytes of gossip a second that are read of one peer.
+    pub gossip_bytes: usize,
 }
 
 impl Default for NetworkConfig {
@@ -39,6 +45,8 @@ impl Default for NetworkConfig {
             allowed: None,
             max_peers: 50,
             max_per_ip: 16,
+            peer_grace: Duration::from_secs(10),
+            gossip_bytes: 8 << 20,
         }
     }
 }
@@ -52,6 +60,6 @@ pub struct NetworkSettings {
     pub config: NetworkConfig,
     /// Software and version.
     pub client: String,
-    /// Does this node seal blocks?
+    /// Does this node seal blocks? Until [`super::NetworkHandle::set_seals`] says otherwise.
     pub seals: bool,
 }

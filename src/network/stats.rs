@@ -114,6 +114,9 @@ pub struct Requests {
 pub struct NetworkStats {
     /// Gossip that came in, in the order of [`Topic::ALL`].
     pub heard: [Verdicts; 2],
+    /// Messages of gossip that were not let in: before the greeting, more than one peer may send, or of
+    /// another topic.
+    pub unheard: u64,
     /// Messages of gossip that this node began, in the order of [`Topic::ALL`].
     pub published: [u64; 2],
     /// Requests, in the order of [`RequestKind::ALL`].
@@ -156,6 +159,7 @@ impl Count {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     heard: [[Count; 3]; 2],
+    pub(super) unheard: Count,
     published: [Count; 2],
     requests: [[Count; 3]; 8],
     pub(super) bytes_in: Count,
@@ -208,6 +212,7 @@ impl Counters {
         };
         NetworkStats {
             heard: self.heard.each_ref().map(verdicts),
+            unheard: self.unheard.get(),
             published: self.published.each_ref().map(Count::get),
             requests: self.requests.each_ref().map(requests),
             bytes_in: self.bytes_in.get(),

@@ -23,7 +23,10 @@ pub struct Identity {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// Of another chain.
-    #[error("its chain id is {theirs}, ours {ours}")]
+    #[error(
+        "its chain id is {theirs}, ours {ours}: it is of another network; if it should not be, make both nodes \
+         from one genesis file (mainspring init)"
+    )]
     ChainId {
         /// The peer's.
         theirs: u64,
@@ -32,7 +35,8 @@ pub enum Mismatch {
     },
     /// Another first block.
     #[error(
-        "its genesis is {theirs}, ours {ours}; nodes of a network are made from one genesis file"
+        "its genesis is {theirs}, ours {ours}: it is of another network; if it should not be, make both nodes \
+         from one genesis file (mainspring init)"
     )]
     Genesis {
         /// The peer's.
@@ -41,7 +45,10 @@ pub enum Mismatch {
         ours: B256,
     },
     /// Blocks are sealed in another way.
-    #[error("its mode is {theirs:?}, ours {ours:?}")]
+    #[error(
+        "its blocks are sealed by {}, ours by {}: make both nodes from one genesis file (mainspring init)",
+        .theirs.words(), .ours.words()
+    )]
     Mode {
         /// The peer's.
         theirs: Mode,
@@ -143,7 +150,7 @@ mod tests {
         let node = identity(|_| {});
         let other = identity(|it| it["config"]["chainId"] = json!(6));
         let mismatch = compared(&node, 5, &other, 5).unwrap();
-        assert_eq!(mismatch.to_string(), "its chain id is 6, ours 5");
+        assert!(mismatch.to_string().starts_with("its chain id is 6, ours 5: "), "{mismatch}");
         let other = Identity { genesis: B256::ZERO, ..node.clone() };
         assert!(matches!(compared(&node, 5, &other, 5), Some(Mismatch::Genesis { .. })));
         let other = identity(|it| {

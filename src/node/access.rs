@@ -1,9 +1,9 @@
-//! Who may ask from other machines?
+//! Who may ask from other machines, and which web pages of this one?
 
 use super::NodeError;
 use crate::{
     config::{Config, Role, RpcAccess},
-    rpc::Token,
+    rpc::{ServerSettings, Token},
 };
 
 /// The token that callers must know, if any.
@@ -25,4 +25,12 @@ pub(super) fn token(config: &Config) -> Result<Option<Token>, NodeError> {
         (RpcAccess::Machine, Some(host)) => Err(NodeError::OpenRpc { host: *host }),
         (RpcAccess::Open, _) | (RpcAccess::Machine, None) => Ok(None),
     }
+}
+
+/// How the port is opened for those who know the `token`, if any. A development chain answers pages under
+/// every name, as other tools' do.
+pub(super) fn settings(config: &Config, token: Option<Token>) -> ServerSettings {
+    let own_names_only =
+        config.role != Role::Development && config.server.access == RpcAccess::Machine;
+    ServerSettings { allow_origin: config.server.allow_origin.clone(), token, own_names_only }
 }

@@ -90,6 +90,15 @@ pub enum NodeError {
         /// What is different.
         source: Box<ChainError>,
     },
+    /// Another chain than the one that a reset made a fork of.
+    #[error(
+        "a reset made a fork of a chain that came from another genesis file than {path}; use that file, \
+         start over with --fresh, or choose another directory with --datadir"
+    )]
+    OtherOrigin {
+        /// The file.
+        path: PathBuf,
+    },
     /// A development chain cannot go on from a chain of others.
     #[error(
         "{dir} holds a chain of mode {mode:?}, which is no development chain; serve it with \

@@ -1,15 +1,19 @@
 //! Is the chain a fork, who answers for the rest of it, and where are the answers kept?
 
-use super::{NodeError, directory::Directory};
+use super::{NodeError, directory::Directory, parts};
 use crate::{
-    chain::{BaseKind, Chain, Founding, stored_kind},
+    chain::{BaseKind, Chain, Founding, Origin, stored_kind, stored_origin},
     config::{Config, ForkConfig},
-    dev::forking::{ForkBlock, ForkPlan, Forked, check_fork},
+    dev::{
+        Answers, Beginnings,
+        forking::{ForkBlock, ForkError, ForkPlan, Forked, check_fork},
+    },
     primitives::BlockNumHash,
     sealer,
+    spec::ChainSpec,
     state::Remote,
-    storage::{StorageError, UpstreamCache},
-    upstream::{Upstream, UpstreamSettings},
+    storage::UpstreamCache,
+    upstream::Upstream,
 };
 use alloy_primitives::{Address, U256};
 use std::{
@@ -17,7 +21,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tempfile::TempDir;
 
 /// What is kept in memory of an upstream's answers goes to the disk this often.
 const KEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -50,9 +53,16 @@ impl Fork {
 
 /// Makes a new fork go on as the settings say: from its block's time, with its chain id and fees, after
 /// the transactions that come before everything else.
-pub(super) fn settle(config: &Config, fork: &Fork, chain: &Arc<Chain>) -> Result<(), NodeError> {
+pub(super) fn settle(
+    config: &Config,
+    fork: &Fork,
+    has_origin: bool,
+    chain: &Arc<Chain>,
+) -> Result<(), NodeError> {
     let (base, genesis) = (chain.first(), &config.genesis);
     match fork {
+        // What a reset made is compared with nothing: the flags are those of its origin.
+        Fork::Stored(_) if has_origin => Ok(()),
         Fork::Stored(_) => {
             let stored = chain.spec().chain_id();
             if let Some(given) = genesis.chain_id.filter(|given| *given != stored) {
@@ -82,14 +92,8 @@ pub(super) fn settle(config: &Config, fork: &Fork, chain: &Arc<Chain>) -> Result
     }
 }
 
-/// The cache of an upstream's answers, and the folder that goes with it if it is not kept.
-#[derive(Debug)]
-pub(super) struct Kept {
-    pub(super) cache: Arc<UpstreamCache>,
-    _temporary: Option<TempDir>,
-}
-
-/// The fork that is stored, or that the settings ask for.
+/// The fork that is stored, or that the settings ask for; and what these settings made before a reset gave
+/// the chain another beginning, if one did.
 ///
 /// # Errors
 /// When another chain is stored, or the upstream does not answer, or lies.
@@ -97,28 +101,83 @@ pub(super) fn open(
     config: &Config,
     directory: &Directory,
     funded: &[(Address, U256)],
-) -> Result<(Option<Fork>, Option<Kept>), NodeError> {
-    let stored = stored_kind(&directory.storage)?;
-    let fork = match (stored, &config.fork) {
+    answers: &Answers,
+) -> Result<(Option<Fork>, Option<Origin>), NodeError> {
+    let storage = &directory.storage;
+    // A command line that made the chain goes on with what a reset made of it.
+    let origin = stored_origin(storage)?.filter(|origin| is_asked_for(config, origin.kind));
+    let is_origin = origin.is_some();
+    let fork = match (stored_kind(storage)?, &config.fork) {
         (Some(BaseKind::Forked { chain_id, number, hash }), asked) => {
-            let fork = BlockNumHash::new(number, hash);
-            let kept = keep(config)?;
-            if let Some(asked) = asked {
-                compare(asked, chain_id, number)?;
+            match asked {
+                Some(asked) if !is_origin => compare(asked, chain_id, number)?,
+                _ => {}
             }
-            let remote = Arc::new(remote(&kept.cache, asked.as_ref(), chain_id, fork));
-            check_fork(&remote)?;
-            (Some(Fork::Stored(remote)), Some(kept))
+            let (cache, fork) = (answers.open()?, BlockNumHash::new(number, hash));
+            let remote = Arc::new(remote(&cache, Some(config), chain_id, fork));
+            match check_fork(&remote) {
+                Err(ForkError::OtherChain { .. } | ForkError::OtherBlock { .. }) if is_origin => {
+                    tracing::warn!(
+                        target: "fork",
+                        "a reset made this chain a fork of chain {chain_id} at block {number}, which \
+                         --fork-url does not serve: what is not kept here cannot be answered before \
+                         anvil_setRpcUrl names who does"
+                    );
+                    remote.upstream().replace(Vec::new());
+                }
+                checked => checked?,
+            }
+            Some(Fork::Stored(remote))
         }
-        (Some(_), Some(_)) => return Err(NodeError::NoFork { dir: config.data.dir.clone() }),
-        (_, None) => (None, None),
+        (Some(_), Some(_)) if !is_origin => {
+            return Err(NodeError::NoFork { dir: config.data.dir.clone() });
+        }
+        (Some(_), _) | (None, None) => None,
         (None, Some(asked)) => {
-            let kept = keep(config)?;
-            let forked = plan(config, asked, funded).make(&kept.cache)?;
-            (Some(Fork::New(Box::new(forked))), Some(kept))
+            let forked = plan(config, asked, funded).make(&answers.open()?)?;
+            Some(Fork::New(Box::new(forked)))
         }
     };
-    Ok(fork)
+    Ok((fork, origin))
+}
+
+/// Do the settings say that a chain begins like this?
+fn is_asked_for(config: &Config, kind: BaseKind) -> bool {
+    match (kind, &config.fork) {
+        (BaseKind::Forked { chain_id, number, .. }, Some(asked)) => {
+            compare(asked, chain_id, number).is_ok()
+        }
+        (BaseKind::Genesis, None) => true,
+        _ => false,
+    }
+}
+
+/// What resets may begin with, under these settings.
+pub(super) fn beginnings(
+    config: &Config,
+    chain: &Chain,
+    origin: Option<Origin>,
+    funded: Vec<(Address, U256)>,
+    answers: &Arc<Answers>,
+) -> Result<Beginnings, NodeError> {
+    let own = match (chain.remote(), origin) {
+        (None, _) => chain.spec(),
+        (Some(_), Some(Origin { kind: BaseKind::Genesis, genesis })) => {
+            Arc::new(ChainSpec::from_genesis(genesis)?)
+        }
+        (Some(_), _) => {
+            let genesis = parts::dev_genesis(config, &funded).genesis();
+            Arc::new(ChainSpec::from_genesis(genesis)?)
+        }
+    };
+    Ok(Beginnings {
+        own,
+        fork: config.fork.as_ref().map(|asked| plan(config, asked, &funded)),
+        upstream: config.upstream.clone(),
+        hardfork: config.genesis.hardfork,
+        funded,
+        answers: answers.clone(),
+    })
 }
 
 /// The remote chain of a stored fork for a command that has no settings: what is kept answers.
@@ -132,12 +191,13 @@ pub(super) fn offline(dir: &Path, directory: &Directory) -> Result<Option<Arc<Re
 
 fn remote(
     cache: &Arc<UpstreamCache>,
-    asked: Option<&ForkConfig>,
+    config: Option<&Config>,
     chain_id: u64,
     fork: BlockNumHash,
 ) -> Remote {
+    let asked = config.and_then(|config| config.fork.as_ref());
     let endpoints = asked.map(|asked| asked.endpoints.clone()).unwrap_or_default();
-    let settings = asked.map_or_else(UpstreamSettings::default, |asked| asked.upstream.clone());
+    let settings = config.map(|config| config.upstream.clone()).unwrap_or_default();
     let upstream = Arc::new(Upstream::new(endpoints, settings));
     Remote::new(upstream, cache.clone(), chain_id, fork)
 }
@@ -145,7 +205,7 @@ fn remote(
 fn plan(config: &Config, asked: &ForkConfig, funded: &[(Address, U256)]) -> ForkPlan {
     ForkPlan {
         endpoints: asked.endpoints.clone(),
-        settings: asked.upstream.clone(),
+        settings: config.upstream.clone(),
         block: asked.block,
         chain_id: asked.chain_id,
         hardfork: config.genesis.hardfork,
@@ -172,25 +232,8 @@ fn compare(asked: &ForkConfig, chain_id: u64, number: u64) -> Result<(), NodeErr
     }
 }
 
-/// Opens the cache where the settings say; where that cannot be, one that is forgotten.
-fn keep(config: &Config) -> Result<Kept, NodeError> {
-    if let Some(dir) = cache_dir(config) {
-        match UpstreamCache::open(&dir) {
-            Ok(cache) => return Ok(Kept { cache: Arc::new(cache), _temporary: None }),
-            Err(error @ StorageError::DiskFull) => return Err(error.into()),
-            Err(error) => {
-                tracing::warn!(target: "fork", "{error}; what the upstream answers is not kept");
-            }
-        }
-    }
-    let temporary = tempfile::Builder::new().prefix("mainspring-upstream-").tempdir();
-    let temporary = temporary.map_err(NodeError::Temporary)?;
-    let cache = UpstreamCache::open(temporary.path())?;
-    Ok(Kept { cache: Arc::new(cache), _temporary: Some(temporary) })
-}
-
 /// The folder of the cache; `None` to forget everything.
-fn cache_dir(config: &Config) -> Option<PathBuf> {
+pub(super) fn cache_dir(config: &Config) -> Option<PathBuf> {
     if config.cache.forgets {
         return None;
     }
@@ -205,13 +248,13 @@ fn cache_dir(config: &Config) -> Option<PathBuf> {
     Some(user.join("mainspring").join("upstream"))
 }
 
-/// Makes the answers of the upstream durable at intervals.
-pub(super) async fn keep_answers(cache: Arc<UpstreamCache>) {
+/// Makes the answers of upstreams durable at intervals.
+pub(super) async fn keep_answers(answers: Arc<Answers>) {
     let mut ticks = tokio::time::interval(KEEP_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let cache = cache.clone();
+        let Some(cache) = answers.opened() else { continue };
         // It logs what goes wrong itself.
         let _ = tokio::task::spawn_blocking(move || cache.flush()).await;
     }

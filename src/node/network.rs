@@ -1,22 +1,28 @@
 //! Does the node have a network, and how do transactions of peers come into the pool?
 
-use super::NodeError;
+use super::{NodeError, hold};
 use crate::{
-    chain::Chain,
+    chain::{Chain, ChainError},
     config::{Config, Role},
     network::{Admission, Admit, Links, Network, NetworkHandle, NetworkSettings, node_key},
     pool::{Pool, PoolError},
-    sealer::{SealError, SealerHandle},
+    primitives::BlockNumHash,
+    sealer::{Authority, SealError, SealerHandle},
     spec::Mode,
 };
-use std::{path::Path, sync::Arc};
-use tokio::task::JoinSet;
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::{task::JoinSet, time::MissedTickBehavior};
+
+/// How often it is looked whether this node makes blocks.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// A network that runs.
 #[derive(Debug)]
 pub(super) struct Joined {
     handle: NetworkHandle,
     task: JoinSet<()>,
+    /// Those who tell network and sealer of each other. They end with this.
+    _told: JoinSet<()>,
 }
 
 impl Joined {
@@ -39,7 +45,7 @@ pub(super) async fn join(
     pool: &Arc<Pool>,
     sealer: &SealerHandle,
 ) -> Result<Option<Joined>, NodeError> {
-    let Role::Stored { seals, .. } = config.role else { return Ok(None) };
+    let Role::Stored { .. } = config.role else { return Ok(None) };
     let Some(network) = &config.network else { return Ok(None) };
     let mode = chain.spec().mode;
     if mode == Mode::Dev {
@@ -49,21 +55,55 @@ pub(super) async fn join(
         );
         return Ok(None);
     }
+    let grace = network.peer_grace;
     let settings = NetworkSettings {
         key: node_key(dir)?,
         config: network.clone(),
         client: client(),
-        seals: match mode {
-            Mode::Poa => seals,
-            Mode::Pow => config.mining.mines,
-            _ => false,
-        },
+        // Headers of peers are checked against who may sign. It is in memory before the first one comes.
+        seals: seals(chain, sealer)?,
     };
     let links = Links { chain: chain.clone(), pool: pool.clone(), admit: door(sealer.clone()) };
     let (network, handle) = Network::open(settings, links).await?;
     let mut task = JoinSet::new();
     task.spawn(network.run());
-    Ok(Some(Joined { handle, task }))
+    let mut told = JoinSet::new();
+    told.spawn(hold::watch(grace, chain.clone(), sealer.clone(), handle.clone()));
+    told.spawn(tell_seals(chain.clone(), sealer.clone(), handle.clone()));
+    Ok(Some(Joined { handle, task, _told: told }))
+}
+
+/// Does this node make blocks? A signer's key makes none before the signers have voted it in.
+fn seals(chain: &Chain, sealer: &SealerHandle) -> Result<bool, ChainError> {
+    if chain.spec().mode != Mode::Poa {
+        return Ok(sealer.miner().is_some_and(|miner| miner.wishes().mines));
+    }
+    let head = chain.head();
+    let snapshot = chain.signers_after(BlockNumHash::new(head.number, head.seal()))?;
+    let own = sealer.authority().map(Authority::address);
+    Ok(own.is_some_and(|own| snapshot.signers.contains(&own)))
+}
+
+/// Lets peers know whether this node makes blocks, until it is dropped.
+async fn tell_seals(chain: Arc<Chain>, sealer: SealerHandle, network: NetworkHandle) {
+    let mut told = None;
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let now = match seals(&chain, &sealer) {
+            Ok(now) => now,
+            Err(error) => {
+                tracing::error!(target: "network", %error, "who may sign blocks is not known");
+                continue;
+            }
+        };
+        if told != Some(now) && network.set_seals(now).await.is_err() {
+            // It has ended.
+            return;
+        }
+        told = Some(now);
+    }
 }
 
 fn client() -> String {

@@ -8,9 +8,9 @@ use crate::{
     evm::{EvmSettings, trace::ScriptHost},
     explain::Told,
     pool::Order,
-    rpc::{ClientLimits, FeePolicy, RpcLimits},
+    rpc::{ClientLimits, FeeSettings, RpcLimits},
     sealer::{Miner, MinerSettings, Mode, SealerSettings, Wishes},
-    spec::{self, ChainSpec, FeeMarket, Fork, dev::DevGenesis},
+    spec::{self, ChainSpec, Fork, dev::DevGenesis},
 };
 use alloy_primitives::{Address, U256};
 use std::{num::NonZero, sync::Arc};
@@ -66,7 +66,7 @@ pub(super) fn dev_settings(config: &Config) -> DevSettings {
         snapshots: config.rpc.snapshots,
         rotate_chain_id: config.data.rotate_chain_id,
         monotonic: config.data.monotonic,
-        fork_chain_id: config.genesis.chain_id.filter(|_| config.fork.is_some()),
+        fork_chain_id: config.genesis.chain_id,
         fork_next: (config.genesis.gas_limit, config.genesis.base_fee),
         filled_blocks: config.rpc.mined_blocks,
     }
@@ -159,10 +159,8 @@ pub(super) fn told(config: &Config) -> Told {
     }
 }
 
-/// Where gas has a price of its own, nobody is advised to pay more than that.
-pub(super) fn fee_policy(config: &Config, market: FeeMarket) -> FeePolicy {
+pub(super) fn fee_settings(config: &Config) -> FeeSettings {
     let min_gas_price = config.sealing.gas_price.unwrap_or(0);
-    let default = FeePolicy::default();
-    let has_tip = market == FeeMarket::Eip1559 && !config.sealing.no_tip;
-    FeePolicy { market, min_gas_price, tip: if has_tip { default.tip } else { 0 } }
+    let tip = if config.sealing.no_tip { 0 } else { FeeSettings::default().tip };
+    FeeSettings { min_gas_price, tip }
 }

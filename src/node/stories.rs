@@ -95,7 +95,7 @@ impl Wanted {
         let replay = chain.replay_of(stored.block.clone());
         // A block that is gone again needs no story.
         let Ok(Some(block)) = replay else { return Ok(()) };
-        let (spec, settings) = (chain.spec(), chain.evm_settings());
+        let (spec, settings) = (&chain.spec(), chain.evm_settings());
         let wanted = |index| self.includes(&stored.receipts, index);
         let scripts = ScriptHost::default();
         let limits = TraceLimits { bytes: MAX_BYTES, timeout: PATIENCE, stop, scripts };

@@ -80,11 +80,14 @@ pub(super) async fn watch(watched: Watched) {
         let watched = watched.clone();
         let looked = spawn_blocking(move || {
             let patience = watched.parts().patience();
+            let said_before = silence.again;
             let word = silence.look(start.elapsed(), head, patience.ok().flatten());
-            if let Some(word) = word
-                && let Err(error) = watched.say(word)
-            {
-                tracing::warn!(target: "watchdog", %error, "it cannot be told why no block comes");
+            match word.map(|word| watched.say(word)) {
+                None | Some(Ok(true)) => {}
+                Some(Ok(false)) => silence.again = said_before,
+                Some(Err(error)) => {
+                    tracing::warn!(target: "watchdog", %error, "it cannot be told why no block comes");
+                }
             }
             silence
         });
@@ -104,7 +107,9 @@ impl Watched {
         }
     }
 
-    fn say(&self, word: Word) -> Result<(), ChainError> {
+    /// Was there something to say? A block whose time lies ahead leaves the next one longer to come than
+    /// the head stays.
+    fn say(&self, word: Word) -> Result<bool, ChainError> {
         match word {
             Word::Again(after) => {
                 let (number, after) = (self.chain.head().number, after.as_secs());
@@ -112,6 +117,9 @@ impl Watched {
             }
             Word::Silent(silence) => {
                 let said = status::judge(&status::observe(self.parts())?);
+                if !said.is_overdue {
+                    return Ok(false);
+                }
                 let (silence, reason, advice) = (silence.as_secs(), said.reason, said.advice);
                 tracing::warn!(
                     target: "watchdog",
@@ -119,7 +127,7 @@ impl Watched {
                 );
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -1,7 +1,7 @@
-//! Who may ask over HTTP and WebSocket? Who knows the token, where there is one, and has no more
-//! connections than one may have.
+//! Who may ask over HTTP and WebSocket? Who knows the token, where there is one, has no more connections
+//! than one may have, and is no web page that may not ask.
 
-use super::clients::Visitor;
+use super::{clients::Visitor, pages::Pages};
 use alloy_primitives::{B256, hex, keccak256};
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -16,6 +16,7 @@ use std::{
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 use tower::{Layer, Service};
@@ -118,6 +119,7 @@ fn make(path: &Path) -> io::Result<bool> {
 #[derive(Clone, Debug)]
 pub(super) struct AccessLayer {
     pub(super) token: Option<Token>,
+    pub(super) pages: Arc<Pages>,
     pub(super) visitor: Visitor,
 }
 
@@ -151,9 +153,12 @@ where
     }
 
     fn call(&mut self, mut request: HttpRequest) -> Self::Future {
-        let AccessLayer { token, visitor } = &self.layer;
+        let AccessLayer { token, pages, visitor } = &self.layer;
         let refused = if !visitor.is_welcome() {
             Some(too_many(visitor.most_connections()))
+        } else if let Err(stranger) = pages.check(request.headers()) {
+            let code = super::error::SERVER_ERROR;
+            Some(refusal(StatusCode::FORBIDDEN, code, &stranger.to_string()))
         } else if token.as_ref().is_some_and(|token| !token.is_said(request.headers())) {
             Some(no_token())
         } else {

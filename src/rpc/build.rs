@@ -142,7 +142,7 @@ fn build(
     if foundation.header.seal() != parent {
         return Err(RpcError::NotCanonical);
     }
-    let spec = node.chain.spec();
+    let spec = &node.chain.spec();
     let template = template(spec, &header, attributes, extra_data)?;
     let Foundation { view, edits, mut trie, next_storage_id, .. } = foundation;
     let edits = edits.as_ref().clone();

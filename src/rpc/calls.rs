@@ -155,6 +155,11 @@ pub struct RpcStats {
 }
 
 impl Api {
+    /// One more subscription, until it is dropped.
+    pub(super) fn subscription(&self) -> Subscription {
+        self.0.subscriptions.begin()
+    }
+
     /// The server in numbers.
     pub fn stats(&self) -> RpcStats {
         let calls = self.calls();

@@ -2,6 +2,7 @@
 //! bits, which is what one household or machine has.
 
 use super::error::LIMIT_EXCEEDED;
+use crate::network::network_of;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 use parking_lot::Mutex;
 use serde_json::json;
@@ -162,7 +163,7 @@ impl Clients {
         if address.is_loopback() && !self.limits.loopback {
             return Some(Visitor(Arc::new(Visit { client: None, is_welcome: true })));
         }
-        let client = self.table.lock().client(network(address), &self.limits, now);
+        let client = self.table.lock().client(network_of(address), &self.limits, now);
         let most = self.limits.connections;
         let mut left = client.left.lock();
         // As many again are told so; they say one thing and go.
@@ -232,6 +233,13 @@ impl Client {
         left.requests.level -= 1.0;
         Ok(())
     }
+
+    fn overdrawn(&self, now: Instant) -> Option<Duration> {
+        let bytes = self.limits.bytes;
+        let mut left = self.left.lock();
+        left.bytes.fill(bytes, now);
+        left.bytes.wait(0.0, bytes)
+    }
 }
 
 impl Visitor {
@@ -245,7 +253,7 @@ impl Visitor {
         self.0.client.as_ref().map_or(Ok(()), |client| client.take(Instant::now()))
     }
 
-    /// Takes the bytes of an answer, which may overdraw the share.
+    /// Takes the bytes of an answer or of news, which may overdraw the share.
     pub(super) fn spend(&self, bytes: usize) {
         if let Some(client) = &self.0.client {
             // Precise enough: a bucket holds far less than 2^53.
@@ -253,17 +261,14 @@ impl Visitor {
         }
     }
 
+    /// How long until its share of bytes is not overdrawn any more.
+    pub(super) fn overdrawn(&self) -> Option<Duration> {
+        self.0.client.as_ref()?.overdrawn(Instant::now())
+    }
+
     /// Open connections that one client may have.
     pub(super) fn most_connections(&self) -> u32 {
         self.0.client.as_ref().map_or(u32::MAX, |client| client.limits.connections)
-    }
-}
-
-/// What counts as one client.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(long) => IpAddr::V6((long.to_bits() >> 64 << 64).into()),
     }
 }
 
@@ -311,6 +316,8 @@ mod tests {
         visitor.spend(1_200);
         let refused = client(&visitor).take(now).unwrap_err();
         assert_eq!((refused.what, refused.wait), ("bytes of answers", Duration::from_secs(2)));
+        assert_eq!(client(&visitor).overdrawn(now), Some(Duration::from_secs(2)), "news too");
+        assert_eq!(client(&visitor).overdrawn(now + Duration::from_secs(2)), None);
         client(&visitor).take(now + Duration::from_secs(2)).unwrap();
     }
 
@@ -342,8 +349,8 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_client() {
-        assert_eq!(network(at("2001:db8:1:2:3::4")), network(at("2001:db8:1:2::")));
-        assert_ne!(network(at("2001:db8:1:2::")), network(at("2001:db8:1:3::")));
+        assert_eq!(network_of(at("2001:db8:1:2:3::4")), network_of(at("2001:db8:1:2::")));
+        assert_ne!(network_of(at("2001:db8:1:2::")), network_of(at("2001:db8:1:3::")));
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn recorded(
     library: &Arc<Library>,
 ) -> Answer<RecordedCall> {
     let (block, index) = mined(node, hash)?;
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let block = replay_of(node, block)?;
     let mut recorded = None;
     let wanted = |at| at == index;

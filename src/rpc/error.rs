@@ -379,6 +379,9 @@ pub enum RpcError {
     /// A development method was refused.
     #[error(transparent)]
     Development(#[from] DevelopmentError),
+    /// Another chain took the place of the one that was asked.
+    #[error("a reset or a load put another chain in place while the call ran; call again")]
+    Replaced,
     /// A call's worker ended without a result; the log has the reason.
     #[error("internal error: the call did not finish")]
     WorkerLost,
@@ -446,6 +449,7 @@ impl RpcError {
             ) => NOT_KEPT,
             Self::Trace(error) if error.is_bad_request() => INVALID_PARAMS_CODE,
             Self::Watch(error) => error.code(),
+            Self::Peers(PeersError::NoSubscription(_)) => METHOD_NOT_FOUND_CODE,
             Self::Seal(SealError::Condition(_)) => CONDITION_NOT_MET,
             Self::TooManyConditions(_) => TOO_MANY_CONDITIONS,
             Self::Chain(ChainError::Pruned { .. })

@@ -108,7 +108,31 @@ pub struct FeePolicy {
 
 impl Default for FeePolicy {
     fn default() -> Self {
-        Self { market: FeeMarket::Eip1559, min_gas_price: 0, tip: 1_000_000_000 }
+        FeeSettings::default().on(FeeMarket::Eip1559)
+    }
+}
+
+/// What the node advises of fees besides the chain's rules.
+#[derive(Clone, Copy, Debug)]
+pub struct FeeSettings {
+    /// See [`FeePolicy::min_gas_price`].
+    pub min_gas_price: u128,
+    /// What a tip should be, in wei per gas, where gas has no price of its own.
+    pub tip: u128,
+}
+
+impl Default for FeeSettings {
+    fn default() -> Self {
+        Self { min_gas_price: 0, tip: 1_000_000_000 }
+    }
+}
+
+impl FeeSettings {
+    /// What to advise on a chain with such a market. Where gas has a price of its own, nobody is advised
+    /// to pay more than that.
+    pub fn on(self, market: FeeMarket) -> FeePolicy {
+        let tip = if market == FeeMarket::Eip1559 { self.tip } else { 0 };
+        FeePolicy { market, min_gas_price: self.min_gas_price, tip }
     }
 }
 

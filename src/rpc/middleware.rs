@@ -35,7 +35,14 @@ use tokio::{
 const SENDS: [&str; 2] = ["eth_sendRawTransaction", "eth_sendTransaction"];
 
 /// Methods that need a connection on which news can be sent.
-const SUBSCRIPTIONS: [&str; 2] = ["eth_subscribe", "eth_unsubscribe"];
+const SUBSCRIPTIONS: [&str; 6] = [
+    "admin_peerEvents",
+    "admin_peerEvents_unsubscribe",
+    "admin_subscribe",
+    "admin_unsubscribe",
+    "eth_subscribe",
+    "eth_unsubscribe",
+];
 
 /// Methods that work with files of the machine: no page that a browser shows may call them.
 const FILES: &str = "admin_";

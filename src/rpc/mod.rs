@@ -11,8 +11,11 @@
 //! | `ids` | is the id of a request one that an answer can carry? |
 //! | `namespaces` | which methods are served, on which kind of node? |
 //! | `admin` | where is the chain, and how does it go into a file and back? |
+//! | `pages` | which web pages may ask? |
 //! | `health` | is the node alive, can it take work? |
 //! | `peers` | who is connected, who should be, and who is this node to others? |
+//! | `peer_events` | `admin_subscribe`: who comes and who goes? |
+//! | `push` | how does news come to a subscriber? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
@@ -61,9 +64,12 @@ pub mod miner;
 mod namespaces;
 pub mod net;
 pub mod ots;
+mod pages;
 pub mod params;
+pub mod peer_events;
 pub mod peers;
 pub mod personal;
+mod push;
 mod resolve;
 mod server;
 pub mod status;
@@ -83,7 +89,7 @@ pub use dialect::Dialect;
 pub use error::RpcError;
 pub use health::Readiness;
 pub use ipc::{IpcServer, SocketError};
-pub use limits::{FeePolicy, RpcLimits};
+pub use limits::{FeePolicy, FeeSettings, RpcLimits};
 pub use namespaces::{Kind, Namespaces, UnknownNamespace};
 pub use server::{ServeError, ServerSettings, serve};
 pub use verbosity::Verbosity;
@@ -125,7 +131,7 @@ pub struct RpcContext {
     /// Bounds.
     pub limits: RpcLimits,
     /// Advised fees.
-    pub fees: FeePolicy,
+    pub fees: FeeSettings,
     /// The words of errors.
     pub dialect: Dialect,
     /// Which methods are served.
@@ -142,6 +148,25 @@ pub struct RpcContext {
     pub told: Told,
     /// Other nodes; `None` where there is no network.
     pub network: Option<NetworkHandle>,
+}
+
+impl RpcContext {
+    /// Advised fees on the chain as it is now.
+    fn fee_policy(&self) -> FeePolicy {
+        self.fees.on(self.chain.spec().fee_market)
+    }
+
+    /// Reads things of the chain that belong together; reads them again if another chain took its place
+    /// meanwhile.
+    fn at_once<T>(&self, read: impl Fn(&Self) -> T) -> T {
+        loop {
+            let before = self.chain.standing();
+            let answer = read(self);
+            if self.chain.stands(before) {
+                return answer;
+            }
+        }
+    }
 }
 
 /// The implementation of every trait: the context, and the lines in which heavy calls wait.
@@ -196,7 +221,24 @@ impl Api {
     /// disk) on the threads that tokio keeps for it, so that the runtime's own threads stay free
     /// for light requests. This is the one place in `rpc` that starts such work. At most
     /// [`RpcLimits::heavy_calls`] of them run at a time: their memory is bounded too.
+    ///
+    /// # Errors
+    /// [`RpcError::Replaced`] if another chain took the place of this one meanwhile: what was read may be
+    /// half of each.
     async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&RpcContext) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        self.blocking_apart(|node| {
+            let before = node.chain.standing();
+            let answer = work(node);
+            if node.chain.stands(before) { answer } else { Err(RpcError::Replaced) }
+        })
+        .await
+    }
+
+    /// The same for work that does not read the chain, or puts another one in its place.
+    async fn blocking_apart<T: Send + 'static>(
         &self,
         work: impl FnOnce(&RpcContext) -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
@@ -255,6 +297,7 @@ impl Api {
         let mut methods = eth::methods(self);
         for more in [
             admin::methods(self),
+            peer_events::methods(self),
             peers::methods(self),
             net::methods(self),
             web3::methods(self),

@@ -10,6 +10,10 @@ const TESTING: &str = "testing";
 const ADMIN: &str = "admin";
 /// Says who is paid: served over HTTP where nobody else can ask, or where it is named.
 const MINER: &str = "miner";
+/// Change a node or speak for its signer: on a chain that is no developer's own they are served over HTTP
+/// where nobody else can ask, or where their namespace is named.
+const CONTROL: [&str; 5] =
+    ["clique_discard", "clique_propose", "debug_clearTxpool", "debug_setHead", "debug_verbosity"];
 /// Tells which namespaces there are; always served.
 const RPC: &str = "rpc";
 
@@ -56,8 +60,12 @@ const SPECIAL: [Special; 4] = [
             "admin_addPeer",
             "admin_addTrustedPeer",
             "admin_isolate",
+            "admin_peerEvents",
+            "admin_peerEvents_unsubscribe",
             "admin_removePeer",
             "admin_removeTrustedPeer",
+            "admin_subscribe",
+            "admin_unsubscribe",
         ],
         on: &[
             Kind::Stored(Mode::Poa),
@@ -102,9 +110,9 @@ fn names(name: &str, method: &str) -> bool {
 pub struct Namespaces {
     /// The kind of node.
     pub kind: Kind,
-    /// Are `admin` and `miner` served over HTTP without being named?
+    /// Is what governs the node, as `admin` and `miner` do, served over HTTP without being named?
     pub admin: bool,
-    /// Exactly these, by name; `None` is all but `testing` and, as the field says, `admin` and `miner`.
+    /// Exactly these, by name; `None` is all but `testing` and, as the field says, what governs the node.
     pub named: Option<Vec<String>>,
 }
 
@@ -139,9 +147,7 @@ impl Namespaces {
     /// Those of all methods that are served.
     pub(super) fn select(&self, all: &Methods) -> Methods {
         let mut served = Methods::new();
-        let serves = |name: &&str| {
-            self.kind.lacks(name).is_none() && space(name).is_some_and(|it| self.serves(it))
-        };
+        let serves = |name: &&str| self.kind.lacks(name).is_none() && self.serves(name);
         for name in all.method_names().filter(serves) {
             if let Some(method) = all.method(name) {
                 let inserted = served.verify_and_insert(name, method.clone());
@@ -160,13 +166,14 @@ impl Namespaces {
         Self { named: Some(named), ..self.clone() }.select(all)
     }
 
-    fn serves(&self, space: &str) -> bool {
+    fn serves(&self, method: &str) -> bool {
+        let Some(space) = space(method) else { return false };
         let wanted = match &self.named {
             Some(named) => named.iter().any(|name| name == space),
             None => match space {
                 TESTING => false,
                 ADMIN | MINER => self.admin,
-                _ => true,
+                _ => self.admin || self.kind.is_development() || !CONTROL.contains(&method),
             },
         };
         space == RPC || wanted
@@ -189,7 +196,9 @@ mod tests {
             "anvil_mine",
             "chain_branch",
             "chain_traceDecoded",
+            "clique_propose",
             "clique_status",
+            "debug_setHead",
             "eth_call",
             "eth_getWork",
             "evm_mine",
@@ -220,8 +229,9 @@ mod tests {
     #[test]
     fn a_node_serves_what_has_a_meaning_on_its_chain() {
         let everywhere = ["chain_traceDecoded", "eth_call", "rpc_modules"];
+        let by_hand = ["anvil_mine", "chain_branch", "debug_setHead", "evm_mine"];
         for (kind, own) in [
-            (Kind::Development, &["anvil_mine", "chain_branch", "evm_mine"][..]),
+            (Kind::Development, &by_hand[..]),
             (Kind::Stored(Mode::Poa), &["clique_status"]),
             (Kind::Stored(Mode::Pow), &["eth_getWork"]),
             (Kind::Stored(Mode::Dev), &[]),
@@ -233,6 +243,21 @@ mod tests {
         }
         let mined = served(Kind::Stored(Mode::Pow), Some(&["miner"]));
         assert_eq!(mined, ["miner_stop", "rpc_modules"], "served over HTTP where it is named");
+    }
+
+    #[test]
+    fn who_only_asks_governs_no_node() {
+        let governs = |admin, named: Option<&str>| {
+            let named = named.map(|name| vec![name.to_owned()]);
+            let kind = Kind::Stored(Mode::Poa);
+            let methods = Namespaces { kind, admin, named }.select(&all());
+            ["admin_datadir", "clique_propose", "debug_setHead"]
+                .map(|name| methods.method(name).is_some())
+        };
+        assert_eq!(governs(true, None), [true; 3], "nobody else can ask");
+        assert_eq!(governs(false, None), [false; 3]);
+        assert_eq!(governs(false, Some("clique")), [false, true, false]);
+        assert_eq!(governs(false, Some("debug")), [false, false, true]);
     }
 
     #[test]
@@ -256,7 +281,7 @@ mod tests {
         let (given, known) = unknown(Kind::Stored(Mode::Poa), "anvil");
         assert_eq!(
             (given.as_str(), known.as_str()),
-            ("anvil", "admin, chain, clique, eth, rpc, testing")
+            ("anvil", "admin, chain, clique, debug, eth, rpc, testing")
         );
         assert_eq!(unknown(Kind::Stored(Mode::Dev), "clique").0, "clique");
         assert_eq!(unknown(Kind::Stored(Mode::Poa), "miner").0, "miner");

@@ -35,6 +35,18 @@ pub enum PeersError {
     /// It ended, or is of another opinion.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// Nothing is told under that name.
+    #[error("no \"{0}\" subscription in admin namespace; there is \"peerEvents\"")]
+    NoSubscription(String),
+    /// A subscriber took the news of peers too slowly.
+    #[error("{missed} events of peers were missed: more happened than are kept for slow readers")]
+    Missed {
+        /// Events that are lost.
+        missed: u64,
+    },
+    /// No more peers come or go.
+    #[error("the network of this node has ended")]
+    NetworkEnded,
 }
 
 /// The node's peers, as in geth.
@@ -127,7 +139,7 @@ impl PeersServer for Api {
                 addresses.iter().flatten().map(|address| address.to_string()).collect();
             let (ip, port) = addresses.first().map(|it| socket(it)).unwrap_or_default();
             let id = network.as_ref().map(|it| it.local_peer_id().to_string());
-            let spec = node.chain.spec();
+            let spec = &node.chain.spec();
             let head = node.chain.head();
             let chain = json!({
                 "network": spec.chain_id(),

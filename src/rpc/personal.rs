@@ -100,11 +100,11 @@ impl PersonalServer for Api {
     }
 
     async fn new_account(&self, passphrase: Passphrase) -> Answer<Address> {
-        self.blocking(move |node| Ok(node.accounts.create(passphrase.as_str())?)).await
+        self.blocking_apart(move |node| Ok(node.accounts.create(passphrase.as_str())?)).await
     }
 
     async fn import_raw_key(&self, key: RawKey, passphrase: Passphrase) -> Answer<Address> {
-        self.blocking(move |node| Ok(node.accounts.import(key.0, passphrase.as_str())?)).await
+        self.blocking_apart(move |node| Ok(node.accounts.import(key.0, passphrase.as_str())?)).await
     }
 
     fn lock_account(&self, address: Address) -> Answer<bool> {
@@ -122,7 +122,7 @@ impl PersonalServer for Api {
             Some(seconds) if seconds.is_zero() => None,
             Some(seconds) => Some(Duration::from_secs(seconds.saturating_to())),
         };
-        self.blocking(move |node| {
+        self.blocking_apart(move |node| {
             node.accounts.unlock(address, passphrase.as_str(), time)?;
             Ok(true)
         })
@@ -163,8 +163,10 @@ impl PersonalServer for Api {
         let key: Option<PrivateKeySigner> = match passphrase {
             None => self.accounts.unlocked(address)?,
             Some(given) => {
-                self.blocking(move |node| Ok(node.accounts.opened(address, given.as_str())?))
-                    .await?
+                self.blocking_apart(move |node| {
+                    Ok(node.accounts.opened(address, given.as_str())?)
+                })
+                .await?
             }
         };
         Ok(sign_message(&own(key, address)?, &message)?.as_bytes().into())
@@ -185,7 +187,8 @@ impl AccountsServer for Api {
     }
 
     async fn remove_account(&self, address: Address, passphrase: Passphrase) -> Answer<bool> {
-        self.blocking(move |node| Ok(node.accounts.remove(address, passphrase.as_str())?)).await
+        self.blocking_apart(move |node| Ok(node.accounts.remove(address, passphrase.as_str())?))
+            .await
     }
 }
 
@@ -199,7 +202,7 @@ impl Api {
         let sender = self.sender(request)?;
         let open =
             move |node: &super::RpcContext| node.accounts.opened(sender, passphrase.as_str());
-        self.blocking(move |node| Ok(Authority::Opened(open(node)?))).await
+        self.blocking_apart(move |node| Ok(Authority::Opened(open(node)?))).await
     }
 }
 

@@ -8,8 +8,9 @@ use super::{
     health::HealthLayer,
     ids::IdsLayer,
     middleware::{Front, Rules},
+    pages::Pages,
 };
-use http::{HeaderName, HeaderValue, Method, header::InvalidHeaderValue};
+use http::header::InvalidHeaderValue;
 use jsonrpsee::{
     Methods,
     core::middleware::RpcServiceBuilder,
@@ -22,7 +23,6 @@ use jsonrpsee::{
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet, time::sleep};
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// Threads that may wait at once for the upstream of a fork, because of light methods.
 const WAITS: usize = 128;
@@ -36,6 +36,8 @@ pub struct ServerSettings {
     pub allow_origin: Option<String>,
     /// What every caller must say.
     pub token: Option<Token>,
+    /// Must requests be for an address or `localhost`, so that no page gets in under a name of its own?
+    pub own_names_only: bool,
 }
 
 /// Why the port was not opened.
@@ -74,7 +76,8 @@ pub async fn serve(
     let methods = api.methods();
     let rules = Arc::new(rules(api, &methods, Transport::Http));
     let front = RpcServiceBuilder::new().layer_fn(move |inner| Front::new(inner, &rules));
-    let cors = settings.allow_origin.as_deref().map(cors).transpose()?;
+    let pages = Arc::new(Pages::new(settings.allow_origin.as_deref(), settings.own_names_only)?);
+    let cors = pages.cors();
     let health = HealthLayer { ready: context.ready.clone(), assume_json: cors.is_some() };
     let ids = IdsLayer { body_bytes: context.limits.body_bytes };
     let (clients, token) = (Clients::new(context.limits.clients.clone()), settings.token.clone());
@@ -106,7 +109,8 @@ pub async fn serve(
             let Some(visitor) = clients.connect(from.ip()) else { continue };
             // Answers are whole when they are written: waiting for more would only delay them.
             let _ = stream.set_nodelay(true);
-            let access = AccessLayer { token: token.clone(), visitor };
+            let (token, pages) = (token.clone(), pages.clone());
+            let access = AccessLayer { token, pages, visitor };
             let http = tower::ServiceBuilder::new()
                 .map_request(|request: http::Request<_>| request.map(HttpBody::new))
                 .option_layer(cors.clone())
@@ -159,26 +163,6 @@ fn config(limits: &RpcLimits) -> ServerConfig {
         .build()
 }
 
-/// Lets pages of other origins call, also from public pages to this machine
-/// ([private network access](https://wicg.github.io/private-network-access/)).
-fn cors(origin: &str) -> Result<CorsLayer, ServeError> {
-    let allowed = if origin == "*" {
-        AllowOrigin::any()
-    } else {
-        let each = origin.split(',').map(|one| HeaderValue::from_str(one.trim()));
-        let named: Result<Vec<_>, _> = each.collect();
-        let failed = |reason| ServeError::Origin { origin: origin.to_owned(), reason };
-        AllowOrigin::list(named.map_err(failed)?)
-    };
-    Ok(CorsLayer::new()
-        .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::POST])
-        // `*` would leave out the header of the token.
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(Vec::<HeaderName>::new())
-        .allow_private_network(true))
-}
-
 /// Subscription ids as geth's clients expect them: hex strings.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HexIds;
@@ -200,11 +184,5 @@ mod tests {
     fn subscription_ids_are_hex_strings() {
         let SubscriptionId::Str(id) = HexIds.next_id() else { panic!("a number") };
         assert!(u64::from_str_radix(id.strip_prefix("0x").unwrap(), 16).is_ok());
-    }
-
-    #[test]
-    fn an_origin_with_a_line_break_is_refused() {
-        assert!(matches!(cors("http://a\nb"), Err(ServeError::Origin { .. })));
-        assert!(cors("http://localhost:3000, https://example.org").is_ok());
     }
 }

@@ -105,7 +105,7 @@ impl TellableCall {
     }
 
     fn record(self, node: &RpcContext, library: &Arc<Library>) -> Result<RecordedCall, TraceError> {
-        let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+        let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
         let Self { header, request, overrides } = self;
         let Ok(view) = node.chain.state_at(header.number) else { return Err(TraceError::NoTrace) };
         let limits = TraceLimits {

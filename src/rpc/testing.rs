@@ -26,7 +26,7 @@ mod trace;
 mod traces;
 mod waiting;
 
-use super::{Api, ChainFiles, FeePolicy, Readiness, RpcContext, RpcLimits, Verbosity};
+use super::{Api, ChainFiles, FeeSettings, Readiness, RpcContext, RpcLimits, Verbosity};
 use crate::{
     chain::{Chain, ChainSettings},
     dev::{
@@ -101,7 +101,7 @@ impl TestNode {
             accounts,
             dev: Arc::new(dev),
             limits,
-            fees: FeePolicy::default(),
+            fees: FeeSettings::default(),
             dialect: Default::default(),
             namespaces: Default::default(),
             ready: Readiness::new(|| Ok(())),

@@ -166,6 +166,7 @@ fn vanity() -> [u8; 32] {
 struct Plan {
     parent: B256,
     turn: Turn,
+    is_held: bool,
     at: Option<Instant>,
 }
 
@@ -184,7 +185,7 @@ impl Shared {
                 }
                 Err(error) => {
                     tracing::error!(target: "sealer", %error, "no block can be planned");
-                    Plan { parent: B256::ZERO, turn: Turn::Idle, at: None }
+                    Plan { parent: B256::ZERO, turn: Turn::Idle, is_held: false, at: None }
                 }
             };
             if let Some(before) = plan {
@@ -205,7 +206,9 @@ impl Shared {
                     self.wake.wait(&mut state);
                     false
                 }
-                Some(at) => self.wake.wait_until(&mut state, at).timed_out(),
+                Some(at) => {
+                    self.wake.wait_until(&mut state, at).timed_out() && state.hold.is_none()
+                }
             };
             drop(state);
             if is_due {
@@ -244,12 +247,22 @@ impl Shared {
         let rules = CliqueRules::of(&self.chain.spec().genesis);
         let waits = self.pool.pending_len() > 0;
         let turn = authority.turn(&snapshot, rules.period, waits);
-        if let Some(before) = before.filter(|it| it.parent == head.seal() && it.turn == turn) {
+        let plan = Plan { parent: head.seal(), turn, is_held: self.is_held(), at: None };
+        let is_same =
+            |it: &Plan| (it.parent, it.turn, it.is_held) == (plan.parent, turn, plan.is_held);
+        if let Some(before) = before.filter(is_same) {
             return Ok(before);
+        }
+        if plan.is_held {
+            return Ok(plan);
         }
         let until = self.chain.clock().until(earliest(rules, &head));
         let wait = wait(&snapshot, turn, until, &mut rand::rng());
-        Ok(Plan { parent: head.seal(), turn, at: wait.map(|wait| Instant::now() + wait) })
+        Ok(Plan { at: wait.map(|wait| Instant::now() + wait), ..plan })
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.state.lock().hold.is_some()
     }
 
     fn sign_or_log(&self, authority: &Authority, parent: B256) {
@@ -281,7 +294,7 @@ impl Shared {
         }
         let snapshot = self.chain.signers_after(num_hash(&context.parent))?;
         let template = authority.template(&self.chain, &self.settings, &context.parent, &snapshot);
-        let seal = |header| authority.seal(self.chain.spec(), &snapshot, header);
+        let seal = |header| authority.seal(&self.chain.spec(), &snapshot, header);
         let (chain, pool) = (&self.chain, &self.pool);
         let times = &self.counted.times;
         let executed = build_sealed(chain, pool, &self.settings, context, template, seal, times)?;

@@ -45,7 +45,7 @@ pub(super) fn build_timed(
     let template = template(chain, settings, &context.parent, options);
     let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| match options.empty {
         true => Ok(Vec::new()),
-        false => fill(executor, pool, settings, chain.spec(), template),
+        false => fill(executor, pool, settings, &chain.spec(), template),
     };
     execute(chain, context, template, Vec::new(), fill, Ok, times)
 }
@@ -62,7 +62,7 @@ pub(super) fn build_unsealed(
     times: &BuildTimes,
 ) -> Result<ExecutedBlock, SealError> {
     let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
-        fill(executor, pool, settings, chain.spec(), template)
+        fill(executor, pool, settings, &chain.spec(), template)
     };
     let unsealed = |header| Ok(Header { mix_hash: B256::ZERO, ..header });
     execute(chain, context, template, ommers, fill, unsealed, times)
@@ -79,7 +79,7 @@ pub(super) fn build_sealed(
     times: &BuildTimes,
 ) -> Result<ExecutedBlock, SealError> {
     let fill = |executor: &mut BlockExecutor, template: &BlockTemplate| {
-        fill(executor, pool, settings, chain.spec(), template)
+        fill(executor, pool, settings, &chain.spec(), template)
     };
     execute(chain, context, template, Vec::new(), fill, seal, times)
 }
@@ -156,7 +156,7 @@ fn execute(
 ) -> Result<ExecutedBlock, SealError> {
     let start = Instant::now();
     let (edits, (view, trie)) = (context.edits.as_ref().clone(), context.split());
-    let (spec, evm) = (chain.spec(), chain.evm_settings());
+    let (spec, evm) = (&chain.spec(), chain.evm_settings());
     let executor = BlockExecutor::begin(spec, evm, view, edits, &template)?;
     let mut executor = executor.with_participants();
     let fork = spec.fork_of(template.number, template.timestamp, template.difficulty);
@@ -284,7 +284,7 @@ pub(super) fn template_with(
     timestamp: u64,
     fixed: NextBlock,
 ) -> BlockTemplate {
-    let spec = chain.spec();
+    let spec = &chain.spec();
     let number = parent.number + 1;
     let fork = spec.fork_of(number, timestamp, U256::ZERO);
     BlockTemplate {

@@ -1,8 +1,8 @@
 //! How others talk to the sealer: hand in a transaction, ask for blocks, hold sealing for a moment.
 
 use super::{
-    Authority, BlockOptions, Mode, SealError, SealerSettings, build::template, stats::Counted,
-    work::work_template,
+    Authority, BlockOptions, Hold, Mode, SealError, SealerSettings, build::template,
+    stats::Counted, work::work_template,
 };
 use crate::{
     chain::{Chain, ChainError, Development},
@@ -56,6 +56,8 @@ pub(super) struct State {
     /// Why the last block could not be made, until one is made again.
     pub(super) failure: Option<Arc<SealError>>,
     pub(super) round: u64,
+    /// Why neither signers nor miners make blocks now.
+    pub(super) hold: Option<Hold>,
     pub(super) stop: bool,
 }
 
@@ -315,7 +317,7 @@ impl Shared {
 
     /// What the pool may admit on this head.
     fn rules(&self, head: &SealedHeader) -> Rules {
-        let (spec, evm) = (self.chain.spec(), self.chain.evm_settings());
+        let (spec, evm) = (&self.chain.spec(), self.chain.evm_settings());
         let next = self.template_on(head);
         let fork = spec.fork_of(next.number, next.timestamp, U256::ZERO);
         let blobs = spec.blob_params_at(next.timestamp);

@@ -1,7 +1,7 @@
 //! The sealer makes our own blocks: [`trigger`] says when, [`build`] says of what, [`burst`] makes
 //! hundreds of empty ones, [`reorganise`] others instead of the newest, [`authority`] takes turns with
-//! other signers, and [`plan`] says how long it waits for its own; [`work`] mines;
-//! [`stats`] counts.
+//! other signers, and [`plan`] says how long it waits for its own; [`work`] mines; [`hold`] keeps both from
+//! it while this node lacks what its peers have; [`stats`] counts.
 //!
 //! One thread runs [`Sealer::run`]; everyone else holds a [`SealerHandle`]. While one block is made
 //! durable the next transactions gather in the pool, so a flood of sends becomes few large blocks.
@@ -12,6 +12,7 @@ mod burst;
 mod error;
 mod follow;
 mod handle;
+mod hold;
 mod plan;
 mod reorganise;
 mod run;
@@ -24,7 +25,8 @@ pub use build::{BlockOptions, build, build_like};
 pub use burst::Spacing;
 pub use error::SealError;
 pub use handle::{Admitted, SealerHandle, SealingPause};
-pub use plan::{earliest, wait};
+pub use hold::Hold;
+pub use plan::{WIGGLE, earliest, wait};
 pub use run::Sealer;
 pub use stats::SealerStats;
 pub use trigger::Mode;

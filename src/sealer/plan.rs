@@ -15,7 +15,7 @@ use rand::Rng;
 use std::time::Duration;
 
 /// A block out of turn comes up to so much later, for each signer that may not have to wait.
-const WIGGLE: Duration = Duration::from_millis(500);
+pub const WIGGLE: Duration = Duration::from_millis(500);
 /// And at least so much later, so that the block in turn has crossed the network.
 const LEAST_DELAY: Duration = Duration::from_millis(150);
 
@@ -54,7 +54,8 @@ impl SealerHandle {
         let waits = self.shared.pool.pending_len() > 0;
         let turn = authority.turn(&snapshot, rules.period, waits);
         let until = self.shared.chain.clock().until(earliest(rules, &head));
-        Ok(Some((head.seal(), turn, wait(&snapshot, turn, until, rng))))
+        let wait = wait(&snapshot, turn, until, rng).filter(|_| !self.shared.is_held());
+        Ok(Some((head.seal(), turn, wait)))
     }
 
     /// Signs a block on `parent` now; `None` if that is not the head any more, or no key signs.

@@ -45,6 +45,7 @@ impl Sealer {
             waiting: Default::default(),
             failure: None,
             round: 0,
+            hold: None,
             stop: false,
         };
         Self {

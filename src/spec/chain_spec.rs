@@ -33,6 +33,19 @@ pub enum Mode {
     Bft,
 }
 
+impl Mode {
+    /// What seals its blocks, for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Dev => "a developer",
+            Self::Poa => "proof of authority",
+            Self::Pow => "proof of work",
+            Self::Merged => "proof of work and later by nobody here",
+            Self::Bft => "validators that vote",
+        }
+    }
+}
+
 /// What of `config.mainspring` the rules need; other keys belong to the consensus modes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -92,6 +105,12 @@ impl ChainSpec {
         };
         spec.check_genesis()?;
         Ok(spec)
+    }
+
+    /// Names in the genesis file's `config` that mean nothing here, as a misspelt fork time does.
+    pub fn unread_names(&self) -> Vec<&str> {
+        let names = self.genesis.config.extra_fields.keys().map(String::as_str);
+        names.filter(|name| *name != "mainspring" && !OF_OTHERS.contains(name)).collect()
     }
 
     /// The [EIP-155](https://eips.ethereum.org/EIPS/eip-155) id of new transactions.
@@ -201,6 +220,15 @@ impl ChainSpec {
     }
 }
 
+/// Names that geth writes or wrote into `config`, and that change nothing here.
+const OF_OTHERS: [&str; 5] = [
+    "eip150Hash",
+    "enableVerkleAtGenesis",
+    "isDev",
+    "terminalTotalDifficultyPassed",
+    "trieNodeType",
+];
+
 fn mainspring_config(genesis: &Genesis) -> Result<MainspringConfig, SpecError> {
     let section = genesis.config.extra_fields.get_deserialized("mainspring");
     section.transpose().map_err(SpecError::Mainspring).map(Option::unwrap_or_default)
@@ -220,6 +248,12 @@ fn mode_of(genesis: &Genesis) -> Mode {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn misspelt_names_are_told_from_those_of_others() {
+        let config = json!({ "chainId": 1, "oskaTime": 5, "isDev": true, "mainspring": {} });
+        assert_eq!(spec(config).unwrap().unread_names(), ["oskaTime"]);
+    }
 
     fn spec(config: serde_json::Value) -> Result<ChainSpec, SpecError> {
         let genesis = json!({

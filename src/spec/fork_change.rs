@@ -49,6 +49,14 @@ pub struct ForkChange {
     pub after: Option<u64>,
 }
 
+impl ForkChange {
+    /// Has the fork begun, or would it have, at a block of this height and time in seconds?
+    pub fn reaches(&self, number: u64, timestamp: u64) -> bool {
+        let at = if TIMES.contains(&self.field) { timestamp } else { number };
+        [self.before, self.after].into_iter().flatten().any(|point| point <= at)
+    }
+}
+
 impl fmt::Display for ForkChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = |point: Option<u64>| point.map_or("never".to_owned(), |point| point.to_string());
@@ -97,7 +105,8 @@ pub enum ForkChangeError {
 }
 
 /// The forks that begin elsewhere in `after` than in `before`, of a chain whose head has this height and
-/// time in seconds.
+/// time in seconds. Only the head counts: side blocks may be later than it, and whoever adopts the changes
+/// forgets those that a change [reaches](ForkChange::reaches).
 ///
 /// # Errors
 /// When anything else differs, or when a fork lies, or would lie, at the head or below.
@@ -109,18 +118,15 @@ pub fn fork_changes(
 ) -> Result<Vec<ForkChange>, ForkChangeError> {
     let (old, new) = (fields(&before.genesis), fields(&after.genesis));
     check_rest(&old, &new)?;
-    let blocks = BLOCKS.into_iter().map(|field| (field, number));
-    let times = TIMES.into_iter().map(|field| (field, timestamp));
     let mut changes = Vec::new();
-    for (field, head) in blocks.chain(times) {
+    for field in BLOCKS.into_iter().chain(TIMES) {
         let at =
             |fields: &Map<String, Value>| fields.get(&in_config(field)).and_then(Value::as_u64);
         let change = ForkChange { field, before: at(&old), after: at(&new) };
         if change.before == change.after {
             continue;
         }
-        let is_past = |point: Option<u64>| point.is_some_and(|point| point <= head);
-        if is_past(change.before) || is_past(change.after) {
+        if change.reaches(number, timestamp) {
             return Err(ForkChangeError::Past { change, number, timestamp });
         }
         changes.push(change);

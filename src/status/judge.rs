@@ -4,13 +4,11 @@ use super::{
     Making, Signers, Situation, Work,
     words::{count, list, span},
 };
-use crate::sealer::{Mode, Turn};
+use crate::sealer::{Hold, Mode, Turn, WIGGLE};
 use std::time::Duration;
 
 /// So many times the expected time may pass without a block in turn, in seconds.
 const PERIODS: u32 = 3;
-/// A block out of turn comes up to so much later for each signer.
-const WIGGLE: Duration = Duration::from_millis(500);
 /// What a block takes that is due: to be made and to cross the network.
 const LEEWAY: Duration = Duration::from_secs(3);
 /// How long a block takes that is made as soon as there is something to put into it, at most.
@@ -101,11 +99,30 @@ fn first_of_all(situation: &Situation) -> Option<(String, String)> {
             "set the clocks of all machines, as with NTP".into(),
         ));
     }
+    if let Some(said) = situation.hold.and_then(held) {
+        return Some(said);
+    }
     let syncing = situation.peers?.syncing?;
     Some((
         format!("this node catches up: it is at block {} of {}", syncing.at, syncing.to),
         format!("wait until eth_syncing answers false; {NOTHING_TO_DO}"),
     ))
+}
+
+/// Why blocks that this node could make wait.
+fn held(hold: Hold) -> Option<(String, String)> {
+    match hold {
+        Hold::Unheard => Some((
+            "this node makes no block before one of its peers has said where the chain is".into(),
+            "start the peers that --peer names, or correct it; it goes on alone after --peer-grace".into(),
+        )),
+        Hold::Lighter => Some((
+            "a peer says that its chain is heavier: this node makes no block before it has that chain".into(),
+            format!("{NOTHING_TO_DO}: it comes, or is left alone after --peer-grace"),
+        )),
+        // How far it is says more.
+        Hold::Behind => None,
+    }
 }
 
 fn alone(situation: &Situation, mode: Mode, here: bool, is_overdue: bool) -> (String, String) {

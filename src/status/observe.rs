@@ -52,6 +52,7 @@ pub fn observe(parts: Parts<'_>) -> Result<Situation, ChainError> {
         making,
         waiting: parts.waiting(&head),
         peers: parts.network.map(peers),
+        hold: parts.sealer.held().filter(|_| parts.sealer.makes_blocks()),
         failure: parts.failure(),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     primitives::BlockNumHash,
-    sealer::{Mode, Turn},
+    sealer::{Hold, Mode, Turn},
 };
 use alloy_primitives::{Address, U256};
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub struct Situation {
     pub waiting: Waiting,
     /// The network; `None` where the node has none.
     pub peers: Option<Peers>,
+    /// Why this node makes no blocks of its own now; `None` where it may, or makes none anyway.
+    pub hold: Option<Hold>,
     /// Why the last block could not be made or written, until one is again.
     pub failure: Option<String>,
 }

@@ -24,6 +24,7 @@ fn chain(making: Making, age: u64) -> Situation {
         making,
         waiting: Waiting::default(),
         peers: None,
+        hold: None,
         failure: None,
     }
 }

@@ -5,7 +5,7 @@ use super::{
     environment::{Environment, ReadTx, be_u64},
     tables::{
         BODIES, EDITS, HEADERS, META, META_BASE, META_DEVELOPMENT, META_GENESIS, META_LIMITS,
-        META_LOAD, META_STATE_FILE, NUMBERS, POOL, RECEIPTS,
+        META_LOAD, META_ORIGIN, META_STATE_FILE, NUMBERS, POOL, RECEIPTS,
     },
 };
 use crate::primitives::{Block, Body, Edit, Receipt, SealedHeader, Transaction};
@@ -136,6 +136,11 @@ impl BlocksReader {
             row = cursor.next()?;
         }
         Ok(rows)
+    }
+
+    /// What the chain began with before a reset gave it another beginning (JSON).
+    pub fn origin(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(self.tx.get(META, META_ORIGIN)?.map(|row| row.into_owned()))
     }
 
     /// The limits of execution (JSON) that held when the newest blocks were made.

@@ -5,11 +5,11 @@ use super::{
     branches::{edit_key, put_edits, write_branches},
     codec,
     environment::WriteTx,
+    renewal::put_origin,
     side::{delete_side_block, prune_side_blocks, put_side_block, put_total_difficulty},
     tables::{
-        BLOCKS, BODIES, EDITS, HEADERS, META, META_BASE, META_BRANCH, META_DEVELOPMENT,
-        META_GENESIS, META_LIMITS, META_LOAD, META_STATE_FILE, NUMBERS, POOL, RECEIPTS,
-        TOTAL_DIFFICULTIES,
+        BODIES, EDITS, HEADERS, META, META_BASE, META_DEVELOPMENT, META_GENESIS, META_LIMITS,
+        META_STATE_FILE, NUMBERS, POOL, RECEIPTS, TOTAL_DIFFICULTIES,
     },
 };
 use crate::primitives::{BlockNumHash, Edit};
@@ -22,6 +22,8 @@ pub struct BlocksBatch<'a> {
     pub genesis: Option<&'a [u8]>,
     /// Stores the block that the chain stands on (JSON).
     pub base: Option<&'a [u8]>,
+    /// Stores what the chain began with before a reset (JSON); an empty one forgets it.
+    pub origin: Option<&'a [u8]>,
     /// Stores the limits of execution (JSON) that hold from now on.
     pub limits: Option<&'a [u8]>,
     /// Stores the file that the chain was loaded from or dumped to.
@@ -66,6 +68,7 @@ impl BlocksDb {
         if let Some(base) = batch.base {
             tx.put(META, META_BASE, base)?;
         }
+        put_origin(&tx, batch.origin)?;
         if let Some(limits) = batch.limits {
             tx.put(META, META_LIMITS, limits)?;
         }
@@ -117,21 +120,6 @@ impl BlocksDb {
         }
         fail::fail_point!("blocks-commit-after");
         Ok(())
-    }
-}
-
-impl BlocksDb {
-    /// Removes the chain, so that another one can be made here: blocks, edits, the pool's journal, and
-    /// what says which chain it is. One commit.
-    pub fn clear(&self) -> Result<(), StorageError> {
-        let tx = self.environment.write()?;
-        tx.clear_rows(BLOCKS)?;
-        for key in
-            [META_BASE, META_BRANCH, META_GENESIS, META_DEVELOPMENT, META_LOAD, META_STATE_FILE]
-        {
-            tx.delete(META, key)?;
-        }
-        tx.commit()
     }
 }
 

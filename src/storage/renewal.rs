@@ -6,10 +6,11 @@ use super::{
     BlockReceipts, BlocksDb, Durability, Environment, Stage, StateDb, Storage, StorageError,
     StoredBlock,
     blocks_writer::put_block,
+    environment::WriteTx,
     log_index,
     tables::{
-        BLOCKS, META, META_BASE, META_BRANCH, META_DEVELOPMENT, META_LOAD, META_STATE_FILE, STATE,
-        TOTAL_DIFFICULTIES, TRANSACTIONS,
+        BLOCKS, META, META_BASE, META_BRANCH, META_DEVELOPMENT, META_GENESIS, META_LOAD,
+        META_ORIGIN, META_STATE_FILE, STATE, TOTAL_DIFFICULTIES, TRANSACTIONS,
     },
 };
 use crate::primitives::BlockNumHash;
@@ -69,6 +70,10 @@ pub struct IndexedBlock {
 pub struct Renewal<'a> {
     /// Id of the load.
     pub load: B256,
+    /// The genesis (JSON) of the chain, if it has other rules than the one before.
+    pub genesis: Option<&'a [u8]>,
+    /// What the chain began with before (JSON), if that is to be remembered; an empty one forgets it.
+    pub origin: Option<&'a [u8]>,
     /// The block that the chain stands on (JSON).
     pub base: &'a [u8],
     /// What a developer set (JSON).
@@ -129,6 +134,10 @@ impl BlocksDb {
                 tx.put(TOTAL_DIFFICULTIES, &number, &total)?;
             }
         }
+        if let Some(genesis) = renewal.genesis {
+            tx.put(META, META_GENESIS, genesis)?;
+        }
+        put_origin(&tx, renewal.origin)?;
         tx.put(META, META_BASE, renewal.base)?;
         tx.put(META, META_LOAD, renewal.load.as_slice())?;
         tx.put(META, META_DEVELOPMENT, renewal.development)?;
@@ -139,6 +148,15 @@ impl BlocksDb {
         tx.commit()?;
         fail::fail_point!("renew-after", |_| Err(StorageError::Failpoint("renew-after")));
         Ok(())
+    }
+}
+
+/// Remembers what the chain began with before, or forgets it.
+pub(super) fn put_origin(tx: &WriteTx, origin: Option<&[u8]>) -> Result<(), StorageError> {
+    match origin {
+        Some([]) => tx.delete(META, META_ORIGIN).map(drop),
+        Some(origin) => tx.put(META, META_ORIGIN, origin),
+        None => Ok(()),
     }
 }
 

@@ -168,6 +168,9 @@ pub(super) const META_BASE: &[u8] = b"base";
 pub(super) const META_LOAD: &[u8] = b"load";
 /// Key of the file that the chain was loaded from or dumped to last in [`META`] of `blocks`.
 pub(super) const META_STATE_FILE: &[u8] = b"state file";
+/// Key of what the chain began with before a reset gave it another beginning (JSON) in [`META`] of
+/// `blocks`.
+pub(super) const META_ORIGIN: &[u8] = b"origin";
 /// Key of the limits of execution (JSON) that hold for the newest blocks in [`META`] of `blocks`.
 pub(super) const META_LIMITS: &[u8] = b"limits";
 /// Key of what a developer set that is no block and no edit (JSON) in [`META`] of `blocks`.

@@ -29,12 +29,12 @@ fn socket(node: &Node) -> PathBuf {
 }
 
 /// One client, with every byte in hand.
-struct Client {
+pub(crate) struct Client {
     stream: BufReader<UnixStream>,
 }
 
 impl Client {
-    fn of(node: &Node) -> Self {
+    pub(crate) fn of(node: &Node) -> Self {
         let stream = UnixStream::connect(socket(node)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -46,13 +46,13 @@ impl Client {
     }
 
     /// The next document; `None` at the end.
-    fn next(&mut self) -> Option<Value> {
+    pub(crate) fn next(&mut self) -> Option<Value> {
         let mut line = String::new();
         let read = self.stream.read_line(&mut line).unwrap();
         (read > 0).then(|| serde_json::from_str(&line).unwrap())
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
         let asked = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         self.write(&asked.to_string());
         self.next().unwrap()

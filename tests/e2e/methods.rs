@@ -49,8 +49,11 @@ const SPECIAL: [(&str, &[&str]); 4] = [
             "admin_addPeer",
             "admin_addTrustedPeer",
             "admin_isolate",
+            "admin_peerEvents",
             "admin_removePeer",
             "admin_removeTrustedPeer",
+            "admin_subscribe",
+            "admin_unsubscribe",
         ],
     ),
     ("proof of authority", &["clique_"]),
@@ -161,13 +164,16 @@ fn a_node_of_a_network_serves_what_its_chain_has() {
 fn every_method_answers_its_example_under_every_name() {
     let node = chain(&[]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let ws = runtime.block_on(connected(&node));
+    let shared = runtime.block_on(connected(&node));
     let working = work::node_that_finds_nothing();
     let mut wrong = Vec::new();
     for (name, method) in listed() {
         let example = &method["example"];
-        let done = if method["name"].as_str().unwrap().contains("subscribe") {
-            runtime.block_on(runs_over_websocket(&ws, &name, example))
+        let is_news = |part: &&str| method["name"].as_str().unwrap().contains(*part);
+        let done = if ["subscribe", "peerEvents"].iter().any(is_news) {
+            let own = (example["network"] == true).then(network_node);
+            let ws = own.as_ref().map(|own| runtime.block_on(connected(own)));
+            runtime.block_on(runs_over_websocket(ws.as_ref().unwrap_or(&shared), &name, example))
         } else if let Some(flags) = example["flags"].as_array() {
             let flags: Vec<&str> = flags.iter().map(|flag| flag.as_str().unwrap()).collect();
             runs(&chain(&flags), &name, example)
@@ -176,7 +182,7 @@ fn every_method_answers_its_example_under_every_name() {
         } else if example["chain"] == "work" {
             runs(&working, &name, example)
         } else if example["network"] == true {
-            runs_on_a_network(&name, example)
+            runs(&network_node(), &name, example)
         } else if example["fork"] == true {
             runs_on_a_fork(&name, example)
         } else if OWN_NODE.iter().any(|own| name.starts_with(own)) {
@@ -265,11 +271,11 @@ fn runs_on_signers(name: &str, example: &Value) -> Result<(), String> {
     runs(&node, name, &serde_json::from_str(&text).unwrap())
 }
 
-/// On a node of a network, which nobody has joined yet.
-fn runs_on_a_network(name: &str, example: &Value) -> Result<(), String> {
+/// A node of a network, which nobody has joined yet.
+fn network_node() -> Node {
     let launch = Launch::new(&["node", "--no-seal", "--p2p-host", "127.0.0.1", "--p2p-port", "0"]);
     network(&launch, Wallet::dev(1).address(), json!({ "clique": { "period": 1, "epoch": 10 } }));
-    runs(&launch.start(), name, example)
+    launch.start()
 }
 
 /// With an upstream in the place of the usual address.

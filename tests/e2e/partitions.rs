@@ -197,6 +197,20 @@ fn miners_find_blocks_and_no_death_stops_the_network() {
     agree(&network, THREE, 2);
     a_transaction_to_any_node_is_mined(&network, THREE);
     an_order_outlives_every_node(&network, THREE);
+
+    // Whoever dies, the others go on, and there is one chain when it is back.
+    let mut wallet = Wallet::dev(7);
+    for dead in ["main", "worker-2"] {
+        let others: Vec<&str> = THREE.iter().copied().filter(|name| *name != dead).collect();
+        network.fault(&["kill", dead]);
+        let head = agree(&network, &others, 0);
+        let meanwhile = network.client(others[0]).send_raw(&wallet.transfer(fresh(7), 1));
+        is_mined(&network, &others, meanwhile);
+        grows_to(&network, others[0], head + 3);
+        network.fault(&["start", dead]);
+        agree(&network, THREE, head + 3);
+        is_mined(&network, THREE, meanwhile);
+    }
 }
 
 #[test]

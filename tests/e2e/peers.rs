@@ -11,7 +11,7 @@ use std::fs;
 const ID: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
 
 /// A node of a chain that nobody seals, with these flags besides.
-fn launch(flags: &[&str]) -> Launch {
+pub(crate) fn launch(flags: &[&str]) -> Launch {
     let all = [&["node", "--no-seal", "--p2p-host", "127.0.0.1"][..], flags].concat();
     let launch = Launch::new(&all);
     network(&launch, Wallet::dev(1).address(), json!({ "clique": { "period": 1, "epoch": 10 } }));
@@ -19,7 +19,7 @@ fn launch(flags: &[&str]) -> Launch {
 }
 
 /// What a node prints: where peers reach it.
-fn printed(node: &Node) -> String {
+pub(crate) fn printed(node: &Node) -> String {
     let line = node.banner.lines().find(|line| line.starts_with("Peer address:"));
     line.unwrap_or_else(|| panic!("{}", node.banner)).split_whitespace().last().unwrap().to_owned()
 }
@@ -28,7 +28,7 @@ fn peers(node: &Node) -> usize {
     node.client().get("admin_peers", json!([])).as_array().unwrap().len()
 }
 
-fn wait_for_peers(node: &Node, count: usize) {
+pub(crate) fn wait_for_peers(node: &Node, count: usize) {
     node.client().wait(|client| {
         let peers = client.get("net_peerCount", json!([]));
         (peers == json!(format!("{count:#x}"))).then_some(())

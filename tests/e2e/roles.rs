@@ -22,19 +22,54 @@ fn stored() -> Launch {
 
 /// Status and body of an answer to a request with this header.
 fn ask(address: SocketAddr, header: &str) -> (u16, Value) {
-    let mut stream = TcpStream::connect(("127.0.0.1", address.port())).unwrap();
     let length = ASK.len();
-    write!(
-        stream,
-        "POST / HTTP/1.1\r\nHost: node\r\nConnection: close\r\n{header}\
-         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{ASK}"
-    )
-    .unwrap();
+    let (status, _, body) = exchange(
+        address,
+        &format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{ASK}"
+        ),
+    );
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+/// Sends a request as it is and answers the status, the head and the body.
+fn exchange(address: SocketAddr, request: &str) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", address.port())).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
+    (status, head.to_lowercase(), body.to_owned())
+}
+
+#[test]
+fn a_web_page_governs_no_node_of_this_machine() {
+    let chain = stored();
+    let evil = "Origin: http://evil.example\r\n";
+    let knock = |host: &str, more: &str| {
+        format!("{more}\r\nHost: {host}\r\nConnection: close\r\n{evil}Content-Length: 0\r\n\r\n")
+    };
+    let may = "OPTIONS / HTTP/1.1\r\nAccess-Control-Request-Method: POST";
+    let socket = "GET / HTTP/1.1\r\nUpgrade: websocket";
+    let node = chain.with_flags(&["node"]).start();
+    let (_, head, _) = exchange(node.address, &knock("localhost", may));
+    assert!(!head.contains("access-control-allow-origin"), "{head}");
+    let (status, _, said) = exchange(node.address, &knock("evil.example", "POST / HTTP/1.1"));
+    assert!(status == 403 && said.contains("--rpc-token"), "{said}");
+    let (status, _, said) = exchange(node.address, &knock("localhost", socket));
+    assert!(status == 403 && said.contains("--allow-origin"), "{said}");
+    let chain = node.stop("TERM");
+
+    let node = chain.with_flags(&["node", "--allow-origin", "http://evil.example"]).start();
+    let (_, head, _) = exchange(node.address, &knock("localhost", may));
+    assert!(head.contains("access-control-allow-origin: http://evil.example"), "{head}");
+    let open = ["node", "--host", "0.0.0.0", "--rpc-open"];
+    let node = node.stop("TERM").with_flags(&open).start();
+    assert_eq!(ask(node.address, "Origin: http://evil.example\r\n").0, 200, "as was said");
+    let refused = node.client().refused("debug_setHead", serde_json::json!(["0x0"]));
+    assert!(refused.code == -32601 && refused.message.contains("--http.api"), "{refused:?}");
 }
 
 #[test]

@@ -37,11 +37,17 @@ fn a_node_seals_once_it_is_voted_in_and_stops_when_it_is_voted_out() {
     init(&second, &genesis);
     let second = second.start();
     second.says("none of the signers");
+    let tells = |client: &mut Client, seals: bool| {
+        let peers = client.get("admin_peers", json!([]));
+        (peers[0]["seals"] == json!(seals)).then_some(())
+    };
+    first.client().wait(|client| tells(client, false));
     first.client().get("clique_propose", json!([new.address, true]));
     let (mut one, mut other) = (first.new_client(), second.new_client());
     other.wait(|client| (sealed(client, &new) > 0).then_some(()));
     second.says("is a signer: this node seals");
     one.wait(|client| (sealed(client, &new) > 0).then_some(()));
+    one.wait(|client| tells(client, true));
     for client in [&mut one, &mut other] {
         client.get("clique_discard", json!([new.address]));
         client.get("clique_propose", json!([new.address, false]));
@@ -50,6 +56,7 @@ fn a_node_seals_once_it_is_voted_in_and_stops_when_it_is_voted_out() {
     one.wait(|client| {
         (client.get("clique_getSigners", json!([])) == json!([old.address])).then_some(())
     });
+    one.wait(|client| tells(client, false));
     let head = one.block_number();
     other.wait(|client| (client.block_number() >= head + 3).then_some(()));
     assert_eq!(other.get("clique_getSigner", json!([])), json!(old.address));

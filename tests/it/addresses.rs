@@ -251,7 +251,7 @@ impl Run {
             scripts: Default::default(),
         };
         let traced =
-            trace_block(chain.spec(), chain.evm_settings(), replay, &options, &limits).unwrap();
+            trace_block(&chain.spec(), chain.evm_settings(), replay, &options, &limits).unwrap();
         for (index, (tx, traced)) in block.body.transactions.iter().zip(traced).enumerate() {
             told.sent.insert((tx.sender(), tx.nonce()), tx.hash());
             let mut add = |address: Address, part: Part| {

@@ -11,6 +11,7 @@ use mainspring::{
     chain::{Finality, ImportError, Imported},
     consensus::clique,
     primitives::{Block, BlockNumHash},
+    spec::{ChainSpec, Fork},
 };
 use rand::{
     Rng, SeedableRng,
@@ -178,6 +179,33 @@ fn take_in(node: &TestChain, blocks: &[Block], rng: &mut StdRng) {
     }
 }
 
+#[test]
+fn side_blocks_that_a_moved_fork_reaches_are_forgotten_and_may_come_again() {
+    let setup = Setup { fork: Fork::Prague, ..setup(3) };
+    let (node, mut maker) = (TestChain::start(setup.clone()), Maker::new(&setup));
+    for block in maker.run(maker.genesis(), 2, 1, 0) {
+        assert_eq!(node.chain.import(&block).unwrap(), Imported::Extended);
+    }
+    let others = in_order(3);
+    let aside = |maker: &mut Maker, signer: u64, seconds| {
+        let wanted = Wanted { seconds, ..by(signer) };
+        let block = maker.make(maker.genesis(), wanted);
+        assert_eq!(node.chain.import(&block).unwrap(), Imported::Side);
+        block
+    };
+    let (early, late) = (aside(&mut maker, others[0], 3), aside(&mut maker, others[2], 50));
+    let kept = || node.storage.blocks.reader().unwrap().side_blocks().unwrap();
+    assert_eq!(kept().len(), 2);
+
+    let mut genesis = node.chain.spec().genesis.clone();
+    genesis.config.osaka_time = Some(genesis.timestamp + 20);
+    let after = ChainSpec::from_genesis(genesis).unwrap();
+    let changes = node.chain.adopt_forks(&after).unwrap();
+    assert_eq!(changes.iter().map(|it| it.field).collect::<Vec<_>>(), ["osakaTime"]);
+    assert_eq!(kept(), [early.num_hash()], "that of before the fork stays");
+    assert_eq!(node.chain.import(&late).unwrap(), Imported::Side);
+}
+
 /// Nodes that hear of each other's blocks at once.
 struct Network {
     nodes: Vec<TestChain>,
@@ -302,4 +330,22 @@ fn an_authority_remembers_so_many_proposals_and_discards_them() {
     let proposals = authority.proposals();
     assert_eq!((proposals.len(), proposals[&address(0)]), (1_000, false));
     assert!(!proposals.contains_key(&address(1)));
+}
+
+#[test]
+fn who_may_sign_after_old_blocks_is_found_out_once() {
+    let setup = setup(3);
+    let (mut node, mut maker) = (TestChain::start(setup.clone()), Maker::new(&setup));
+    let blocks = maker.run(maker.genesis(), 39, 1, 0);
+    blocks.iter().for_each(|block| assert!(node.chain.import(block).is_ok()));
+    node.crash();
+    node.open().unwrap();
+    let at = |number: usize| BlockNumHash::new(number as u64, blocks[number - 1].hash());
+    node.chain.signers_after(at(39)).unwrap();
+    let known = node.chain.stats().unwrap().snapshots;
+    // Back to the checkpoint, as a peer may make us that names one after the other as a parent.
+    for number in (20..39).rev() {
+        node.chain.signers_after(at(number)).unwrap();
+    }
+    assert_eq!(node.chain.stats().unwrap().snapshots, known, "all were known already");
 }

@@ -9,6 +9,7 @@ use alloy_consensus::{EthereumTypedTransaction, TxLegacy};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use mainspring::{
     chain::BranchLimits,
+    dev::Restart,
     primitives::{Edit, Transaction},
     sealer::Mode,
 };
@@ -185,7 +186,7 @@ fn no_way_of_going_back_loses_a_branch() {
     assert_eq!(kept(&node), 2, "of the three, those that the branch goes through");
     assert!(!node.dev.revert(snapshot).unwrap());
     node.dev.roll_back(1).unwrap();
-    node.dev.reset().unwrap();
+    node.dev.reset(Restart::Own).unwrap();
     assert_eq!(kept(&node), 4);
     node.reopen_after_crash();
     pay(&node, 7);
@@ -283,11 +284,11 @@ fn branches_are_bounded_in_number_and_in_bytes_and_wrong_names_are_refused() {
     assert!(before.len() > 20 && !node.dev.branches().unwrap()[1].is_current);
     // A branch that could not be kept is not left behind either.
     node.dev.branch("high", None).unwrap();
-    let lost = node.dev.reset().unwrap_err().to_string();
+    let lost = node.dev.reset(Restart::Own).unwrap_err().to_string();
     assert!(lost.contains("200000 allowed"), "{lost}");
     assert_eq!(hashes(&node), before);
     node.dev.delete_branch("high").unwrap();
-    node.dev.reset().unwrap();
+    node.dev.reset(Restart::Own).unwrap();
     assert_eq!(hashes(&node), before[..1]);
     check_rows(&node);
 }

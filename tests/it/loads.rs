@@ -9,7 +9,10 @@ use alloy_consensus::TxLegacy;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use mainspring::{
     chain::{BaseKind, ChainError, Loaded},
-    dev::dump::{self, DumpError},
+    dev::{
+        Restart,
+        dump::{self, DumpError},
+    },
     primitives::{Edit, Transaction},
     storage::TxLocation,
 };
@@ -398,7 +401,7 @@ fn a_reset_after_a_load_begins_with_the_genesis_again() {
     load(&node, &dump).unwrap();
     node.dev.snapshot().unwrap();
     node.mine().unwrap();
-    node.dev.reset().unwrap();
+    node.dev.reset(Restart::Own).unwrap();
     assert_eq!((node.chain.head().seal(), seen(&node)), genesis);
     assert_eq!(node.chain.base().kind, BaseKind::Genesis);
     assert_eq!((node.dev.kept_snapshots().len(), node.chain.earliest()), (0, 0));
@@ -408,7 +411,7 @@ fn a_reset_after_a_load_begins_with_the_genesis_again() {
     node.mine().unwrap();
     check_rows(&node);
     // A reset without a load before it goes back to the same block, and a load comes again.
-    node.dev.reset().unwrap();
+    node.dev.reset(Restart::Own).unwrap();
     assert_eq!((node.chain.head().seal(), seen(&node)), genesis);
     load(&node, &dump).unwrap();
     assert_eq!(node.chain.head().number, 3);
@@ -429,7 +432,7 @@ fn a_reset_after_a_load_that_is_cut_short_leaves_what_was_loaded_or_the_genesis(
         load(&node, &dump).unwrap();
         let loaded = seen(&node);
         fail::cfg(point, "return").unwrap();
-        let failed = node.dev.reset();
+        let failed = node.dev.reset(Restart::Own);
         fail::remove(point);
         assert!(failed.is_err(), "{point}");
         if !is_reset {
@@ -440,7 +443,7 @@ fn a_reset_after_a_load_that_is_cut_short_leaves_what_was_loaded_or_the_genesis(
         assert_eq!(node.chain.head().number, if is_reset { 0 } else { 3 }, "{point}");
         node.mine().unwrap();
         check_rows(&node);
-        node.dev.reset().unwrap();
+        node.dev.reset(Restart::Own).unwrap();
         assert_eq!(node.chain.head().number, 0, "{point}");
     }
 }

@@ -23,9 +23,11 @@
 //! | `maker` | no claim: makes blocks on any parent, for others to import |
 //! | `network` | real nodes find each other, share blocks and transactions, and agree |
 //! | `peers` | what peers send is checked, and whoever lies, stalls or asks too much is left |
+//! | `stallers` | whoever hands out little, late or nothing keeps no node busy, and what can be had is fetched |
 //! | `older_states` | a dump brings the states of older blocks along, where it has them |
 //! | `pool` | what waits follows the chain over reorganisations, reverts, restarts and damage |
 //! | `recovery` | a crash or a failed write loses nothing that was visible |
+//! | `rejoining` | who comes back makes no blocks before it has heard where the chain is, and waits for nobody for ever |
 //! | `sealing` | blocks are made, and what was sent is in them |
 //! | `simulation` | nodes of a network agree in the end, whatever is lost, cut or killed |
 //! | `snapshots` | a snapshot brings back everything that a developer set |
@@ -54,9 +56,11 @@ mod older_states;
 mod peers;
 mod pool;
 mod recovery;
+mod rejoining;
 mod sealing;
 mod simulation;
 mod snapshots;
+mod stallers;
 mod trace;
 mod wallet;
 mod work;

@@ -121,7 +121,7 @@ impl Maker {
 
     /// What is known of a header on the head before its block is executed.
     fn draft(&self, wanted: &Wanted) -> Header {
-        let (spec, parent) = (self.chain.spec(), self.chain.head());
+        let (spec, parent) = (&self.chain.spec(), self.chain.head());
         let timestamp = parent.timestamp + wanted.seconds;
         let number = parent.number + 1;
         let difficulty = next_difficulty(spec, parent.inner(), timestamp);
@@ -151,7 +151,7 @@ impl Maker {
         body: Body,
         new_by: Option<Option<&PrivateKeySigner>>,
     ) -> Block {
-        let (spec, settings) = (self.chain.spec(), EvmSettings::default());
+        let (spec, settings) = (&self.chain.spec(), EvmSettings::default());
         let fork = spec.fork_of(header.number, header.timestamp, header.difficulty);
         let draft = Block::new(header, body);
         let (view, trie) = self.chain.build_context().unwrap().split();

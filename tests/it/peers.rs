@@ -7,13 +7,16 @@ use crate::{
 };
 use alloy_consensus::Header;
 use alloy_eips::Encodable2718;
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use libp2p::{Multiaddr, PeerId};
 use mainspring::{
+    consensus::clique,
     network::{
         check, codec, importer,
         message::{EncodedBlock, Gossip, Head, Request, Response, Status},
-        protocol::{Action, Direction, Event, Failure, Now, Protocol, ProtocolSettings, Verdict},
+        protocol::{
+            Action, Direction, Event, Failure, Now, Offered, Protocol, ProtocolSettings, Verdict,
+        },
         serve,
         status::Identity,
     },
@@ -27,18 +30,18 @@ fn setup() -> Setup {
 }
 
 /// The node under test: machine and chain. What the machine wants found out is found out at once.
-struct Node {
-    chain: TestChain,
-    pool: Arc<Pool>,
-    protocol: Protocol,
-    elapsed: Duration,
+pub(crate) struct Node {
+    pub(crate) chain: TestChain,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) protocol: Protocol,
+    pub(crate) elapsed: Duration,
     /// Requests under way: whom, and what.
-    asked: Vec<(PeerId, u64, Request)>,
+    pub(crate) asked: Vec<(PeerId, u64, Request)>,
     /// What else it wanted done.
-    rest: Vec<Action>,
+    pub(crate) rest: Vec<Action>,
 }
 
-fn head_of(chain: &TestChain) -> (Head, u64) {
+pub(crate) fn head_of(chain: &TestChain) -> (Head, u64) {
     let header = chain.chain.head();
     let total_difficulty = chain.chain.total_difficulty(header.number).unwrap();
     (Head { number: header.number, hash: header.seal(), total_difficulty }, header.timestamp)
@@ -46,7 +49,7 @@ fn head_of(chain: &TestChain) -> (Head, u64) {
 
 fn identity(chain: &TestChain) -> Identity {
     Identity {
-        spec: Arc::new(chain.chain.spec().clone()),
+        spec: chain.chain.spec(),
         genesis: chain.chain.header(0).unwrap().unwrap().seal(),
         client: "test".to_owned(),
         seals: false,
@@ -54,7 +57,7 @@ fn identity(chain: &TestChain) -> Identity {
 }
 
 impl Node {
-    fn new(settings: ProtocolSettings) -> Self {
+    pub(crate) fn new(settings: ProtocolSettings) -> Self {
         let chain = TestChain::start(setup());
         let protocol =
             Protocol::new(settings, identity(&chain), PeerId::random(), head_of(&chain), 1);
@@ -63,7 +66,7 @@ impl Node {
         Self { chain, pool, protocol, elapsed: Duration::from_secs(1), asked, rest }
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         let now = Now { elapsed: self.elapsed, unix: 1_700_000_000 };
         for action in self.protocol.handle(now, event) {
             self.act(action);
@@ -88,7 +91,7 @@ impl Node {
     }
 
     /// A peer connects, with this head and everything else as it should be.
-    fn join(&mut self, head: Head) -> PeerId {
+    pub(crate) fn join(&mut self, head: Head) -> PeerId {
         let peer = PeerId::random();
         let address: Multiaddr = "/ip4/10.0.0.1/tcp/1".parse().unwrap();
         self.tell(Event::Connected { peer, address, direction: Direction::Inbound });
@@ -105,23 +108,23 @@ impl Node {
     }
 
     /// Takes the oldest request of a kind.
-    fn take(&mut self, is_it: impl Fn(&Request) -> bool) -> (PeerId, u64, Request) {
+    pub(crate) fn take(&mut self, is_it: impl Fn(&Request) -> bool) -> (PeerId, u64, Request) {
         let place = self.asked.iter().position(|(_, _, request)| is_it(request));
         self.asked.remove(place.expect("it is asked for"))
     }
 
-    fn is_asked(&self, is_it: impl Fn(&Request) -> bool) -> bool {
+    pub(crate) fn is_asked(&self, is_it: impl Fn(&Request) -> bool) -> bool {
         self.asked.iter().any(|(_, _, request)| is_it(request))
     }
 
     /// Time goes on.
-    fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.elapsed += time;
         self.tell(Event::Tick);
     }
 
     /// Everything that is asked is answered from a chain, until nothing is asked for a while.
-    fn answer_all(
+    pub(crate) fn answer_all(
         &mut self,
         from: &TestChain,
         answer: impl Fn(PeerId, &Request, Response) -> Option<Response>,
@@ -137,6 +140,9 @@ impl Node {
                 }
                 continue;
             };
+            if !matches!(request, Request::Head(_) | Request::Peers | Request::Waiting) {
+                idle = 0;
+            }
             let response = match &request {
                 Request::Head(_) => Response::Head(head_of(from).0),
                 Request::Peers => Response::Peers(Vec::new()),
@@ -150,7 +156,7 @@ impl Node {
         panic!("there is no end of questions");
     }
 
-    fn bans(&self) -> Vec<PeerId> {
+    pub(crate) fn bans(&self) -> Vec<PeerId> {
         let ban = |action: &Action| match action {
             Action::Ban { peer, .. } => Some(*peer),
             _ => None,
@@ -161,6 +167,40 @@ impl Node {
     /// The verdict on a block that a peer passes on.
     fn hear(&mut self, peer: PeerId, id: u64, block: &EncodedBlock) -> Option<Verdict> {
         self.tell(Event::Heard { peer, id, gossip: Gossip::Block(block.clone()) });
+        self.verdict(id)
+    }
+
+    /// A peer passes these on; which of them are offered to the pool?
+    fn hear_transactions(&mut self, peer: PeerId, id: u64, all: &[Bytes]) -> Option<Vec<Bytes>> {
+        self.tell(Event::Heard { peer, id, gossip: Gossip::Transactions(all.to_vec()) });
+        self.rest.iter().find_map(|action| match action {
+            Action::Admit { id: of, transactions, .. } if *of == Some(id) => {
+                Some(transactions.clone())
+            }
+            _ => None,
+        })
+    }
+
+    /// The pool has looked at them: which did it take, and is the one after them against the rules?
+    fn admitted(&mut self, peer: PeerId, id: u64, all: &[(&Bytes, bool)], is_invalid: bool) {
+        let offered = all.iter().map(|(raw, is_taken)| Offered {
+            raw: (*raw).clone(),
+            hash: keccak256(raw),
+            is_taken: *is_taken,
+        });
+        let offered = offered.collect();
+        self.tell(Event::Admitted { peer, id: Some(id), offered, is_invalid });
+    }
+
+    fn published(&self) -> Vec<Vec<Bytes>> {
+        let published = |action: &Action| match action {
+            Action::Publish(Gossip::Transactions(all)) => Some(all.clone()),
+            _ => None,
+        };
+        self.rest.iter().filter_map(published).collect()
+    }
+
+    fn verdict(&self, id: u64) -> Option<Verdict> {
         self.rest.iter().find_map(|action| match action {
             Action::Judge { id: of, verdict } if *of == id => Some(*verdict),
             _ => None,
@@ -169,7 +209,7 @@ impl Node {
 }
 
 /// A chain of so many blocks, and what makes more.
-fn source(blocks: usize) -> (TestChain, Maker, Vec<Block>) {
+pub(crate) fn source(blocks: usize) -> (TestChain, Maker, Vec<Block>) {
     let (chain, mut maker) = (TestChain::start(setup()), Maker::new(&setup()));
     let blocks = maker.run(maker.genesis(), blocks, 1, 0);
     for block in &blocks {
@@ -366,6 +406,32 @@ fn gossip_is_judged_once_and_by_what_it_is() {
     assert_eq!(node.bans(), [peers[0], peers[3]]);
 }
 
+/// The same block with a right seal and a state that does not come of it.
+fn of_wrong_state(block: &Block) -> Block {
+    let signer = clique::signer(&block.header).unwrap();
+    let by = (0..3).map(key).find(|key| key.address() == signer).unwrap();
+    let header = Header { state_root: B256::repeat_byte(1), ..block.header.inner().clone() };
+    Block::new(signed(header, &by), block.body.as_ref().clone())
+}
+
+#[test]
+fn a_block_is_passed_on_after_it_was_executed_and_not_before() {
+    let (_source, _, blocks) = source(1);
+    let mut node = Node::new(ProtocolSettings::default());
+    let head = head_of(&node.chain).0;
+    let (liar, honest) = (node.join(head), node.join(head));
+    let wrong = of_wrong_state(&blocks[0]);
+    assert_eq!(node.hear(liar, 1, &EncodedBlock::from(&wrong)), Some(Verdict::Reject));
+    assert_eq!(node.bans(), [liar]);
+    let child = Header { parent_hash: wrong.hash(), ..wrong.header.inner().clone() };
+    let child = Block::new(child, wrong.body.as_ref().clone());
+    assert_eq!(node.hear(honest, 2, &EncodedBlock::from(&blocks[0])), Some(Verdict::Accept));
+    assert_eq!(node.chain.chain.head().seal(), blocks[0].hash());
+    assert_eq!(node.hear(honest, 3, &EncodedBlock::from(&child)), Some(Verdict::Reject));
+    let judged = |it: &&Action| matches!(it, Action::Judge { .. });
+    assert_eq!(node.rest.iter().filter(judged).count(), 3, "each once");
+}
+
 #[test]
 fn a_block_with_an_unknown_parent_brings_its_ancestors() {
     let (source, _, blocks) = source(5);
@@ -378,6 +444,94 @@ fn a_block_with_an_unknown_parent_brings_its_ancestors() {
     );
     node.answer_all(&source, |_, _, response| Some(response));
     assert_eq!(node.chain.chain.head().seal(), blocks[4].hash());
+}
+
+#[test]
+fn blocks_that_one_peer_misses_leave_room_for_those_of_others() {
+    let (_source, _, blocks) = source(24);
+    let mut node = Node::new(ProtocolSettings::default());
+    let head = head_of(&node.chain).0;
+    let (liar, honest) = (node.join(head), node.join(head));
+    for (id, block) in (1..).zip(&blocks[1..20]) {
+        assert_eq!(node.hear(liar, id, &EncodedBlock::from(block)), Some(Verdict::Ignore));
+    }
+    let of = |it: &(PeerId, u64, Request), peer| {
+        it.0 == peer && matches!(it.2, Request::Ancestry { .. })
+    };
+    let asked = |node: &Node, peer| node.asked.iter().filter(|it| of(it, peer)).count();
+    assert_eq!(asked(&node, liar), 4);
+    node.hear(honest, 100, &EncodedBlock::from(&blocks[22]));
+    assert_eq!(asked(&node, honest), 1);
+
+    for id in 200..210 {
+        let Some(place) = node.asked.iter().position(|it| of(it, liar)) else { break };
+        let (peer, request, _) = node.asked.remove(place);
+        let response = Response::Ancestry(Vec::new());
+        node.tell(Event::Answered { peer, id: request, response });
+        // What it did not answer is asked again when it comes again, in another message.
+        node.hear(liar, id, &EncodedBlock::from(&blocks[id as usize - 190]));
+    }
+    assert_eq!(node.bans(), [liar], "it has not got what it passed on");
+}
+
+#[test]
+fn a_signer_of_ever_more_blocks_makes_nobody_import_them() {
+    let (_source, mut maker, blocks) = source(1);
+    let mut node = Node::new(ProtocolSettings::default());
+    let peer = node.join(head_of(&node.chain).0);
+    assert_eq!(node.hear(peer, 1, &EncodedBlock::from(&blocks[0])), Some(Verdict::Accept));
+    let rivals: Vec<Block> =
+        (0..6).map(|tag| maker.make(blocks[0].hash(), Wanted::empty(1, tag))).collect();
+    let verdicts: Vec<_> = (10..)
+        .zip(&rivals)
+        .map(|(id, rival)| node.hear(peer, id, &EncodedBlock::from(rival)).unwrap())
+        .collect();
+    let (accept, ignore) = (Verdict::Accept, Verdict::Ignore);
+    assert_eq!(verdicts, [accept, accept, ignore, ignore, ignore, ignore]);
+    assert!(node.bans().is_empty(), "whoever passes them on has broken no rule");
+
+    // With a block of another signer above it one of them is the heaviest.
+    let heir = maker.make(rivals[5].hash(), Wanted::empty(1, 0));
+    assert_eq!(node.hear(peer, 20, &EncodedBlock::from(&heir)), Some(Verdict::Ignore));
+    let (_, id, _) = node.take(|it| matches!(it, Request::Ancestry { .. }));
+    let both = [&heir, &rivals[5]].map(EncodedBlock::from).to_vec();
+    node.tell(Event::Answered { peer, id, response: Response::Ancestry(both) });
+    assert_eq!(node.chain.chain.head().seal(), heir.hash());
+}
+
+#[test]
+fn a_message_is_passed_on_if_all_of_it_was_taken_and_nothing_was_passed_over_unlooked_at() {
+    let mut node = Node::new(ProtocolSettings::default());
+    let head = head_of(&node.chain).0;
+    let [one, other] = [node.join(head), node.join(head)];
+    let [bad, poor, good, better, best] = [1, 2, 3, 4, 5].map(|tag| Bytes::from(vec![tag; 100]));
+
+    // While the invalid one is looked at, and after it was found to be, it comes with one that is right.
+    let invalid = vec![bad.clone()];
+    assert_eq!(node.hear_transactions(one, 1, &invalid), Some(invalid.clone()));
+    let both = vec![good.clone(), bad];
+    assert_eq!(node.hear_transactions(other, 2, &both), Some(both.clone()), "it is looked at");
+    node.admitted(one, 1, &[], true);
+    assert_eq!(node.hear_transactions(other, 3, &both), Some(both.clone()), "and not forgotten");
+    node.admitted(other, 2, &[(&good, true)], true);
+    assert_eq!([1, 2].map(|id| node.verdict(id)), [Some(Verdict::Reject); 2]);
+    assert_eq!(node.published(), [vec![good.clone()]], "the right one is not lost");
+
+    // One that only this node has no use for is passed on by nobody in its name.
+    node.hear_transactions(one, 4, &[poor.clone(), better.clone()]);
+    node.admitted(one, 4, &[(&poor, false), (&better, true)], false);
+    let mixed = vec![poor.clone(), best.clone()];
+    assert_eq!(node.hear_transactions(other, 5, &mixed), Some(vec![best.clone()]));
+    node.admitted(other, 5, &[(&best, true)], false);
+    assert_eq!([4, 5].map(|id| node.verdict(id)), [Some(Verdict::Ignore); 2]);
+    assert_eq!(node.published()[1..], [vec![better.clone()], vec![best.clone()]]);
+
+    // What was taken before does no harm.
+    let last = Bytes::from(vec![6; 100]);
+    assert_eq!(node.hear_transactions(other, 6, &[better, last.clone()]), Some(vec![last.clone()]));
+    node.admitted(other, 6, &[(&last, true)], false);
+    assert_eq!(node.verdict(6), Some(Verdict::Accept));
+    assert_eq!((node.published().len(), node.bans().len()), (3, 0));
 }
 
 #[test]
@@ -440,4 +594,33 @@ fn published(action: Action) -> Option<Gossip> {
         Action::Publish(gossip) => Some(gossip),
         _ => None,
     }
+}
+
+#[test]
+fn after_the_last_of_all_numbers_there_is_no_header() {
+    let (source, ..) = source(3);
+    let node = Node::new(ProtocolSettings::default());
+    for (from, count, there) in [(u64::MAX, 1, 0), (u64::MAX - 1, u64::MAX, 0), (2, u64::MAX, 2)] {
+        let request = Request::Headers { from, count };
+        let answer = serve::serve(&source.chain, &node.pool, &request).unwrap().unwrap();
+        let Response::Headers(headers) = answer else { panic!("{answer:?}") };
+        assert_eq!(headers.len(), there, "{count} from {from} on");
+    }
+}
+
+#[test]
+fn bodies_of_blocks_beside_the_chain_are_given_too() {
+    let (source, mut maker, blocks) = source(4);
+    let aside: Vec<Block> =
+        (0..2).map(|place| maker.make(blocks[place].hash(), Wanted::empty(2, 5))).collect();
+    for block in &aside {
+        source.chain.import(block).unwrap();
+    }
+    let node = Node::new(ProtocolSettings::default());
+    let wanted = [&blocks[3], &aside[1], &aside[0], &blocks[0]].map(Block::hash);
+    let missing = B256::repeat_byte(1);
+    let hashes = wanted.into_iter().chain([missing, blocks[1].hash()]).collect();
+    let answer = serve::serve(&source.chain, &node.pool, &Request::Bodies(hashes)).unwrap();
+    let Some(Response::Bodies(bodies)) = answer else { panic!("{answer:?}") };
+    assert_eq!(bodies.len(), 4, "up to the one that nobody has");
 }

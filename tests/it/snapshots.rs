@@ -6,7 +6,7 @@ use crate::{
 };
 use alloy_primitives::{Address, U256};
 use mainspring::{
-    dev::{Dev, DevSettings},
+    dev::{Dev, DevSettings, Restart},
     primitives::Edit,
     sealer::Mode,
     storage::Durability,
@@ -101,12 +101,12 @@ fn block_numbers_only_rise_if_that_is_wanted() {
     assert_eq!(node.chain.head().base_fee_per_gas, fee, "only numbers were filled up");
     assert_eq!((node.account(BOB).1, node.chain.next_block().base_fee), (U256::from(50), Some(77)));
     check_rows(&node);
-    dev.reset().unwrap();
+    dev.reset(Restart::Own).unwrap();
     assert_eq!((node.chain.head().number, node.account(BOB).1), (303, U256::ZERO));
     for _ in 0..100 {
         node.mine().unwrap();
     }
-    let far = dev.reset().unwrap_err().to_string();
+    let far = dev.reset(Restart::Own).unwrap_err().to_string();
     assert!(far.contains("404 empty blocks") && far.contains("400 allowed"), "{far}");
     assert_eq!(node.chain.head().number, 403, "nothing has changed");
 }

@@ -7,10 +7,11 @@ use crate::{
 };
 use alloy_primitives::{Address, B64, B256, U256, address};
 use mainspring::{
-    chain::Imported,
+    chain::{ChainError, ImportError, Imported},
     consensus::ethash::{Cache, Sizes, seal_hash},
-    primitives::Block,
-    sealer::{Job, SealError},
+    primitives::{Block, BlockNumHash},
+    sealer::{Hold, Job, SealError},
+    spec::CONSOLE_ADDRESS,
 };
 use std::{
     sync::{Arc, mpsc},
@@ -262,6 +263,35 @@ fn a_killed_miner_loses_nothing_and_goes_on() {
 }
 
 #[test]
+fn a_mined_block_that_called_the_console_is_found_by_the_hash_that_it_has() {
+    let node = TestChain::start(setup(ALICE, 0));
+    let silent = mine(&node);
+    let sent = transfer(&key(1), 0, CONSOLE_ADDRESS, 0);
+    drop(node.sealer.admit(sent, None).unwrap());
+    let job = work_with(&node, |job| !job.block.body.transactions.is_empty());
+    assert!(submit(&node, &job));
+    let spoke = head(&node);
+    assert_ne!(job.block.hash(), spoke.hash());
+    let noted = [&silent, &spoke].map(|block| node.chain.may_have_logged(block.hash()));
+    assert_eq!(noted, [false, true]);
+}
+
+#[test]
+fn a_node_that_stops_makes_no_cache_to_look_at_a_seal_and_blames_nobody() {
+    let (miner, node) = (TestChain::start(setup(ALICE, 0)), TestChain::start(setup(BOB, 0)));
+    let block = mine(&miner);
+    node.chain.stop_checking_seals();
+    let refused = node.chain.import(&block).unwrap_err();
+    assert!(matches!(refused, ImportError::Chain(ChainError::Stopped)), "{refused}");
+    let header = block.header.inner().clone();
+    let genesis = BlockNumHash::new(0, header.parent_hash);
+    let above = node.chain.header_tip(genesis).unwrap().unwrap();
+    let (run, refused) = node.chain.check_headers(&above, vec![header]);
+    assert!(matches!(refused, Some(ImportError::Chain(ChainError::Stopped))), "{refused:?}");
+    assert!(run.headers.is_empty() && node.chain.bad_blocks().is_empty());
+}
+
+#[test]
 fn a_dataset_is_made_while_the_node_mines_and_blocks_from_it_hold() {
     let dir = tempfile::tempdir().unwrap();
     let dataset = Some(dir.path().join("datasets"));
@@ -294,4 +324,15 @@ fn miners_who_hear_of_each_others_blocks_agree() {
     while nodes[0].chain.head().seal() != nodes[1].chain.head().seal() {
         hear();
     }
+}
+
+#[test]
+fn a_miner_that_is_held_has_no_work_until_it_is_let_go() {
+    let node = TestChain::start(setup(ALICE, 0));
+    work(&node);
+    node.sealer.hold(Some(Hold::Behind));
+    let has_none = || node.sealer.miner().unwrap().work().is_none();
+    wait_for(|| has_none().then_some(()));
+    node.sealer.hold(None);
+    work(&node);
 }

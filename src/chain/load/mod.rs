@@ -7,7 +7,7 @@ mod build;
 
 use super::{
     Base, BaseKind, Chain, ChainError, Development, MAX_TIMESTAMP, append::WriterState,
-    named::NamedBranches, open::Genesis,
+    base::Ground, named::NamedBranches, open::Genesis,
 };
 use crate::{
     primitives::{Block, BlockNumHash, Body, StateChanges},
@@ -45,13 +45,17 @@ pub struct Loaded {
 }
 
 /// A chain that takes the place of another.
-struct Renewed {
-    load: B256,
-    base: Base,
-    head: StoredBlock,
-    development: Development,
+pub(super) struct Renewed {
+    pub(super) load: B256,
+    pub(super) ground: Ground,
+    /// As it is stored, if the rules are others.
+    pub(super) genesis: Option<Vec<u8>>,
+    /// What it began with before, if that is to be remembered or, if empty, forgotten.
+    pub(super) origin: Option<Vec<u8>>,
+    pub(super) head: StoredBlock,
+    pub(super) development: Development,
     /// Total difficulty of its lowest block: height, difficulty.
-    total: (u64, U256),
+    pub(super) total: (u64, U256),
 }
 
 impl Chain {
@@ -62,7 +66,8 @@ impl Chain {
 
     /// Puts a dump in the place of this chain. Accounts that the dump does not have stay; of those that
     /// it has, nothing else does. After a crash it is the old chain, or the new one. `progress` hears
-    /// how many of how many rows are written; `file` is what [`Chain::state_file`] answers from now on. `load` is an id that no other load has.
+    /// how many of how many rows are written; `file` is what [`Chain::state_file`] answers from
+    /// now on. `load` is an id that no other load has.
     pub fn load(
         &self,
         load: B256,
@@ -125,10 +130,13 @@ impl Chain {
         let blocks = below.iter().map(|hash| stored_block(&staged, *hash));
         let lowest = below.first().map(|hash| staged.header(*hash)).transpose()?.flatten();
         let total = lowest.as_ref().map_or(stored.block.header.difficulty, |it| it.difficulty);
-        let renewed = Renewed { load, base, head: stored, development, total: (earliest, total) };
+        let ground = self.ground_on(base);
+        let (number, head, total) = (head.number, stored, (earliest, total));
+        let renewed =
+            Renewed { load, ground, genesis: None, origin: None, head, development, total };
         self.take_place(&mut writer, next, renewed, file, blocks)?;
         *side = Default::default();
-        Ok(Loaded { head: head.number, earliest, accounts })
+        Ok(Loaded { head: number, earliest, accounts })
     }
 
     /// Puts the genesis in the place of a loaded chain: as with a load, after a crash it is the one or the
@@ -138,19 +146,27 @@ impl Chain {
         let _state_writer = self.state_writer.lock();
         let mut writer = self.writer.lock();
         writer.check()?;
-        let genesis = Genesis::of(&self.spec, &self.storage)?;
+        let genesis = Genesis::of(&self.spec(), &self.storage)?;
         let next = self.storage.next_state(load)?;
         genesis.store_state(next.state())?;
         let (base, head) = (Base { load: Some(load), ..genesis.base() }, genesis.stored());
         let total = (base.number, head.block.header.difficulty);
-        let renewed = Renewed { load, base, head, development, total };
+        let ground = self.ground_on(base);
+        let renewed =
+            Renewed { load, ground, genesis: None, origin: None, head, development, total };
         self.take_place(&mut writer, next, renewed, None, std::iter::empty())?;
         *side = Default::default();
         Ok(())
     }
 
+    /// Another base under the same rules.
+    fn ground_on(&self, base: Base) -> Ground {
+        let now = self.ground();
+        Ground { base: Arc::new(base), spec: now.spec.clone(), remote: now.remote.clone() }
+    }
+
     /// What was built takes the place of what is there; `below` are the blocks under its head.
-    fn take_place(
+    pub(super) fn take_place(
         &self,
         writer: &mut WriterState,
         next: NextState,
@@ -158,14 +174,18 @@ impl Chain {
         file: Option<&str>,
         below: impl Iterator<Item = Result<StoredBlock, StorageError>>,
     ) -> Result<(), ChainError> {
-        let Renewed { load, base, head, development, total } = renewed;
+        let Renewed { load, ground, genesis, origin, head, development, total } = renewed;
         let renewal = Renewal {
             load,
-            base: &super::base::row(&base),
+            genesis: genesis.as_deref(),
+            origin: origin.as_deref(),
+            base: &super::base::row(&ground.base),
             development: &development.to_row(),
             total_difficulty: total,
             state_file: file.map(str::as_bytes),
         };
+        ground.keep_answers();
+        let _replacing = self.replacing();
         if let Err(error) = self.storage.blocks.renew(&renewal, below.chain([Ok(head.clone())])) {
             // A write that failed may be durable after all: then the next start goes on from it.
             if self.storage.blocks.reader().and_then(|it| it.load()).ok().flatten() != Some(load) {
@@ -178,7 +198,7 @@ impl Chain {
         let swapped = self.storage.take_over(next).map_err(ChainError::from);
         let stands = swapped.and_then(|()| {
             self.clock.block_appended(head.block.header.timestamp);
-            self.stand_on(base, head, development)
+            self.stand_on(ground, head, development)
         });
         if let Err(error) = stands {
             writer.halted = Some(error.to_string());
@@ -204,8 +224,9 @@ impl Chain {
 
     /// The clock begins anew behind the head; the chain id stays what it is.
     fn development_of_loaded(&self, timestamp: u64) -> Development {
-        let (ids, id) = (&self.spec.chain_ids, self.spec.chain_id());
-        let chain_ids = if id == ids.genesis() { Vec::new() } else { vec![(0, id)] };
+        let spec = self.spec();
+        let id = spec.chain_id();
+        let chain_ids = if id == spec.chain_ids.genesis() { Vec::new() } else { vec![(0, id)] };
         self.clock.restore(Default::default());
         Development { clock: self.clock.after(timestamp), chain_ids, ..Development::default() }
     }

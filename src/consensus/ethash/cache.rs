@@ -14,6 +14,9 @@ use alloy_primitives::{B64, B256, U256};
 /// How often the cache is mixed through.
 const CACHE_ROUNDS: usize = 3;
 
+/// Rows that are computed before it is asked whether anybody still wants them.
+const ASKED: usize = 4_096;
+
 /// Rows of the cache that make an item of the dataset.
 const PARENTS: u32 = 256;
 
@@ -34,15 +37,30 @@ pub struct Cache {
 impl Cache {
     /// Computes the cache of an epoch; about half a second for Ethereum's first.
     pub fn new(sizes: Sizes, epoch: u64) -> Self {
+        Self::new_unless(sizes, epoch, || false).expect("nobody gives it up")
+    }
+
+    /// The same, unless somebody gives it up, who is asked every few milliseconds.
+    pub(super) fn new_unless(
+        sizes: Sizes,
+        epoch: u64,
+        is_given_up: impl Fn() -> bool,
+    ) -> Option<Self> {
         let count = (sizes.cache_bytes(epoch) / ROW_BYTES) as usize;
         let mut rows = Vec::with_capacity(count);
         let mut row = keccak512(&words(seed_hash(epoch)));
         while rows.len() < count {
+            if rows.len() % ASKED == 0 && is_given_up() {
+                return None;
+            }
             rows.push(row);
             row = keccak512(&row);
         }
         for _ in 0..CACHE_ROUNDS {
             for index in 0..count {
+                if index % ASKED == 0 && is_given_up() {
+                    return None;
+                }
                 let before = rows[(index + count - 1) % count];
                 let other = rows[rows[index][0] as usize % count];
                 rows[index] = keccak512(&std::array::from_fn::<u32, 16, _>(|word| {
@@ -57,7 +75,7 @@ impl Cache {
         if bytes <= SMALL_DATASET {
             cache.small = (0..pages).map(|page| cache.compute_page(page)).collect();
         }
-        cache
+        Some(cache)
     }
 
     /// The rows as bytes, for comparison with published hashes.

@@ -27,7 +27,11 @@ pub(super) enum AskFor {
     Waiting,
     Transactions,
     /// A block that is missing, with ancestors.
-    Ancestry(B256),
+    Ancestry {
+        of: B256,
+        /// The peer passed it on.
+        was_heard: bool,
+    },
     /// The header at this height, to find the common ancestor.
     Probe(u64),
     /// The headers from this height on.
@@ -91,8 +95,8 @@ impl Protocol {
             (AskFor::Transactions, Response::Transactions(transactions)) => {
                 self.transactions_of(peer, transactions);
             }
-            (AskFor::Ancestry(hash), Response::Ancestry(blocks)) => {
-                self.ancestry_of(peer, hash, blocks);
+            (AskFor::Ancestry { of, was_heard }, Response::Ancestry(blocks)) => {
+                self.ancestry_of(peer, (of, was_heard), blocks);
             }
             (AskFor::Probe(number), Response::Headers(headers)) => {
                 self.probed(peer, number, headers);
@@ -112,6 +116,9 @@ impl Protocol {
 
     pub(super) fn failed(&mut self, peer: PeerId, id: RequestId, failure: &Failure) {
         let Some(ask) = self.asks.remove(&id) else { return };
+        if let (Failure::Timeout, AskFor::Bodies(part)) = (failure, ask.what) {
+            self.bodies_late(&peer, part);
+        }
         match failure {
             Failure::Timeout => self.offence(peer, Offence::Slow, "it does not answer in time"),
             Failure::Closed => {}
@@ -151,7 +158,7 @@ impl Protocol {
             AskFor::Hello => self.disconnect(peer, "it does not say who it is"),
             AskFor::Probe(_) | AskFor::Headers(_) => self.target_lost(peer),
             AskFor::Bodies(part) => self.bodies_failed(peer, part),
-            AskFor::Ancestry(hash) => self.ancestry_failed(peer, hash),
+            AskFor::Ancestry { of, .. } => self.ancestry_failed(peer, of),
             AskFor::Head | AskFor::Peers | AskFor::Waiting | AskFor::Transactions => {}
         }
     }

@@ -4,13 +4,13 @@ use super::{
     Action, Check, Checked, GossipId, Offence, Protocol, Verdict,
     asks::{AskFor, CheckFor},
     imports::Source,
-    recent::Recent,
 };
 use crate::{
     network::{
         PeerId,
         codec::{MAX_ANCESTRY, MAX_BLOCK_BYTES},
         message::{EncodedBlock, Gossip, Request},
+        recent::Recent,
     },
     primitives::Block,
     storage::SIDE_DEPTH,
@@ -26,8 +26,12 @@ const CHECKED: usize = 16;
 const CHECKED_OF_PEER: usize = 4;
 /// Missing blocks that are asked for at a time.
 const ASKED: usize = 16;
-/// Signatures that are remembered, to tell who signs two blocks on one parent.
+/// Of one peer.
+const ASKED_OF_PEER: usize = 4;
+/// Signers of a block on a parent that are remembered, to tell who signs two blocks on one parent.
 const SIGNED: usize = 4096;
+/// So many blocks of one signer on one parent are looked at when somebody passes them on.
+const RIVALS: usize = 2;
 /// After a block could not be had, or its time had not come, it is asked for this much later.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -42,8 +46,19 @@ pub(super) struct Blocks {
     pub(super) bad: Recent,
     /// Too far from what we have to be asked for one by one.
     pub(super) deep: Recent,
-    /// Who signed which block on a parent, by height, signer and parent.
-    signed: BTreeMap<(u64, Address, B256), B256>,
+    /// Who signed which blocks on a parent, by height, signer and parent: the first ones.
+    signed: BTreeMap<(u64, Address, B256), Vec<B256>>,
+}
+
+/// What one signer signed on one parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signed {
+    /// This block, as far as is known.
+    Once,
+    /// This one, and before it another one.
+    Twice(B256),
+    /// More than anybody should look at. Is that new?
+    Often(bool),
 }
 
 impl Default for Blocks {
@@ -65,14 +80,26 @@ impl Blocks {
         self.seen.remove(hash);
     }
 
-    /// Notes who signed a block. Answers the other block that the same signer signed on its parent.
-    fn sign(&mut self, block: &Block, signer: Address) -> Option<B256> {
+    /// Notes who signed a block.
+    fn sign(&mut self, block: &Block, signer: Address) -> Signed {
         let (key, hash) = ((block.number(), signer, block.header.parent_hash), block.hash());
-        let other = self.signed.insert(key, hash).filter(|other| *other != hash);
+        let rivals = self.signed.entry(key).or_default();
+        let is_new = !rivals.contains(&hash);
+        if is_new && rivals.len() <= RIVALS {
+            rivals.push(hash);
+        }
+        let found = match (rivals.as_slice(), is_new) {
+            ([first, second], true) if *second == hash => Signed::Twice(*first),
+            // The last that was noted is one too many.
+            (all, _) if all.len() > RIVALS && !all[..RIVALS].contains(&hash) => {
+                Signed::Often(is_new && all.last() == Some(&hash))
+            }
+            _ => Signed::Once,
+        };
         if self.signed.len() > SIGNED {
             self.signed.pop_first();
         }
-        other
+        found
     }
 }
 
@@ -131,9 +158,14 @@ impl Protocol {
     ) {
         match found {
             Checked::Blocks { blocks, signers } => {
-                self.judge(id, Verdict::Accept);
-                self.note_signers(&blocks, &signers);
-                self.import(Source::Peer(peer), blocks);
+                // It is canonical already.
+                if blocks.is_empty() {
+                    return self.judge(id, Verdict::Accept);
+                }
+                if self.note_signers(&blocks, &signers) {
+                    return self.judge(id, Verdict::Ignore);
+                }
+                self.import(Source::Gossip(peer, id), blocks);
             }
             Checked::Refused(refusal) => {
                 self.blocks.forget(&hash);
@@ -142,7 +174,7 @@ impl Protocol {
                 if is_fault {
                     self.offence(peer, Offence::Invalid, &refusal.reason);
                 } else if refusal.misses_parent {
-                    self.ask_ancestry(peer, hash, 0);
+                    self.ask_ancestry_heard(peer, hash);
                 } else {
                     tracing::debug!(target: "network", %peer, "not taken: {}", refusal.reason);
                 }
@@ -151,31 +183,49 @@ impl Protocol {
         }
     }
 
-    /// Asks for a block with so many ancestors; 0 is as many as may be asked for.
+    /// Asks for a block with so many ancestors.
     pub(super) fn ask_ancestry(&mut self, peer: PeerId, of: B256, count: u64) {
+        self.ask_blocks(peer, (of, false), count);
+    }
+
+    /// Asks whoever passed a block on for it with as many ancestors as may be asked for.
+    pub(super) fn ask_ancestry_heard(&mut self, peer: PeerId, of: B256) {
+        self.ask_blocks(peer, (of, true), MAX_ANCESTRY as u64);
+    }
+
+    fn ask_blocks(&mut self, peer: PeerId, (of, was_heard): (B256, bool), count: u64) {
         let under_way = self.asks.values().filter_map(|ask| match ask.what {
-            AskFor::Ancestry(hash) => Some(hash),
+            AskFor::Ancestry { of, .. } => Some((of, ask.peer)),
             _ => None,
         });
         let mut checked = self.checks.values().filter_map(|check| match check {
             CheckFor::Ancestry { hash, .. } => Some(*hash),
             _ => None,
         });
-        let hashes: Vec<B256> = under_way.collect();
-        let is_asked = hashes.contains(&of) || checked.any(|hash| hash == of);
-        if is_asked || hashes.len() >= ASKED || self.blocks.deep.contains(&of) {
+        let under_way: Vec<(B256, PeerId)> = under_way.collect();
+        let theirs = under_way.iter().filter(|(_, asked)| *asked == peer).count();
+        let has_room = under_way.len() < ASKED && theirs < ASKED_OF_PEER;
+        let is_asked =
+            under_way.iter().any(|(hash, _)| *hash == of) || checked.any(|hash| hash == of);
+        if is_asked || !has_room || self.blocks.deep.contains(&of) {
             return;
         }
-        let most = MAX_ANCESTRY as u64;
-        let count = if count == 0 { most } else { count.min(most) };
-        self.ask(peer, Request::Ancestry { of, count }, AskFor::Ancestry(of));
+        let count = count.min(MAX_ANCESTRY as u64);
+        self.ask(peer, Request::Ancestry { of, count }, AskFor::Ancestry { of, was_heard });
     }
 
-    pub(super) fn ancestry_of(&mut self, peer: PeerId, of: B256, mut blocks: Vec<EncodedBlock>) {
+    pub(super) fn ancestry_of(
+        &mut self,
+        peer: PeerId,
+        (of, was_heard): (B256, bool),
+        mut blocks: Vec<EncodedBlock>,
+    ) {
         if blocks.is_empty() {
             let is_head = self.peers.get(&peer).is_some_and(|peer| peer.head.hash == of);
             if is_head {
                 self.offence(peer, Offence::Boast, "it has not the head that it says it has");
+            } else if was_heard {
+                self.offence(peer, Offence::Boast, "it has not the block that it passed on");
             }
             return self.ancestry_failed(peer, of);
         }
@@ -225,17 +275,33 @@ impl Protocol {
 
     /// Two blocks by one signer on one parent are both valid, and somebody should know. At one height
     /// alone an honest signer signs two, after a branch that is heavier and shorter has won.
-    fn note_signers(&mut self, blocks: &[Block], signers: &[Address]) {
+    ///
+    /// Is one of them one of too many? It costs its signer nothing, and every node its execution and its room:
+    /// it comes only with a heavier one above it.
+    fn note_signers(&mut self, blocks: &[Block], signers: &[Address]) -> bool {
+        let mut is_often = false;
         for (block, signer) in blocks.iter().zip(signers) {
-            let other = self.blocks.sign(block, *signer);
-            if let Some(other) = other {
-                tracing::warn!(
-                    target: "network", number = block.number(), one = %other, other = %block.hash(),
+            let number = block.number();
+            match self.blocks.sign(block, *signer) {
+                Signed::Once => {}
+                Signed::Twice(other) => tracing::warn!(
+                    target: "network", number, one = %other, other = %block.hash(),
                     "signer {signer} has signed two blocks on one parent: its key is used by two nodes, \
                      or it cheats; the others may vote it out (clique_propose)"
-                );
+                ),
+                Signed::Often(is_new) => {
+                    is_often = true;
+                    if is_new {
+                        tracing::warn!(
+                            target: "network", number,
+                            "signer {signer} signs ever more blocks on one parent: those are passed over; vote \
+                             it out (clique_propose)"
+                        );
+                    }
+                }
             }
         }
+        is_often
     }
 
     /// This node sealed a block: everyone hears it.

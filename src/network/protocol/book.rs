@@ -1,7 +1,7 @@
 //! Where can peers be reached, and which is to be dialled now?
 
 use super::settings::ProtocolSettings;
-use crate::network::{Multiaddr, PeerId};
+use crate::network::{Multiaddr, PeerId, address::peer_of};
 use libp2p::multiaddr::Protocol;
 use rand::{Rng, seq::IteratorRandom};
 use std::{collections::BTreeMap, time::Duration};
@@ -28,14 +28,6 @@ struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     entries: BTreeMap<PeerId, Entry>,
-}
-
-/// The peer that an address ends in.
-pub fn peer_of(address: &Multiaddr) -> Option<PeerId> {
-    match address.iter().last() {
-        Some(Protocol::P2p(peer)) => Some(peer),
-        _ => None,
-    }
 }
 
 /// Does it lead to the same machine?

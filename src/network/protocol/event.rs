@@ -134,6 +134,8 @@ pub enum Event {
         /// What was wrong with it.
         what: String,
     },
+    /// A peer passes on more gossip than it may.
+    Floods(PeerId),
     /// A peer passes on gossip. Nobody else hears it before the [`Action::Judge`].
     Heard {
         /// Who passed it on.
@@ -161,8 +163,10 @@ pub enum Event {
         peer: PeerId,
         /// Of the [`Action::Admit`].
         id: Option<GossipId>,
-        /// May they be passed on, and is somebody at fault?
-        verdict: Verdict,
+        /// What became of them, in the order given; those after one that is against the rules were not tried.
+        offered: Vec<Offered>,
+        /// Is one against the rules, so that who sent it is at fault?
+        is_invalid: bool,
     },
     /// The result of an [`Action::Check`].
     Checked {
@@ -178,6 +182,8 @@ pub enum Event {
         /// Its seconds since 1970, which say what forks have passed.
         timestamp: u64,
     },
+    /// This node makes blocks from now on, or none any more.
+    Seals(bool),
     /// This node sealed a block.
     Sealed(Box<Block>),
     /// Transactions came in from this node's own users, in their network form.
@@ -187,6 +193,17 @@ pub enum Event {
     Returned(Vec<Bytes>),
     /// Time has passed.
     Tick,
+}
+
+/// A transaction of somebody else that no rule forbids.
+#[derive(Clone, Debug)]
+pub struct Offered {
+    /// In its network form.
+    pub raw: Bytes,
+    /// Of the network form.
+    pub hash: B256,
+    /// Does it wait in the pool now that it did not wait in before?
+    pub is_taken: bool,
 }
 
 /// A block that the chain did not take.
@@ -300,6 +317,13 @@ pub enum Action {
         id: GossipId,
         /// Which.
         verdict: Verdict,
+    },
+    /// Listen to the gossip of a peer from now on, or no more. Nothing is heard of one that is new.
+    Hear {
+        /// Whose.
+        peer: PeerId,
+        /// From now on?
+        is_heard: bool,
     },
     /// Tell everyone.
     Publish(Gossip),

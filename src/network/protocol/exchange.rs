@@ -1,8 +1,9 @@
 //! Who else is there? Peers tell each other whom they know, and static ones are kept up.
 
-use super::{Action, Offence, Protocol, asks::AskFor, book::is_loopback, peer_of};
+use super::{Action, Offence, Protocol, asks::AskFor, book::is_loopback};
 use crate::network::{
     Multiaddr, PeerId,
+    address::peer_of,
     codec::{MAX_ADDRESS_BYTES, MAX_PEERS},
     message::Request,
 };

@@ -9,12 +9,23 @@ use crate::{
     },
     spec::Mode,
 };
+use rand::seq::IteratorRandom;
 use std::time::Duration;
 
 /// A head that moves quickly is told no more often.
 const LEAST_PAUSE: Duration = Duration::from_millis(400);
 /// With so many blocks between two heads, the blocks themselves are asked for; with more, this node syncs.
 const NEAR: u64 = 24;
+
+/// A peer that has more than we.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    peer: PeerId,
+    head: Head,
+    since: Duration,
+    /// Did it answer what it was asked lately?
+    answers: bool,
+}
 
 /// What peers were told of our head.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,34 +91,48 @@ impl Protocol {
 
     /// Asks for what peers have and gossip did not bring.
     pub(super) fn catch_up(&mut self) {
-        if self.sync.is_some() || self.imports.is_busy() {
+        if self.is_downloading() || self.imports.is_busy() {
             return;
         }
         let now = self.now.elapsed;
-        let ready: Vec<(PeerId, Head, Duration, bool)> = self
+        let ready: Vec<Ahead> = self
             .peers
             .ready()
             .filter_map(|(id, peer)| {
                 let since = peer.ahead_since?;
                 let is_useless = peer.useless == Some(peer.head.hash);
                 let answers = peer.set_aside <= now;
-                (!is_useless && self.is_better(&peer.head))
-                    .then_some((*id, peer.head, since, answers))
+                let ahead = Ahead { peer: *id, head: peer.head, since, answers };
+                (!is_useless && self.is_better(&peer.head)).then_some(ahead)
             })
             .collect();
-        let far = ready.iter().filter(|(_, head, ..)| !self.is_near(head));
-        let best = far.max_by_key(|(_, head, _, answers)| (*answers, head.total_difficulty));
-        if let Some((peer, head, ..)) = best {
-            if self.next_sync <= now {
-                self.begin_sync(*peer, *head);
-            }
+        if self.sync.is_none() && self.next_sync <= now && self.begin_one_of(&ready) {
             return;
         }
-        for (peer, head, since, _) in ready {
-            if now.saturating_sub(since) >= self.settings.gossip_time {
+        for Ahead { peer, head, since, .. } in ready {
+            if self.is_near(&head) && now.saturating_sub(since) >= self.settings.gossip_time {
                 self.ask_ancestry(peer, head.hash, MAX_ANCESTRY.min(NEAR as usize + 8) as u64);
             }
         }
+    }
+
+    /// Begins a download from one of those that are far ahead. As a rule it is who has most; where that led
+    /// nowhere the next one is drawn by lot, since whoever lies can always claim more.
+    fn begin_one_of(&mut self, ready: &[Ahead]) -> bool {
+        let now = self.now.elapsed;
+        let far: Vec<&Ahead> = ready
+            .iter()
+            .filter(|it| !self.is_near(&it.head) && !self.lessons.avoids(now, &it.peer))
+            .collect();
+        let answers = far.iter().any(|it| it.answers);
+        let chosen = far.into_iter().filter(|it| it.answers == answers);
+        let chosen = match self.lessons.is_wary() {
+            true => chosen.choose(&mut self.rng),
+            false => chosen.max_by_key(|it| it.head.total_difficulty),
+        };
+        let Some(Ahead { peer, head, .. }) = chosen.copied() else { return false };
+        self.begin_sync(peer, head);
+        true
     }
 
     /// Are the blocks between our head and this one few enough to be asked for one by one?

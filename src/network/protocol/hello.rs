@@ -91,15 +91,31 @@ impl Protocol {
             Err(mismatch) => self.refuse(peer, &mismatch),
             Ok(()) if !takes_us => {
                 // Its software sees a difference that ours does not.
-                tracing::warn!(target: "network", %peer, "a peer of this chain refuses us");
+                if self.said.refused.is_news(self.now.elapsed, &peer) {
+                    tracing::warn!(target: "network", %peer, "a peer of this chain refuses us");
+                }
                 self.leave_alone(peer, "it refuses us");
             }
             Ok(()) => self.accept(peer, theirs, true),
         }
     }
 
+    /// This node makes blocks from now on, or none any more: all hear what it is now.
+    pub(super) fn seals(&mut self, seals: bool) {
+        if std::mem::replace(&mut self.identity.seals, seals) == seals {
+            return;
+        }
+        let peers: Vec<PeerId> = self.peers.ready().map(|(peer, _)| *peer).collect();
+        for peer in peers {
+            let status = self.status();
+            self.ask(peer, Request::Hello(status), AskFor::Hello);
+        }
+    }
+
     fn refuse(&mut self, peer: PeerId, mismatch: &Mismatch) {
-        tracing::warn!(target: "network", %peer, "a peer is refused: {mismatch}");
+        if self.said.refused.is_news(self.now.elapsed, &peer) {
+            tracing::warn!(target: "network", %peer, "a peer is refused: {mismatch}");
+        }
         self.leave_alone(peer, &mismatch.to_string());
     }
 
@@ -108,8 +124,10 @@ impl Protocol {
         let now = self.now.elapsed;
         self.book.postpone(&peer, now + self.settings.refused_time);
         if let Some(known) = self.peers.get_mut(&peer) {
-            (known.status, known.takes_us, known.is_refused) = (None, false, true);
+            (known.status, known.takes_us) = (None, false);
+            known.refused.get_or_insert_with(|| reason.to_owned());
             known.leaves = Some(now + READING);
+            self.out.push(Action::Hear { peer, is_heard: false });
             tracing::debug!(target: "network", %peer, "{reason}");
         }
     }
@@ -117,7 +135,9 @@ impl Protocol {
     /// We may talk; `takes_us` if it says so too.
     fn accept(&mut self, peer: PeerId, theirs: Status, takes_us: bool) {
         let difference = signed(theirs.time).saturating_sub(signed(self.now.unix));
-        let Some(known) = self.peers.get_mut(&peer).filter(|it| !it.is_refused) else { return };
+        let Some(known) = self.peers.get_mut(&peer).filter(|it| it.refused.is_none()) else {
+            return;
+        };
         let was_ready = known.is_ready();
         known.clock_difference = difference;
         known.head = theirs.head;
@@ -125,7 +145,11 @@ impl Protocol {
         known.takes_us |= takes_us;
         let is_first = known.status.replace(theirs).is_none();
         let is_ready = known.is_ready();
-        if is_first && difference.unsigned_abs() > self.settings.clock_tolerance {
+        if is_first {
+            self.out.push(Action::Hear { peer, is_heard: true });
+        }
+        let is_off = difference.unsigned_abs() > self.settings.clock_tolerance;
+        if is_first && is_off && self.said.clock.is_news(self.now.elapsed, &peer) {
             say_clock(peer, difference);
         }
         if is_ready && !was_ready {

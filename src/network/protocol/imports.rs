@@ -1,10 +1,10 @@
 //! Which blocks are imported next? One batch at a time, so that the chain's only writer is never waited
 //! for by two.
 
-use super::{Action, Offence, Protocol, Refusal};
+use super::{Action, GossipId, Offence, Protocol, Refusal, Verdict};
 use crate::{
     chain::Imported,
-    network::PeerId,
+    network::{PeerId, codec::MAX_ANCESTRY},
     primitives::{Block, BlockNumHash},
 };
 use std::collections::VecDeque;
@@ -15,7 +15,9 @@ const WAITING: usize = 32;
 /// Where blocks come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// A peer passed them on.
+    /// A peer passed a block on; others hear it when it has been executed.
+    Gossip(PeerId, GossipId),
+    /// A peer was asked for them.
     Peer(PeerId),
     /// A download.
     Sync,
@@ -61,7 +63,8 @@ impl Protocol {
     /// Has blocks imported, each the child of the one before, after those that wait.
     pub(super) fn import(&mut self, source: Source, blocks: Vec<Block>) {
         if blocks.is_empty() || (source != Source::Sync && self.imports.waiting.len() >= WAITING) {
-            return;
+            blocks.iter().for_each(|block| self.blocks.forget(&block.hash()));
+            return self.judge_source(source, Verdict::Ignore);
         }
         self.imports.waiting.push_back(Job { source, blocks });
         self.import_next();
@@ -99,6 +102,14 @@ impl Protocol {
                 target: "network", removed, added, "another branch is the chain now: it is heavier"
             );
         }
+        self.judge_source(
+            source,
+            match &refused {
+                None => Verdict::Accept,
+                Some(refusal) if refusal.is_invalid => Verdict::Reject,
+                Some(_) => Verdict::Ignore,
+            },
+        );
         // The importer is not kept waiting while we think about what became of the last batch.
         if source == Source::Sync && refused.is_none() {
             self.feed_import();
@@ -108,6 +119,14 @@ impl Protocol {
             self.not_imported(source, &blocks[taken.min(blocks.len())..], &refusal);
         }
         self.drive_sync();
+    }
+
+    /// A block is passed on when it has been executed: whoever passes on one that is not valid answers for
+    /// it, so nobody may be made to.
+    fn judge_source(&mut self, source: Source, verdict: Verdict) {
+        if let Source::Gossip(_, id) = source {
+            self.judge(id, verdict);
+        }
     }
 
     fn not_imported(&mut self, source: Source, left: &[BlockNumHash], refusal: &Refusal) {
@@ -120,13 +139,19 @@ impl Protocol {
         tracing::debug!(target: "network", "a block was not imported: {}", refusal.reason);
         match source {
             Source::Sync => self.sync_refused(refusal),
-            Source::Peer(peer) if refusal.is_invalid => {
+            Source::Gossip(peer, _) | Source::Peer(peer) if refusal.is_invalid => {
                 self.offence(peer, Offence::Invalid, &refusal.reason);
             }
-            Source::Peer(peer) => {
+            Source::Gossip(peer, _) | Source::Peer(peer) => {
                 left.iter().for_each(|block| self.blocks.forget(&block.hash));
-                if let (true, Some(block)) = (refusal.misses_parent, left.last()) {
-                    self.ask_ancestry(peer, block.hash, 0);
+                match (left.last(), source) {
+                    (Some(block), Source::Gossip(..)) if refusal.misses_parent => {
+                        self.ask_ancestry_heard(peer, block.hash);
+                    }
+                    (Some(block), _) if refusal.misses_parent => {
+                        self.ask_ancestry(peer, block.hash, MAX_ANCESTRY as u64);
+                    }
+                    _ => {}
                 }
             }
         }

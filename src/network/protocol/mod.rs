@@ -6,14 +6,13 @@
 //! | `settings` | how patient, how curious and how hospitable is a node? |
 //! | `hello` | may we talk with whom just connected? |
 //! | `peers` | who is connected, and what is known of each? |
-//! | `scores` | who did wrong, and what follows from it? |
+//! | `scores`, `said` | who did wrong, what follows from it, and is it said? |
 //! | `book`, `exchange` | where are other peers, and who is dialled? |
 //! | `asks` | what was asked, and what if nobody answers? |
 //! | `heads` | who is ahead of us, and who must hear where we are? |
 //! | `blocks`, `imports` | what becomes of a block that somebody passes on? |
 //! | `transactions` | what becomes of transactions, and which did we miss? |
 //! | `sync` | how does a node that is far behind catch up? |
-//! | `recent` | what was seen lately? |
 
 mod asks;
 mod blocks;
@@ -24,16 +23,15 @@ mod heads;
 mod hello;
 mod imports;
 mod peers;
-mod recent;
+mod said;
 mod scores;
 mod settings;
 mod sync;
 mod transactions;
 
-pub use book::peer_of;
 pub use event::{
-    Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Refusal,
-    RequestId, Verdict,
+    Above, Action, Check, CheckId, Checked, Direction, Event, Failure, GossipId, Now, Offered,
+    Refusal, RequestId, Verdict,
 };
 pub use peers::{PeerView, ProtocolView, SyncView};
 pub use scores::Offence;
@@ -51,12 +49,13 @@ use heads::Told;
 use imports::Imports;
 use peers::Peers;
 use rand::{SeedableRng, rngs::StdRng};
+use said::Lines;
 use scores::{Scores, Sentence};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use sync::Sync;
+use sync::{Lessons, Sync};
 use transactions::Transactions;
 
 /// A node of a network, as far as it decides. The same events at the same times with the same seed make the
@@ -75,6 +74,7 @@ pub struct Protocol {
     exchanged: Duration,
     peers: Peers,
     scores: Scores,
+    said: Lines,
     book: Book,
     /// For whom there is always room.
     trusted: BTreeSet<PeerId>,
@@ -85,6 +85,7 @@ pub struct Protocol {
     imports: Imports,
     transactions: Transactions,
     sync: Option<Sync>,
+    lessons: Lessons,
     /// Not before.
     next_sync: Duration,
     out: Vec<Action>,
@@ -111,6 +112,7 @@ impl Protocol {
             exchanged: Duration::ZERO,
             peers: Peers::default(),
             scores: Scores::default(),
+            said: Lines::default(),
             book: Book::default(),
             trusted: BTreeSet::new(),
             asks: BTreeMap::new(),
@@ -120,6 +122,7 @@ impl Protocol {
             imports: Imports::default(),
             transactions: Transactions::default(),
             sync: None,
+            lessons: Lessons::default(),
             next_sync: Duration::ZERO,
             out: Vec::new(),
         }
@@ -143,13 +146,19 @@ impl Protocol {
             Event::Answered { peer, id, response } => self.answered(peer, id, response),
             Event::Failed { peer, id, failure } => self.failed(peer, id, &failure),
             Event::Garbage { peer, what } => self.offence(peer, Offence::Garbage, &what),
+            Event::Floods(peer) => {
+                self.offence(peer, Offence::Flood, "it passes on more than it may");
+            }
             Event::Heard { peer, id, gossip } => self.heard(peer, id, gossip),
             Event::Checked { id, found } => self.checked(id, found),
             Event::Imported { batch, taken, last, refused } => {
                 self.imported(batch, taken, last, refused);
             }
-            Event::Admitted { peer, id, verdict } => self.admitted(peer, id, verdict),
+            Event::Admitted { peer, id, offered, is_invalid } => {
+                self.admitted(peer, id, offered, is_invalid);
+            }
             Event::Head { head, timestamp } => self.head_moved(head, timestamp),
+            Event::Seals(seals) => self.seals(seals),
             Event::Sealed(block) => self.sealed(&block),
             Event::Submitted(transactions) => self.submitted(transactions),
             Event::Returned(transactions) => self.returned(transactions),
@@ -175,7 +184,11 @@ impl Protocol {
         });
         ProtocolView {
             peers: peers.collect(),
-            sync: self.sync.as_ref().map(|sync| sync.view(self.head.number)),
+            sync: self
+                .sync
+                .as_ref()
+                .filter(|_| self.is_behind())
+                .map(|it| it.view(self.head.number)),
             clock_difference: self.peers.clock_difference(),
             best: self
                 .peers
@@ -184,6 +197,11 @@ impl Protocol {
                 .max_by_key(|it| it.total_difficulty)
                 .map(|head| (head.number, head.total_difficulty)),
         }
+    }
+
+    /// Why we and a peer that is connected may not talk.
+    pub fn refusal(&self, peer: &PeerId) -> Option<&str> {
+        self.peers.get(peer)?.refused.as_deref()
     }
 
     fn tick(&mut self) {
@@ -201,13 +219,10 @@ impl Protocol {
         let now = self.now.elapsed;
         let due = |leaves: Option<Duration>| leaves.is_some_and(|leaves| leaves <= now);
         let overdue = self.peers.all.iter().filter(|(_, peer)| due(peer.leaves));
-        let overdue: Vec<_> = overdue.map(|(id, peer)| (*id, peer.is_refused)).collect();
-        for (peer, is_refused) in overdue {
-            let reason = match is_refused {
-                true => "it is of another chain",
-                false => "it did not say in time who it is",
-            };
-            self.disconnect(peer, reason);
+        let overdue: Vec<_> = overdue.map(|(id, peer)| (*id, peer.refused.clone())).collect();
+        for (peer, refused) in overdue {
+            let late = || "it did not say in time who it is".to_owned();
+            self.disconnect(peer, &refused.unwrap_or_else(late));
         }
     }
 
@@ -231,9 +246,11 @@ impl Protocol {
             Sentence::Noted => {}
             Sentence::Disconnect => self.disconnect(peer, what),
             Sentence::Ban(time) => {
-                tracing::warn!(
-                    target: "network", %peer, seconds = time.as_secs(), "a peer is banned: {what}"
-                );
+                if self.said.banned.is_news(now, &peer) {
+                    tracing::warn!(
+                        target: "network", %peer, seconds = time.as_secs(), "a peer is banned: {what}"
+                    );
+                }
                 self.book.postpone(&peer, now + time);
                 self.out.push(Action::Ban { peer, time, reason: what.to_owned() });
             }
@@ -261,7 +278,7 @@ impl Protocol {
             request if !is_known => {
                 self.answer(id, nothing(&request));
                 // One that we refused and that has not heard it yet is not at fault.
-                if self.peers.get(&peer).is_some_and(|peer| !peer.is_refused) {
+                if self.peers.get(&peer).is_some_and(|peer| peer.refused.is_none()) {
                     self.offence(peer, Offence::Early, "it asks before it has said who it is");
                     self.disconnect(peer, "it asks before it has said who it is");
                 }

@@ -19,8 +19,8 @@ pub(super) struct Peer {
     pub(super) status: Option<Status>,
     /// Has it taken us?
     pub(super) takes_us: bool,
-    /// Does the connection end because one of the two refuses the other?
-    pub(super) is_refused: bool,
+    /// Why the connection ends, where one of the two refuses the other.
+    pub(super) refused: Option<String>,
     /// Its clock minus ours, in seconds.
     pub(super) clock_difference: i64,
     /// Its head, as it last said.
@@ -52,7 +52,7 @@ impl Peer {
             listens: Vec::new(),
             status: None,
             takes_us: false,
-            is_refused: false,
+            refused: None,
             clock_difference: 0,
             head: Head::default(),
             ahead_since: None,
@@ -150,7 +150,7 @@ pub struct SyncView {
 pub struct ProtocolView {
     /// Who is connected.
     pub peers: Vec<PeerView>,
-    /// `None` if this node has what its peers have.
+    /// What it is known to lack; `None` if this node has what its peers have, as far as they have shown it.
     pub sync: Option<SyncView>,
     /// What the middle one of the peers' clocks says more than ours, in seconds.
     pub clock_difference: Option<i64>,

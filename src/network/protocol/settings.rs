@@ -17,6 +17,8 @@ pub struct ProtocolSettings {
     pub answer_time: Duration,
     /// In this time it sends blocks that it was asked for; else another is asked.
     pub bodies_time: Duration,
+    /// In this time it is found out where a peer's chain leaves ours; else another peer is followed.
+    pub search_time: Duration,
     /// So often the head is told, also when it does not move.
     pub head_every: Duration,
     /// So long a block that a peer has may take to come by gossip before it is asked for.
@@ -50,6 +52,7 @@ impl Default for ProtocolSettings {
             hello_time: Duration::from_secs(10),
             answer_time: Duration::from_secs(15),
             bodies_time: Duration::from_secs(10),
+            search_time: Duration::from_secs(30),
             head_every: Duration::from_secs(5),
             gossip_time: Duration::from_millis(700),
             exchange_every: Duration::from_secs(10),

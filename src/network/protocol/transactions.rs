@@ -1,15 +1,16 @@
 //! What becomes of transactions, which do we tell, and which did we miss?
 
 use super::{
-    Action, Check, GossipId, Offence, Protocol, Verdict, asks::AskFor, asks::CheckFor,
-    recent::Recent,
+    Action, Check, GossipId, Offence, Offered, Protocol, Verdict, asks::AskFor, asks::CheckFor,
 };
 use crate::network::{
     PeerId,
     codec::{MAX_TRANSACTIONS, MAX_TRANSACTIONS_BYTES},
     message::{Gossip, Request},
+    recent::Recent,
 };
 use alloy_primitives::{B256, Bytes, keccak256};
+use std::collections::BTreeSet;
 
 /// Transactions that are remembered as seen.
 const SEEN: usize = 32_768;
@@ -23,12 +24,18 @@ const ITEM: usize = 8;
 /// What was seen of transactions.
 #[derive(Debug)]
 pub(super) struct Transactions {
+    /// No rule forbids them; the pool took them or not.
     seen: Recent,
+    /// The pool took them.
+    taken: Recent,
+    /// Messages in which there was something that was seen and not taken.
+    mixed: BTreeSet<GossipId>,
 }
 
 impl Default for Transactions {
     fn default() -> Self {
-        Self { seen: Recent::new(SEEN) }
+        let recent = || Recent::new(SEEN);
+        Self { seen: recent(), taken: recent(), mixed: BTreeSet::new() }
     }
 }
 
@@ -42,22 +49,58 @@ impl Protocol {
     ) {
         // While this node is behind it cannot tell who can pay.
         let is_known = self.peers.get(&peer).is_some_and(|peer| peer.status.is_some());
-        if !is_known || self.sync.is_some() {
+        if !is_known || self.is_behind() {
             return self.judge(id, Verdict::Ignore);
         }
-        let mut new = transactions;
-        new.retain(|raw| self.transactions.seen.insert(keccak256(raw)));
+        // One that is being looked at is looked at again: it may be against the rules.
+        let (mut new, mut is_mixed) = (transactions, false);
+        new.retain(|raw| {
+            let hash = keccak256(raw);
+            let is_new = !self.transactions.seen.contains(&hash);
+            is_mixed |= !is_new && !self.transactions.taken.contains(&hash);
+            is_new
+        });
         if new.is_empty() {
             return self.judge(id, Verdict::Ignore);
+        }
+        if is_mixed {
+            self.transactions.mixed.insert(id);
         }
         self.out.push(Action::Admit { peer, id: Some(id), transactions: new });
     }
 
-    pub(super) fn admitted(&mut self, peer: PeerId, id: Option<GossipId>, verdict: Verdict) {
-        if let Some(id) = id {
-            self.judge(id, verdict);
+    /// A message is passed on as it is if the pool took everything in it: others may think differently of the
+    /// rest, and hold it against this node. Of any other message what was taken is told anew.
+    pub(super) fn admitted(
+        &mut self,
+        peer: PeerId,
+        id: Option<GossipId>,
+        offered: Vec<Offered>,
+        is_invalid: bool,
+    ) {
+        let is_mixed = id.is_some_and(|id| self.transactions.mixed.remove(&id));
+        let (mut taken, mut is_whole) = (Vec::new(), !is_mixed && !is_invalid);
+        for Offered { raw, hash, is_taken } in offered {
+            self.transactions.seen.insert(hash);
+            if is_taken {
+                self.transactions.taken.insert(hash);
+                taken.push(raw);
+            } else {
+                is_whole &= self.transactions.taken.contains(&hash);
+            }
         }
-        if verdict == Verdict::Reject {
+        if let Some(id) = id {
+            let verdict = match (is_invalid, is_whole && !taken.is_empty()) {
+                (true, _) => Verdict::Reject,
+                (false, true) => Verdict::Accept,
+                (false, false) => Verdict::Ignore,
+            };
+            self.judge(id, verdict);
+            if verdict != Verdict::Accept && !taken.is_empty() {
+                self.out.push(Action::Publish(Gossip::Transactions(taken)));
+            }
+        }
+        if is_invalid {
             self.offence(
                 peer,
                 Offence::Transactions,
@@ -93,7 +136,9 @@ impl Protocol {
                 );
                 continue;
             }
-            self.transactions.seen.insert(keccak256(&raw));
+            let hash = keccak256(&raw);
+            self.transactions.seen.insert(hash);
+            self.transactions.taken.insert(hash);
             if bytes + takes > MAX_TRANSACTIONS_BYTES || batch.len() == MAX_TRANSACTIONS {
                 batches.push(std::mem::take(&mut batch));
                 bytes = FRAME;
@@ -109,7 +154,7 @@ impl Protocol {
 
     /// Asks what waits at a peer: gossip may have missed some, and does not reach who comes later.
     pub(super) fn ask_waiting(&mut self, peer: PeerId) {
-        if self.sync.is_none() && !self.is_asked(&peer, AskFor::Waiting) {
+        if !self.is_behind() && !self.is_asked(&peer, AskFor::Waiting) {
             self.ask(peer, Request::Waiting, AskFor::Waiting);
         }
     }
@@ -132,9 +177,6 @@ impl Protocol {
         if transactions.is_empty() {
             return;
         }
-        transactions.iter().for_each(|raw| {
-            self.transactions.seen.insert(keccak256(raw));
-        });
         self.out.push(Action::Admit { peer, id: None, transactions });
     }
 }

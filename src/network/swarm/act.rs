@@ -10,13 +10,15 @@ use crate::{
     network::{
         PeerId, check, codec, importer,
         message::{Gossip, Request, Response},
-        protocol::{Action, Checked, Event, Failure, GossipId, Refusal, RequestId, Verdict},
+        protocol::{
+            Action, Checked, Event, Failure, GossipId, Offered, Refusal, RequestId, Verdict,
+        },
         serve,
         stats::RequestKind,
     },
     primitives::{Block, BlockNumHash, Transaction},
 };
-use alloy_primitives::Bytes;
+use alloy_primitives::{Bytes, keccak256};
 use libp2p::gossipsub::{MessageAcceptance, PublishError};
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
@@ -45,18 +47,30 @@ impl Network {
                 self.begin(Lane::Check, Event::Checked { id, found }.into(), run);
             }
             Action::Admit { peer, id, transactions } => self.admit(peer, id, transactions),
+            Action::Hear { peer, is_heard } => {
+                self.swarm.behaviour_mut().gossip.hear(&peer, is_heard);
+            }
             Action::Dial(address) => self.dial(address),
             Action::Disconnect { peer, reason } => {
                 self.shared.counters.disconnects.add(1);
-                tracing::info!(target: "network", %peer, "disconnected: {reason}");
+                // Strangers may come and go without end.
+                let seen = self.peers.get(&peer);
+                if seen.is_some_and(|seen| seen.info.status.is_some()) {
+                    tracing::info!(target: "network", %peer, "disconnected: {reason}");
+                } else {
+                    tracing::debug!(target: "network", %peer, "disconnected: {reason}");
+                }
+                self.dropped_for(peer, reason);
                 self.swarm.behaviour_mut().gate.close(peer);
             }
             Action::Ban { peer, time, reason } => {
                 self.shared.counters.bans.add(1);
                 let seconds = time.as_secs();
                 tracing::debug!(target: "network", %peer, "banned for {seconds} s: {reason}");
+                self.dropped_for(peer, format!("it is banned for {seconds} seconds: {reason}"));
                 let until = Instant::now() + time.min(LONGEST_BAN);
-                self.swarm.behaviour_mut().gate.ban(peer, until);
+                let at = self.peers.get(&peer).map(|seen| &seen.info.address);
+                self.swarm.behaviour_mut().gate.ban(peer, at, until);
             }
         }
     }
@@ -111,16 +125,16 @@ impl Network {
             Verdict::Reject => MessageAcceptance::Reject,
         };
         let gossip = &mut self.swarm.behaviour_mut().gossip;
-        gossip.report_message_validation_result(&judged.message, &judged.from, acceptance);
+        gossip.judge(&judged.message, &judged.from, judged.bytes, acceptance);
     }
 
     fn publish(&mut self, gossip: &Gossip) {
         let topic = topic_of(gossip);
         let bytes = codec::encode_gossip(gossip);
         let size = bytes.len();
-        let to = self.topics.hashed(topic).clone();
+        let to = self.topics.hashed(topic).hash();
         match self.swarm.behaviour_mut().gossip.publish(to, bytes) {
-            Ok(_) => {
+            Ok(()) => {
                 self.shared.counters.published(topic);
                 self.shared.counters.bytes_out.add(size);
             }
@@ -150,11 +164,11 @@ impl Network {
     }
 
     fn admit(&mut self, peer: PeerId, id: Option<GossipId>, transactions: Vec<Bytes>) {
-        let lost = Event::Admitted { peer, id, verdict: Verdict::Ignore };
+        let lost = Event::Admitted { peer, id, offered: Vec::new(), is_invalid: false };
         let (door, heard) = (self.links.admit.clone(), self.heard.clone());
         let run = move || {
-            let verdict = admit_all(&door, &heard, peer, &transactions);
-            Event::Admitted { peer, id, verdict }.into()
+            let (offered, is_invalid) = admit_all(&door, &heard, peer, transactions);
+            Event::Admitted { peer, id, offered, is_invalid }.into()
         };
         self.begin(Lane::Admit, lost.into(), run);
     }
@@ -166,17 +180,22 @@ fn not_done(block: BlockNumHash) -> Refusal {
     Refusal { block, is_invalid: false, misses_parent: false, reason }
 }
 
-/// Offers transactions to the pool. They are worth passing on if one of them is new here; whoever passes
-/// one on that is invalid everywhere is at fault.
-fn admit_all(door: &Admit, heard: &Heard, peer: PeerId, transactions: &[Bytes]) -> Verdict {
-    let decoded: Vec<_> = transactions.par_iter().map(|raw| Transaction::decode(raw)).collect();
-    let mut verdict = Verdict::Ignore;
-    for transaction in decoded {
+/// Offers transactions to the pool, up to one that is invalid everywhere: is there one?
+fn admit_all(
+    door: &Admit,
+    heard: &Heard,
+    peer: PeerId,
+    transactions: Vec<Bytes>,
+) -> (Vec<Offered>, bool) {
+    let decode = |raw: &Bytes| (keccak256(raw), Transaction::decode(raw));
+    let decoded: Vec<_> = transactions.par_iter().map(decode).collect();
+    let mut offered = Vec::new();
+    for (raw, (network_hash, transaction)) in transactions.into_iter().zip(decoded) {
         let transaction = match transaction {
             Ok(transaction) => transaction,
             Err(error) => {
                 tracing::debug!(target: "network", %peer, %error, "sent a broken transaction");
-                return Verdict::Reject;
+                return (offered, true);
             }
         };
         let hash = transaction.hash();
@@ -187,16 +206,18 @@ fn admit_all(door: &Admit, heard: &Heard, peer: PeerId, transactions: &[Bytes]) 
             // One of our users may send it yet.
             heard.lock().remove(&hash);
         }
-        match admission {
-            Admission::Taken => verdict = Verdict::Accept,
+        let is_taken = match admission {
+            Admission::Taken => true,
             Admission::NotTaken(reason) => {
                 tracing::trace!(target: "network", %peer, %hash, reason, "not taken");
+                false
             }
             Admission::Invalid(reason) => {
                 tracing::debug!(target: "network", %peer, %hash, reason, "sent an invalid transaction");
-                return Verdict::Reject;
+                return (offered, true);
             }
-        }
+        };
+        offered.push(Offered { raw, hash: network_hash, is_taken });
     }
-    verdict
+    (offered, false)
 }

@@ -1,6 +1,7 @@
 //! Of what is a connection made? Encryption, streams, and what is spoken on them.
 
 use super::{
+    door::Gossip,
     frames::{Frames, PROTOCOL},
     gate::Gate,
     gossip::{self, Topics},
@@ -9,7 +10,7 @@ use crate::network::{NetworkError, NetworkSettings, handle::Shared};
 use libp2p::{
     Swarm, SwarmBuilder,
     connection_limits::{self, ConnectionLimits},
-    gossipsub, identify, noise, ping,
+    identify, noise, ping,
     request_response::{self, ProtocolSupport},
     swarm::NetworkBehaviour,
     tcp, yamux,
@@ -41,7 +42,7 @@ pub(super) struct Behaviour {
     pub(super) gate: Gate,
     pub(super) limits: connection_limits::Behaviour,
     pub(super) requests: request_response::Behaviour<Frames>,
-    pub(super) gossip: gossipsub::Behaviour,
+    pub(super) gossip: Gossip,
     pub(super) identify: identify::Behaviour,
     pub(super) ping: ping::Behaviour,
 }
@@ -53,7 +54,7 @@ pub(super) fn swarm(
     shared: Arc<Shared>,
 ) -> Result<Swarm<Behaviour>, NetworkError> {
     let key = settings.key.clone();
-    let gossip = gossip::behaviour(&key, topics)?;
+    let gossip = gossip::behaviour(&key, topics, settings.config.gossip_bytes)?;
     let failed = |part| move |reason: String| NetworkError::Setup { part, reason };
     let most = u32::try_from(settings.config.max_peers).unwrap_or(u32::MAX);
     let limits = ConnectionLimits::default()
@@ -68,7 +69,11 @@ pub(super) fn swarm(
         .with_agent_version(settings.client.clone())
         .with_push_listen_addr_updates(true);
     let behaviour = Behaviour {
-        gate: Gate::new(settings.config.allowed.clone(), settings.config.max_per_ip),
+        gate: Gate::new(
+            settings.config.allowed.clone(),
+            settings.config.peers.iter().map(|peer| peer.id).collect(),
+            settings.config.max_per_ip,
+        ),
         limits: connection_limits::Behaviour::new(limits),
         requests: request_response::Behaviour::with_codec(
             Frames::new(shared),

@@ -1,11 +1,12 @@
 //! How does news spread? The topics of a chain, the form of a message, and gossipsub's settings.
 
+use super::door;
 use crate::network::{NetworkError, codec, message::Gossip, stats::Topic};
 use alloy_primitives::{B256, keccak256};
 use libp2p::{
     gossipsub::{
-        Behaviour, ConfigBuilder, IdentTopic, Message, MessageAuthenticity, MessageId, TopicHash,
-        ValidationMode,
+        Config, ConfigBuilder, ConfigBuilderError, IdentTopic, Message, MessageAuthenticity,
+        MessageId, TopicHash, ValidationMode, WhitelistSubscriptionFilter,
     },
     identity::Keypair,
 };
@@ -15,6 +16,10 @@ use std::time::Duration;
 const VERSION: u8 = 1;
 /// Bytes that gossipsub itself puts around a message: author, number, signature, topic.
 const ENVELOPE: usize = 1 << 10;
+/// How long judging a message may take: a block is executed first. Later it is not passed on any more.
+pub(super) const JUDGING: Duration = Duration::from_secs(20);
+/// Gossipsub keeps messages for a number of these.
+const HEARTBEAT: Duration = Duration::from_millis(700);
 
 /// The topics of a chain.
 #[derive(Clone, Debug)]
@@ -66,15 +71,36 @@ pub(super) fn decode(topic: Topic, bytes: &[u8]) -> Result<Gossip, String> {
 
 /// Gossip that passes nothing on before it is judged. Networks here have 2 to 20 nodes: everybody is
 /// in everybody's mesh as far as that is possible, and own news goes to all at once.
-pub(super) fn behaviour(key: &Keypair, topics: &Topics) -> Result<Behaviour, NetworkError> {
-    let most = |topic| ENVELOPE + most_of(topic);
-    let blocks = topics.hashed(Topic::Blocks).hash();
-    let transactions = topics.hashed(Topic::Transactions).hash();
+/// Of each peer so many bytes a second are read.
+pub(super) fn behaviour(
+    key: &Keypair,
+    topics: &Topics,
+    ration: usize,
+) -> Result<door::Gossip, NetworkError> {
     let failed = |reason: &dyn std::fmt::Display| NetworkError::Setup {
         part: "gossip",
         reason: reason.to_string(),
     };
-    let config = ConfigBuilder::default()
+    let config = config(topics).map_err(|error| failed(&error))?;
+    let author = MessageAuthenticity::Signed(key.clone());
+    let filter = WhitelistSubscriptionFilter(topics.0.iter().map(IdentTopic::hash).collect());
+    door::Gossip::new((topics.clone(), ration), |doorway| {
+        let made = door::Inner::new_with_subscription_filter_and_transform(
+            author, config, filter, doorway,
+        );
+        let mut gossip = made.map_err(|error| failed(&error))?;
+        for topic in Topic::ALL {
+            gossip.subscribe(topics.hashed(topic)).map_err(|error| failed(&error))?;
+        }
+        Ok(gossip)
+    })
+}
+
+fn config(topics: &Topics) -> Result<Config, ConfigBuilderError> {
+    let most = |topic| ENVELOPE + most_of(topic);
+    let blocks = topics.hashed(Topic::Blocks).hash();
+    let transactions = topics.hashed(Topic::Transactions).hash();
+    ConfigBuilder::default()
         .protocol_id_prefix(format!("/mainspring/gossip/{VERSION}"))
         .validation_mode(ValidationMode::Strict)
         .validate_messages()
@@ -82,14 +108,14 @@ pub(super) fn behaviour(key: &Keypair, topics: &Topics) -> Result<Behaviour, Net
         .max_transmit_size(most(Topic::Transactions).max(most(Topic::Blocks)))
         .max_transmit_size_for_topic(most(Topic::Blocks), blocks)
         .max_transmit_size_for_topic(most(Topic::Transactions), transactions)
-        .heartbeat_interval(Duration::from_millis(700))
+        .heartbeat_interval(HEARTBEAT)
         .heartbeat_initial_delay(Duration::from_millis(100))
         .mesh_n(12)
         .mesh_n_low(8)
         .mesh_n_high(20)
         .mesh_outbound_min(2)
-        // A block is executed before it is passed on, which may take seconds.
-        .history_length(20)
+        // A message that came just before a heartbeat loses one.
+        .history_length(JUDGING.as_millis().div_ceil(HEARTBEAT.as_millis()) as usize + 1)
         .history_gossip(3)
         .flood_publish(true)
         // Whoever was cut off comes back into the mesh soon.
@@ -100,19 +126,26 @@ pub(super) fn behaviour(key: &Keypair, topics: &Topics) -> Result<Behaviour, Net
         .max_publish_messages(64)
         .max_control_messages_sent(256)
         .build()
-        .map_err(|error| failed(&error))?;
-    let author = MessageAuthenticity::Signed(key.clone());
-    let mut gossip = Behaviour::new(author, config).map_err(|error| failed(&error))?;
-    for topic in Topic::ALL {
-        gossip.subscribe(topics.hashed(topic)).map_err(|error| failed(&error))?;
-    }
-    Ok(gossip)
 }
 
-/// By content: who says it first does not matter.
+/// By content: many say the same, and one copy is enough. Whose copies count is decided before, at the door.
 fn message_id(message: &Message) -> MessageId {
     let mut content = message.topic.as_str().as_bytes().to_vec();
     content.push(0);
     content.extend(&message.data);
     MessageId::new(keccak256(content).as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::B256;
+
+    #[test]
+    fn a_message_is_kept_as_long_as_judging_it_may_take() {
+        let config = config(&Topics::of(B256::ZERO)).unwrap();
+        let heartbeats = config.history_length() as u32 - 1;
+        assert!(config.heartbeat_interval() * heartbeats >= JUDGING);
+        assert!(config.duplicate_cache_time() > JUDGING);
+    }
 }

@@ -1,10 +1,9 @@
 //! What did this node itself do that others want to hear? Blocks that it sealed, transactions that its
 //! users sent.
 
-use super::recent::Recent;
 use crate::{
     chain::{Chain, ChainError, ChainEvent, Cursor},
-    network::message::Head,
+    network::{message::Head, recent::Recent},
     pool::Pool,
     primitives::{Block, Transaction},
 };

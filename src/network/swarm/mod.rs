@@ -9,19 +9,20 @@
 //! | `dial` | how does a connection come about? |
 //! | `behaviour`, `frames`, `gossip` | what is spoken on a connection, and how does it lie on the wire? |
 //! | `gate` | who may be connected? |
+//! | `door` | whose gossip is let in? |
 //! | `work` | in which order is work done that takes long? |
-//! | `local`, `recent` | what did this node itself do that others want to hear? |
+//! | `local` | what did this node itself do that others want to hear? |
 //! | `inbound` | whom do we owe an answer? |
 
 mod act;
 mod behaviour;
 mod dial;
+mod door;
 mod frames;
 mod gate;
 mod gossip;
 mod inbound;
 mod local;
-mod recent;
 mod run;
 mod wire;
 mod work;

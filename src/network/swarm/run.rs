@@ -3,7 +3,8 @@
 use super::{
     behaviour::{Behaviour, BehaviourEvent, swarm},
     dial::Dialing,
-    gossip::Topics,
+    gate::Denied,
+    gossip::{JUDGING, Topics},
     inbound::Inbound,
     local::{self, Heard, Local},
     work::{Done, Work},
@@ -43,8 +44,6 @@ const TICK: Duration = Duration::from_millis(200);
 const GATHER: Duration = Duration::from_millis(20);
 /// Events before the start that are waited for.
 const EARLY: usize = 64;
-/// How long judging gossip may take: a block is executed first.
-const JUDGING: Duration = Duration::from_secs(60);
 /// So often it is said that connections were turned away.
 const TURNED_AWAY: Duration = Duration::from_secs(10);
 /// How long saying goodbye may take.
@@ -279,6 +278,8 @@ impl Network {
     fn ticked(&mut self) {
         self.tell(Event::Tick);
         self.give_up_judging();
+        let unheard = self.swarm.behaviour_mut().gossip.take_refused();
+        self.shared.counters.unheard.add(unheard);
         self.say_turned_away();
         self.show();
     }
@@ -354,6 +355,10 @@ impl Network {
                 self.tell(Event::Trust { peer, is_trusted });
                 let _ = done.send(());
             }
+            Command::Seals(seals, done) => {
+                self.tell(Event::Seals(seals));
+                let _ = done.send(());
+            }
             Command::Isolate(peers, done) => {
                 self.isolate(peers);
                 let _ = done.send(());
@@ -366,6 +371,9 @@ impl Network {
         match peers.len() {
             0 => tracing::warn!(target: "network", "this node talks to every peer again"),
             count => tracing::warn!(target: "network", "this node is cut off from {count} peers"),
+        }
+        for peer in &peers {
+            self.dropped_for(*peer, Denied::Isolated.to_string());
         }
         self.shared.view.write().isolated.clone_from(&peers);
         self.swarm.behaviour_mut().gate.isolate(peers);
@@ -469,7 +477,7 @@ fn machine(
     genesis: B256,
 ) -> Result<Protocol, NetworkError> {
     let identity = Identity {
-        spec: Arc::new(links.chain.spec().clone()),
+        spec: links.chain.spec(),
         genesis,
         client: settings.client.clone(),
         seals: settings.seals,

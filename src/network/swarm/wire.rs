@@ -3,12 +3,13 @@
 use super::{
     behaviour::BehaviourEvent,
     dial::last,
+    door::{Fault, GossipEvent},
     frames::Asked,
     gossip,
     run::{Network, Unjudged},
 };
 use crate::network::{
-    Multiaddr, PeerId,
+    Multiaddr, PeerChange, PeerId,
     address::with_peer,
     handle::{PeerInfo, Seen},
     message::Response,
@@ -26,10 +27,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Messages of gossip of one peer that may wait for their verdict, and their bytes.
-const UNJUDGED: (usize, usize) = (256, 24 << 20);
-/// Those of all peers together, in bytes.
-const ALL_UNJUDGED: usize = 96 << 20;
 /// Addresses that a peer may say it listens on.
 const LISTENS: usize = 16;
 
@@ -49,7 +46,7 @@ impl Network {
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
                 let cause = cause.map_or_else(|| "closed".to_owned(), |error| last(&error));
                 tracing::debug!(target: "network", peer = %peer_id, cause, "disconnected");
-                self.peers.remove(&peer_id);
+                self.went(peer_id, cause);
                 self.tell(Event::Disconnected(peer_id));
                 self.show();
             }
@@ -110,9 +107,26 @@ impl Network {
             connected: Duration::ZERO,
             round_trip: None,
         };
-        self.peers.insert(peer, Seen { info, since: Instant::now() });
+        self.shared.events.tell(peer, address.clone(), PeerChange::Came);
+        self.peers.insert(peer, Seen { info, since: Instant::now(), dropped_for: None });
         self.tell(Event::Connected { peer, address, direction });
         self.show();
+    }
+
+    /// The first reason counts: what follows comes of it.
+    pub(super) fn dropped_for(&mut self, peer: PeerId, reason: String) {
+        if let Some(seen) = self.peers.get_mut(&peer) {
+            seen.dropped_for.get_or_insert(reason);
+        }
+    }
+
+    /// Its last connection has ended: because this node wanted it, because the two may not talk, or by what
+    /// the connection says.
+    fn went(&mut self, peer: PeerId, cause: String) {
+        let Some(seen) = self.peers.remove(&peer) else { return };
+        let refusal = || self.machine.refusal(&peer).map(str::to_owned);
+        let reason = refusal().or(seen.dropped_for).unwrap_or(cause);
+        self.shared.events.tell(peer, seen.info.address, PeerChange::Went { reason });
     }
 
     /// A connection on which nothing comes back is over, whatever the system thinks of it.
@@ -126,7 +140,9 @@ impl Network {
             }
             Err(ping::Failure::Unsupported) => {}
             Err(error) => {
-                tracing::info!(target: "network", %peer, "disconnected: no answer ({})", last(&error));
+                let reason = format!("no answer ({})", last(&error));
+                tracing::info!(target: "network", %peer, "disconnected: {reason}");
+                self.dropped_for(peer, reason);
                 self.swarm.close_connection(connection);
             }
         }
@@ -175,12 +191,22 @@ impl Network {
         }
     }
 
-    fn gossiped(&mut self, event: gossipsub::Event) {
+    fn gossiped(&mut self, event: GossipEvent) {
+        use gossipsub::Event as Gossip;
         match event {
-            gossipsub::Event::Message { propagation_source: from, message_id, message } => {
+            GossipEvent::Gossip(Gossip::Message {
+                propagation_source: from,
+                message_id,
+                message,
+            }) => {
                 self.heard_gossip(from, message_id, &message);
             }
-            gossipsub::Event::SlowPeer { peer_id, .. } => {
+            GossipEvent::Fault(peer, Fault::TooMuch) => self.tell(Event::Floods(peer)),
+            GossipEvent::Fault(peer, Fault::OtherTopic) => {
+                let what = "it passes on what this node never asked to hear of".to_owned();
+                self.tell(Event::Garbage { peer, what });
+            }
+            GossipEvent::Gossip(Gossip::SlowPeer { peer_id, .. }) => {
                 tracing::debug!(target: "network", peer = %peer_id, "takes gossip too slowly");
             }
             _ => {}
@@ -198,16 +224,11 @@ impl Network {
         let Some(topic) = self.topics.which(&message.topic) else { return };
         self.next_gossip += 1;
         let id = self.next_gossip;
-        let waits = self.unjudged.values().filter(|it| it.from == from);
-        let (count, size) = waits.fold((1, bytes), |(count, all), it| (count + 1, all + it.bytes));
-        let all: usize = self.unjudged.values().map(|it| it.bytes).sum();
+        self.swarm.behaviour_mut().gossip.waits(&from, bytes);
         self.unjudged.insert(
             id,
             Unjudged { message: message_id, from, topic, bytes, since: Instant::now() },
         );
-        if count > UNJUDGED.0 || size > UNJUDGED.1 || all > ALL_UNJUDGED {
-            return self.judge(id, Verdict::Ignore);
-        }
         match gossip::decode(topic, &message.data) {
             Ok(gossip) => self.tell(Event::Heard { peer: from, id, gossip }),
             Err(what) => {

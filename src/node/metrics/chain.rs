@@ -119,6 +119,11 @@ fn memory(page: &mut Page<'_>, stats: &ChainStats) -> fmt::Result {
         stats.trie_nodes as f64,
     )?;
     page.gauge(
+        "mainspring_chain_snapshots",
+        "Blocks of which it is in memory who may sign after them.",
+        stats.snapshots as f64,
+    )?;
+    page.gauge(
         "mainspring_chain_write_failed",
         "1 while the state cannot be written: the disk is full or broken.",
         f64::from(u8::from(stats.cannot_write)),

@@ -71,6 +71,11 @@ fn gossip(page: &mut Page<'_>, stats: &NetworkStats) -> fmt::Result {
         "Messages of gossip that came in: passed on, not passed on, or somebody's fault.",
         heard,
     )?;
+    page.counter(
+        "mainspring_network_gossip_unheard",
+        "Messages of gossip that were not let in: before the greeting, too many, or of another topic.",
+        stats.unheard,
+    )?;
     let published = Topic::ALL.into_iter().zip(stats.published);
     page.counters(
         "mainspring_network_published",

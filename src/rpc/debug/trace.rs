@@ -195,7 +195,7 @@ impl Api {
     ) -> Answer<Vec<TracedTransaction>> {
         let options = options.unwrap_or_default();
         let work = self.tracing(options.has_script()?, move |node, limits| {
-            let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+            let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
             let block = replay_of(node, block(node)?)?;
             Ok(trace::trace_block(spec, settings, block, &options, limits)?)
         });
@@ -222,7 +222,7 @@ fn transaction(
     limits: &TraceLimits,
 ) -> Answer<Box<RawValue>> {
     let (block, index) = mined(node, hash)?;
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let block = replay_of(node, block)?;
     let trace = trace::trace_transaction(spec, settings, block, index, options, limits)?;
     trace.ok_or(RpcError::TransactionNotFound)
@@ -237,7 +237,7 @@ fn call(
 ) -> Answer<Box<RawValue>> {
     let index = options.tx_index.map(|index| usize::try_from(index).unwrap_or(usize::MAX));
     let (header, base) = base(node, block, index)?;
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     Ok(trace::trace_call(spec, settings, base, &header, request, options, limits)?)
 }
 
@@ -260,7 +260,7 @@ fn calls(
         calls: bundle.transactions,
         block: bundle.block_override.map(Box::new),
     });
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let bundles = bundles.collect();
     Ok(trace::trace_calls(spec, settings, base, &header, bundles, options, limits)?)
 }

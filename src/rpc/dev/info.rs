@@ -68,9 +68,11 @@ fn fork_config(remote: &Remote) -> NodeForkConfig {
 #[async_trait]
 impl InfoServer for Api {
     fn node_info(&self) -> Answer<ForkedNodeInfo> {
-        let head = self.chain.head();
-        let (spec, next) = (self.chain.spec(), self.sealer.next_block(&head));
-        let remote = self.chain.remote();
+        let (head, spec, next, remote) = self.at_once(|node| {
+            let head = node.chain.head();
+            let next = node.sealer.next_block(&head);
+            (head, node.chain.spec(), next, node.chain.remote())
+        });
         let info = NodeInfo {
             current_block_number: head.number,
             current_block_timestamp: head.timestamp,

@@ -1,7 +1,10 @@
 //! How does the chain go back?
 
 use crate::{
-    dev::forking::{ForkBlock, ForkError},
+    dev::{
+        Restart,
+        forking::{ForkBlock, ForkError},
+    },
     rpc::{Answer, Api, RpcError, params::Number},
     upstream::Endpoint,
 };
@@ -23,9 +26,10 @@ pub trait Snapshots {
     #[method(name = "revert", aliases = ["evm_revert"])]
     async fn revert(&self, id: Number) -> Answer<bool>;
 
-    /// Starts over from genesis, also after a load; a fork from its block or from the one that is named:
-    /// the pool is empty, and clock, mining mode, impersonations, snapshots and their ids are as at the
-    /// start.
+    /// Starts over: the pool is empty, and clock, mining mode, impersonations, snapshots and their ids are
+    /// as at the start. Without parameters from the genesis of a chain of its own, also after a load and
+    /// where it was a fork; with an empty `forking` from its first block, which of a fork is where it began;
+    /// with `jsonRpcUrl` or `blockNumber` from a block of a remote chain, the newest if none is named.
     #[method(name = "reset", aliases = ["hardhat_reset"])]
     async fn reset(&self, options: Option<Reset>) -> Answer<()>;
 }
@@ -40,7 +44,6 @@ pub struct Reset {
 }
 
 /// The chain to fork, and the block to begin with.
-
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Fork {
@@ -49,10 +52,17 @@ struct Fork {
 }
 
 impl Reset {
-    /// The fork that is asked for, if one is.
-    fn fork(self) -> Option<Fork> {
+    /// What is asked for.
+    fn restart(self) -> Answer<Restart> {
         let named = |fork: &Fork| fork.json_rpc_url.is_some() || fork.block_number.is_some();
-        self.forking.filter(named).or(Some(self.untagged).filter(named))
+        let fork = self.forking.filter(named).or(Some(self.untagged).filter(named));
+        let Some(fork) = fork else { return Ok(Restart::Again) };
+        let url = fork.json_rpc_url.map(|url| url.parse::<Endpoint>());
+        let endpoint = url.transpose().map_err(ForkError::from)?;
+        let number = fork.block_number.map(u64::try_from).transpose();
+        let number = number.map_err(|_overflow| RpcError::TooLarge("blockNumber"))?;
+        let block = number.map_or(ForkBlock::Latest, ForkBlock::Number);
+        Ok(Restart::Fork { endpoint, block })
     }
 }
 
@@ -69,14 +79,7 @@ impl SnapshotsServer for Api {
     }
 
     async fn reset(&self, options: Option<Reset>) -> Answer<()> {
-        let Some(fork) = options.and_then(Reset::fork) else {
-            return self.blocking(|node| Ok(node.dev.reset()?)).await;
-        };
-        let url = fork.json_rpc_url.map(|url| url.parse::<Endpoint>());
-        let url = url.transpose().map_err(ForkError::from)?;
-        let number = fork.block_number.map(u64::try_from).transpose();
-        let number = number.map_err(|_overflow| RpcError::TooLarge("blockNumber"))?;
-        let block = number.map_or(ForkBlock::Latest, ForkBlock::Number);
-        self.blocking(move |node| Ok(node.dev.reset_to(url, block)?)).await
+        let to = options.map_or(Ok(Restart::Own), Reset::restart)?;
+        self.blocking_apart(move |node| Ok(node.dev.reset(to)?)).await
     }
 }

@@ -35,7 +35,7 @@ impl StateServer for Api {
 
     async fn load_state(&self, dump: Bytes) -> Answer<bool> {
         let limit = self.limits.load_state_bytes;
-        self.blocking(move |node| {
+        self.blocking_apart(move |node| {
             node.dev.load_dump(dump.as_ref(), limit)?;
             Ok(true)
         })

@@ -96,7 +96,7 @@ impl Getter {
     /// What the getter answers; `None` if that is no number.
     fn ask(&self, node: &RpcContext, state: Option<StateOverride>) -> Answer<Option<U256>> {
         let (head, view) = node.chain.latest()?;
-        let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+        let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
         let overrides = Overrides { state, block: None };
         let outcome = evm::run(spec, settings, view, &head, self.request(), overrides)?;
         Ok(match outcome.result {
@@ -110,7 +110,7 @@ impl Getter {
     /// Every slot that the getter reads.
     fn slots(&self, node: &RpcContext) -> Answer<Vec<(Address, B256)>> {
         let (head, view) = node.chain.latest()?;
-        let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+        let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
         let overrides = Overrides::default();
         let touched =
             evm::create_access_list(spec, settings, view, &head, self.request(), overrides)?;

@@ -66,11 +66,13 @@ impl BlocksServer for Api {
     }
 
     fn header_by_number(&self, number: At) -> Answer<Option<RpcHeader>> {
-        Ok(resolve::header(&self.chain, number.0)?.map(|header| convert::header(&header)))
+        let header = self.at_once(|node| resolve::header(&node.chain, number.0))?;
+        Ok(header.map(|header| convert::header(&header)))
     }
 
     fn header_by_hash(&self, hash: B256) -> Answer<Option<RpcHeader>> {
-        Ok(resolve::header(&self.chain, hash.into())?.map(|header| convert::header(&header)))
+        let header = self.at_once(|node| resolve::header(&node.chain, hash.into()))?;
+        Ok(header.map(|header| convert::header(&header)))
     }
 
     fn transaction_count_by_number(&self, number: At) -> Answer<Option<U64>> {
@@ -82,9 +84,11 @@ impl BlocksServer for Api {
     }
 
     fn block_receipts(&self, block: At) -> Answer<Option<Vec<TransactionReceipt>>> {
-        let Some(block) = resolve::block(&self.chain, block.0)? else { return Ok(None) };
-        let receipts = resolve::receipts(&self.chain, &block)?;
-        Ok(receipts.map(|receipts| convert::receipts(self.chain.spec(), &block, &receipts)))
+        self.at_once(|node| {
+            let Some(block) = resolve::block(&node.chain, block.0)? else { return Ok(None) };
+            let receipts = resolve::receipts(&node.chain, &block)?;
+            Ok(receipts.map(|receipts| convert::receipts(&node.chain.spec(), &block, &receipts)))
+        })
     }
 
     fn ommer_count_by_number(&self, number: At) -> Answer<Option<U64>> {
@@ -107,7 +111,7 @@ impl BlocksServer for Api {
 
 /// What `show` makes of the block, if there is one.
 fn of_block<T>(node: &RpcContext, at: At, show: impl FnOnce(&Block) -> T) -> Answer<Option<T>> {
-    Ok(resolve::block(&node.chain, at.0)?.as_ref().map(show))
+    Ok(node.at_once(|node| resolve::block(&node.chain, at.0))?.as_ref().map(show))
 }
 
 pub(super) fn methods(api: &Api) -> Methods {

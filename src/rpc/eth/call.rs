@@ -66,7 +66,7 @@ impl CallServer for Api {
         // On a fork every read may wait for the network, which only threads for heavy work may.
         if self.chain.remote().is_none()
             && evm::may_be_leaf(&request, &overrides)
-            && let Some(done) = leaf(self, &request, block)?
+            && let Some(done) = self.at_once(|node| leaf(node, &request, block))?
             && !tell::needs_more(self, &done)
         {
             return answer(self, block, plain_transfer(&request), done);
@@ -120,7 +120,7 @@ fn call(
     overrides: Overrides,
 ) -> Answer<Bytes> {
     let (header, view, overrides) = setting(node, block, overrides)?;
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let transfer = plain_transfer(&request);
     let told = TellableCall::new(&header, &request, &overrides);
     let outcome = evm::run(spec, settings, view, &header, request, overrides)?;
@@ -137,7 +137,7 @@ fn leaf(node: &RpcContext, request: &CallRequest, block: BlockId) -> Answer<Opti
         return Ok(None);
     }
     let (header, view) = resolve::state(&node.chain, block)?;
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     Ok(evm::run_leaf(spec, settings, view, &header, request)?)
 }
 
@@ -162,7 +162,7 @@ fn estimate(
     is_told: bool,
 ) -> Answer<u64> {
     let (header, view, overrides) = setting(node, block, overrides)?;
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let transfer = plain_transfer(&request);
     let told = TellableCall::new(&header, &request, &overrides);
     let found = evm::estimate_gas(spec, settings, view, &header, request, overrides);
@@ -225,7 +225,7 @@ fn access_list(
     overrides: Overrides,
 ) -> Answer<AccessListResult> {
     let (header, view, overrides) = setting(node, block, overrides)?;
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let found = evm::create_access_list(spec, settings, view, &header, request, overrides)?;
     Ok(AccessListResult {
         access_list: found.access_list,

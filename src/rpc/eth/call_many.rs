@@ -45,7 +45,7 @@ impl CallManyServer for Api {
             let context = state_context.unwrap_or_default();
             let block = context.block_number.unwrap_or(At::LATEST.0);
             let (header, view) = setting(node, block, context.transaction_index)?;
-            let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+            let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
             let results = run_many(spec, settings, view, &header, bundles, state_overrides)?;
             Ok(results.into_iter().map(|calls| calls.into_iter().map(shown).collect()).collect())
         })

@@ -1,10 +1,9 @@
 //! Which rules hold now and next, and what can this node be asked?
 
 use crate::{
-    chain::Chain,
     rpc::{Answer, Api},
     spec::{
-        Fork,
+        ChainSpec, Fork,
         contracts::{
             BEACON_ROOTS_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, HISTORY_STORAGE_ADDRESS,
             WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS,
@@ -88,11 +87,13 @@ pub struct Reach {
 
 impl ConfigServer for Api {
     fn config(&self) -> Answer<ForkConfigs> {
-        let (spec, now) = (self.chain.spec(), self.chain.head().timestamp);
-        let first = self.chain.header(self.chain.earliest())?;
-        let genesis = first.map_or(B256::ZERO, |header| header.seal());
+        let (spec, now, first) = self.at_once(|node| {
+            let first = node.chain.header(node.chain.earliest());
+            (node.chain.spec(), node.chain.head().timestamp, first)
+        });
+        let genesis = first?.map_or(B256::ZERO, |header| header.seal());
         let times = spec.fork_times();
-        let at = |time: &u64| of_fork(&self.chain, genesis, *time);
+        let at = |time: &u64| of_fork(&spec, genesis, *time);
         let next = times.iter().find(|time| **time > now).map(at);
         Ok(ForkConfigs {
             current: times.iter().rfind(|time| **time <= now).map(at),
@@ -118,8 +119,7 @@ impl ConfigServer for Api {
 }
 
 /// The rules from `time` on, at which a fork begins.
-fn of_fork(chain: &Chain, genesis: B256, time: u64) -> ForkConfig {
-    let spec = chain.spec();
+fn of_fork(spec: &ChainSpec, genesis: B256, time: u64) -> ForkConfig {
     let fork = spec.fork_of(u64::MAX, time, U256::ZERO);
     let active = PRECOMPILES.iter().filter(|each| each.since <= fork);
     let blobs = spec.blob_params_at(time);

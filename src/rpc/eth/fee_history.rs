@@ -30,7 +30,7 @@ pub(super) fn read(
     let mut rewards = Vec::new();
     for number in history.oldest_block..=newest {
         let block = node.chain.block(number)?.ok_or(RpcError::HeaderNotFound)?;
-        push_block(&mut history, node.chain.spec(), &block.header);
+        push_block(&mut history, &node.chain.spec(), &block.header);
         if !percentiles.is_empty() {
             let receipts = resolve::receipts(&node.chain, &block)?;
             let receipts = receipts.ok_or(RpcError::HeaderNotFound)?;
@@ -43,7 +43,7 @@ pub(super) fn read(
             } else {
                 node.chain.spec().next_base_fee(&block.header)
             };
-            push_next(&mut history, node.chain.spec(), &block.header, base_fee);
+            push_next(&mut history, &node.chain.spec(), &block.header, base_fee);
         }
     }
     history.reward = (!percentiles.is_empty()).then_some(rewards);

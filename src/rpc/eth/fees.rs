@@ -45,7 +45,7 @@ impl FeesServer for Api {
     }
 
     fn tip(&self) -> Answer<U128> {
-        Ok(U128::from(self.fees.tip))
+        Ok(U128::from(self.fee_policy().tip))
     }
 
     fn base_fee(&self) -> Answer<Option<U128>> {
@@ -72,7 +72,7 @@ impl Api {
     /// What `eth_gasPrice` answers, in wei per gas.
     pub(in crate::rpc) fn suggested_gas_price(&self) -> u128 {
         let least = self.chain.development().min_gas_price.unwrap_or(0);
-        self.fees.gas_price(next_base_fee(self)).max(least)
+        self.fee_policy().gas_price(next_base_fee(self)).max(least)
     }
 }
 

@@ -70,7 +70,7 @@ impl Topic {
                 newest_first.flat_map(|block| watch.matching(block, true)).collect()
             }
             (Self::Receipts(wanted), ChainEvent::NewHead(new)) => {
-                let mut receipts = convert::receipts(api.chain.spec(), &new.block, &new.receipts);
+                let mut receipts = convert::receipts(&api.chain.spec(), &new.block, &new.receipts);
                 receipts.retain(|receipt| {
                     wanted.is_empty() || wanted.contains(&receipt.transaction_hash)
                 });

@@ -26,12 +26,12 @@ pub(in crate::rpc) fn make(
     let key = Authority::KeyOrImpersonation.key(node, sender)?;
     let block = BlockId::number(base);
     let header = resolve::header(&node.chain, block)?.ok_or(RpcError::HeaderNotFound)?;
-    let spec = node.chain.spec();
+    let spec = &node.chain.spec();
     let market = Market {
         chain_id: spec.chain_id(),
         next_base_fee: spec.next_base_fee(&header),
         blob_base_fee: spec.blob_base_fee(&header).unwrap_or(0),
-        fees: node.fees,
+        fees: node.fee_policy(),
     };
     request.from = Some(sender);
     fill::complete(&mut request, &market)?;

@@ -255,12 +255,12 @@ fn priced(
     mut request: TransactionRequest,
     sender: Address,
 ) -> Answer<TransactionRequest> {
-    let spec = node.chain.spec();
+    let spec = &node.chain.spec();
     let market = Market {
         chain_id: spec.chain_id(),
         next_base_fee: next_base_fee(node),
         blob_base_fee: spec.blob_base_fee(&node.chain.head()).unwrap_or(0),
-        fees: node.fees,
+        fees: node.fee_policy(),
     };
     request.from = Some(sender);
     fill::complete(&mut request, &market)?;

@@ -54,7 +54,7 @@ fn run(
     if base.is_hash() && foundation.header.seal() != header.seal() {
         return Err(RpcError::NotCanonical);
     }
-    let blocks = simulate(node.chain.spec(), node.chain.evm_settings(), foundation, request)?;
+    let blocks = simulate(&node.chain.spec(), node.chain.evm_settings(), foundation, request)?;
     Ok(blocks.into_iter().map(|block| shown(block, full)).collect())
 }
 

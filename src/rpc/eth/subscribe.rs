@@ -12,15 +12,22 @@
 
 use super::error::WatchError;
 use super::news::{LogWatch, News, Topic};
-use crate::rpc::{Api, RpcError};
+use crate::{
+    chain::Cursor,
+    rpc::{
+        Api, RpcError,
+        push::{Ended, Subscriber, ended},
+    },
+};
 use alloy_rpc_types::{Filter, pubsub::TransactionReceiptsParams};
 use jsonrpsee::{
-    Methods, PendingSubscriptionSink, SubscriptionMessage, SubscriptionSink,
-    core::{SubscriptionResult, async_trait, server::SendTimeoutError},
+    Extensions, Methods, PendingSubscriptionSink,
+    core::{SubscriptionResult, async_trait},
     proc_macros::rpc,
     types::{ErrorObjectOwned, error::INVALID_PARAMS_CODE},
 };
-use serde_json::{Value, value::to_raw_value};
+use serde_json::Value;
+use tokio::sync::watch;
 
 /// Transactions that one subscription to receipts may name, as in geth.
 const MAX_TRANSACTIONS: usize = 200;
@@ -34,7 +41,12 @@ pub trait Subscribe {
     /// each again with `removed` when its block is gone. `newPendingTransactions`: the hash of every
     /// transaction that can run, or with `true` the whole of it. `transactionReceipts`: the receipts
     /// of every new block, or of the `transactionHashes` that are named. `syncing`: false, at once.
-    #[subscription(name = "subscribe" => "subscription", unsubscribe = "unsubscribe", item = serde_json::Value)]
+    #[subscription(
+        name = "subscribe" => "subscription",
+        unsubscribe = "unsubscribe",
+        item = serde_json::Value,
+        with_extensions
+    )]
     async fn subscribe(&self, kind: String, params: Option<Value>) -> SubscriptionResult;
 }
 
@@ -43,23 +55,19 @@ impl SubscribeServer for Api {
     async fn subscribe(
         &self,
         pending: PendingSubscriptionSink,
+        extensions: &Extensions,
         kind: String,
         params: Option<Value>,
     ) -> SubscriptionResult {
-        let _counted = self.0.subscriptions.begin();
-        let done = match self.wanted(&kind, params.unwrap_or_default()) {
-            Ok(Wanted::Chain(topic)) => self.push_chain(pending, topic).await,
-            Ok(Wanted::Pool { full }) => self.push_pool(pending, full).await,
-            Ok(Wanted::Syncing) => self.push_syncing(pending).await,
+        let wanted = match self.wanted(&kind, params.unwrap_or_default()) {
+            Ok(wanted) => wanted,
             Err(refusal) => {
                 pending.reject(refusal).await;
                 return Ok(());
             }
         };
-        match done {
-            Ok(()) | Err(Ended::Gone) => Ok(()),
-            Err(Ended::Because(reason)) => Err(format!("{reason}; subscribe again").into()),
-        }
+        let _counted = self.subscription();
+        ended(self.push_wanted(wanted, pending, extensions).await)
     }
 }
 
@@ -68,26 +76,6 @@ enum Wanted {
     Chain(Topic),
     Pool { full: bool },
     Syncing,
-}
-
-/// Why a subscription is over.
-enum Ended {
-    /// The client has left.
-    Gone,
-    /// It is told why.
-    Because(RpcError),
-}
-
-impl From<WatchError> for Ended {
-    fn from(error: WatchError) -> Self {
-        Self::Because(error.into())
-    }
-}
-
-impl From<RpcError> for Ended {
-    fn from(error: RpcError) -> Self {
-        Self::Because(error)
-    }
 }
 
 impl Api {
@@ -113,79 +101,77 @@ impl Api {
         }
     }
 
+    /// Everything is looked up before the client hears that it has subscribed: nothing is lost in between.
+    async fn push_wanted(
+        &self,
+        wanted: Wanted,
+        pending: PendingSubscriptionSink,
+        extensions: &Extensions,
+    ) -> Result<(), Ended> {
+        let (cursor, arrivals) = (self.chain.follow(), self.pool.arrivals());
+        let subscriber = Subscriber::accept(self, pending, extensions).await?;
+        match wanted {
+            Wanted::Chain(topic) => self.push_chain(&subscriber, &topic, cursor).await,
+            Wanted::Pool { full } => self.push_pool(&subscriber, arrivals, full).await,
+            Wanted::Syncing => push_syncing(&subscriber).await,
+        }
+    }
+
     async fn push_chain(
         &self,
-        pending: PendingSubscriptionSink,
-        topic: Topic,
+        subscriber: &Subscriber,
+        topic: &Topic,
+        mut cursor: Cursor,
     ) -> Result<(), Ended> {
-        let mut cursor = self.chain.follow();
         let mut changes = self.chain.changes();
-        let sink = accept(pending).await?;
         loop {
             changes.mark_unchanged();
             while let Some(event) = self.next_event(&mut cursor).await? {
                 for news in topic.news(self, &event) {
-                    self.push(&sink, &news).await?;
+                    subscriber.push(&news).await?;
                 }
             }
             tokio::select! {
-                () = sink.closed() => return Ok(()),
+                () = subscriber.closed() => return Ok(()),
                 changed = changes.changed() => changed.map_err(|_chain_ended| Ended::Gone)?,
             }
         }
     }
 
-    async fn push_pool(&self, pending: PendingSubscriptionSink, full: bool) -> Result<(), Ended> {
-        let mut arrivals = self.pool.arrivals();
+    async fn push_pool(
+        &self,
+        subscriber: &Subscriber,
+        mut arrivals: watch::Receiver<u64>,
+        full: bool,
+    ) -> Result<(), Ended> {
         let mut seen = *arrivals.borrow_and_update();
-        let sink = accept(pending).await?;
         loop {
             arrivals.mark_unchanged();
             let arrived = self.pool.arrived_after(seen, READ).map_err(WatchError::from)?;
             for tx in &arrived {
-                self.push(&sink, &News::transaction(tx, full)).await?;
+                subscriber.push(&News::transaction(tx, full)).await?;
             }
             seen += arrived.len() as u64;
             if !arrived.is_empty() {
                 continue;
             }
             tokio::select! {
-                () = sink.closed() => return Ok(()),
+                () = subscriber.closed() => return Ok(()),
                 changed = arrivals.changed() => changed.map_err(|_pool_ended| Ended::Gone)?,
             }
         }
     }
+}
 
-    /// The node always has its whole chain: there is one thing to say.
-    async fn push_syncing(&self, pending: PendingSubscriptionSink) -> Result<(), Ended> {
-        let sink = accept(pending).await?;
-        self.push(&sink, &false).await?;
-        sink.closed().await;
-        Ok(())
-    }
-
-    /// Sends one piece of news, waiting for a slow client as long as it takes anything at all.
-    async fn push(
-        &self,
-        sink: &SubscriptionSink,
-        news: &impl serde::Serialize,
-    ) -> Result<(), Ended> {
-        let patience = self.limits.patience;
-        let message = to_raw_value(news).map_err(|_not_json| RpcError::WorkerLost)?;
-        match sink.send_timeout(SubscriptionMessage::from(message), patience).await {
-            Ok(()) => Ok(()),
-            Err(SendTimeoutError::Closed(_)) => Err(Ended::Gone),
-            Err(SendTimeoutError::Timeout(_)) => Err(WatchError::SlowReader { patience }.into()),
-        }
-    }
+/// The node always has its whole chain: there is one thing to say.
+async fn push_syncing(subscriber: &Subscriber) -> Result<(), Ended> {
+    subscriber.push(&false).await?;
+    subscriber.closed().await;
+    Ok(())
 }
 
 fn refused(error: WatchError) -> ErrorObjectOwned {
     RpcError::from(error).into()
-}
-
-async fn accept(pending: PendingSubscriptionSink) -> Result<SubscriptionSink, Ended> {
-    pending.accept().await.map_err(|_client_left| Ended::Gone)
 }
 
 /// The second parameter; none, and an empty object, are what there is by default.

@@ -76,7 +76,7 @@ impl TransactionsServer for Api {
     }
 
     fn receipt(&self, hash: B256) -> Answer<Option<TransactionReceipt>> {
-        receipt_of(self, hash)
+        self.at_once(|node| receipt_of(node, hash))
     }
 }
 
@@ -84,7 +84,7 @@ impl TransactionsServer for Api {
 pub(super) fn receipt_of(node: &RpcContext, hash: B256) -> Answer<Option<TransactionReceipt>> {
     let Some((block, index)) = mined(node, hash)? else { return Ok(None) };
     let receipts = resolve::receipts(&node.chain, &block)?;
-    let spec = node.chain.spec();
+    let spec = &node.chain.spec();
     Ok(receipts.and_then(|receipts| convert::receipt(spec, &block, &receipts, index)))
 }
 

@@ -77,7 +77,7 @@ fn details(node: &RpcContext, at: At) -> Answer<Option<BlockDetails>> {
 
 /// What the miner and the miners of ommers got; nothing outside of proof of work.
 fn issuance(node: &RpcContext, block: &Block) -> InternalIssuance {
-    let mut rewards = consensus::rewards(node.chain.spec(), &block.header, &block.body.ommers);
+    let mut rewards = consensus::rewards(&node.chain.spec(), &block.header, &block.body.ommers);
     // The miner is paid last.
     let block_reward = rewards.pop().map_or(U256::ZERO, |(_, wei)| wei);
     let uncle_reward = rewards.iter().fold(U256::ZERO, |sum, (_, wei)| sum.saturating_add(*wei));
@@ -113,7 +113,8 @@ fn transactions(
     let places = end.saturating_sub(size)..end;
     let shown = block.body.transactions.iter().enumerate().take(end).skip(places.start);
     let shown = shown.map(|(index, tx)| convert::mined(&block.header, tx, index)).collect();
-    let receipts = convert::receipts_at(node.chain.spec(), &block, &receipts, places);
+    let spec = node.chain.spec();
+    let receipts = convert::receipts_at(&spec, &block, &receipts, places);
     let mut fullblock = convert::block(&block, false);
     fullblock.transactions = BlockTransactions::Full(shown);
     let mut answer = OtsBlockTransactions {

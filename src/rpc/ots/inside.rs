@@ -63,7 +63,7 @@ fn traced(
     limits: &TraceLimits,
 ) -> Answer<Option<Box<RawValue>>> {
     let Some((block, index)) = mined(node, hash)? else { return Ok(None) };
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let block = replay_of(node, block)?;
     Ok(trace::trace_for_explorer(spec, settings, block, index, view, limits)?)
 }

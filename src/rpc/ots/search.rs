@@ -148,7 +148,8 @@ fn page(
             let Some(tx) = block.body.transactions.get(*index) else { continue };
             txs.push(convert::mined(header, tx, *index));
             let place = *index..*index + 1;
-            let shown = convert::receipts_at(node.chain.spec(), block, &stored.receipts, place);
+            let spec = node.chain.spec();
+            let shown = convert::receipts_at(&spec, block, &stored.receipts, place);
             receipts.extend(shown.map(|it| timed(it, header.timestamp)));
         }
     }

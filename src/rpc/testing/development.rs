@@ -1,6 +1,7 @@
 //! What a developer does to blocks and to the chain.
 
 use super::*;
+use crate::dev::Restart;
 use alloy_primitives::B256;
 
 /// Everything that a snapshot has to bring back.
@@ -123,7 +124,7 @@ async fn a_reset_takes_the_next_chain_id_if_it_is_told_to() {
     let dev = Dev::new(node.chain.clone(), node.api.pool.clone(), node.sealer.clone(), settings);
     for id in ["0x7a6a", "0x7a6b"] {
         node.send(json!({ "from": ALICE, "to": BOB, "value": "0x1" })).await;
-        dev.reset().unwrap();
+        dev.reset(Restart::Own).unwrap();
         assert_eq!(node.ask("eth_chainId", json!([])).await, id);
         assert_eq!(node.ask("eth_getTransactionCount", json!([ALICE, "latest"])).await, "0x0");
     }
@@ -256,10 +257,13 @@ async fn a_reset_is_a_new_start() {
     }
     change_everything(&node, 2).await;
     let before = everything(&node).await;
-    for fork in [json!({ "jsonRpcUrl": "http://x" }), json!({ "forking": { "blockNumber": 5 } })] {
-        let (code, text) = node.refusal("anvil_reset", json!([fork])).await;
-        assert_eq!(code, -32602);
-        assert!(text.contains("is no fork"), "{text}");
+    for (fork, code, says) in [
+        (json!({ "jsonRpcUrl": "x" }), -32000, "http://"),
+        (json!({ "forking": { "blockNumber": 5 } }), -32602, "is no fork"),
+    ] {
+        let (given, text) = node.refusal("anvil_reset", json!([fork])).await;
+        assert_eq!(given, code);
+        assert!(text.contains(says), "{text}");
     }
     assert_eq!(everything(&node).await, before);
 }

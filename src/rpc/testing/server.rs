@@ -26,7 +26,7 @@ pub(super) struct Port {
 impl Port {
     pub(super) async fn open(node: TestNode) -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let settings = ServerSettings { allow_origin: Some("*".to_owned()), token: None };
+        let settings = ServerSettings { allow_origin: Some("*".to_owned()), ..Default::default() };
         Self::open_as(node, any, &settings).await
     }
 
@@ -135,6 +135,7 @@ async fn a_token_opens_everything_but_the_health_of_the_node() {
     let settings = ServerSettings {
         allow_origin: Some("*".to_owned()),
         token: Some(Token::read_or_make(&path).unwrap()),
+        own_names_only: false,
     };
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let port = Port::open_as(TestNode::start(), any, &settings).await;
@@ -186,6 +187,28 @@ async fn a_client_that_has_had_its_share_is_told_when_to_come_back() {
     drop((first, second));
     // The server sees the end of a session a moment later.
     while port.post(one).await.0 == 429 {}
+}
+
+#[tokio::test]
+async fn news_counts_as_answers_do_and_waits_for_a_share_without_getting_lost() {
+    let clients = ClientLimits { bytes: 2_000, loopback: true, ..ClientLimits::default() };
+    let limits = RpcLimits { clients, ..Default::default() };
+    let port = Port::open(TestNode::with(Mode::Manual, limits)).await;
+    let client = WsClientBuilder::default().build(format!("ws://{}", port.address)).await.unwrap();
+    let params = rpc_params!["newHeads"];
+    let subscribed = client.subscribe("eth_subscribe", params, "eth_unsubscribe").await;
+    let mut heads: Subscription<Value> = subscribed.unwrap();
+    let one = r#"{"jsonrpc":"2.0","id":7,"method":"eth_blockNumber","params":[]}"#;
+    assert_eq!(port.post(one).await.1["result"], "0x0");
+    let blocks = 16;
+    port.node.ask("anvil_mine", json!([format!("{blocks:#x}")])).await;
+    let mut was_refused = false;
+    for number in 1..=blocks {
+        let head = heads.next().await.unwrap().unwrap();
+        assert_eq!(head["number"], format!("{number:#x}"));
+        was_refused |= port.post(one).await.1["error"]["code"] == -32005;
+    }
+    assert!(was_refused, "news had no part in the share");
 }
 
 #[tokio::test]

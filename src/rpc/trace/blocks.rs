@@ -95,7 +95,7 @@ impl BlocksServer for Api {
     ) -> Answer<Option<TraceResults>> {
         self.blocking(move |node| {
             let Some((block, index)) = mined(node, hash)? else { return Ok(None) };
-            let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+            let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
             let traces = trace::full_traces(spec, settings, block, Some(index), &kinds)?;
             Ok(traces.into_iter().next().map(|traces| traces.full_trace))
         })
@@ -109,7 +109,7 @@ impl BlocksServer for Api {
     ) -> Answer<Vec<TraceResultsWithTransactionHash>> {
         self.blocking(move |node| {
             let Some(block) = replay(node, named(node, block)?)? else { return Ok(Vec::new()) };
-            let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+            let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
             Ok(trace::full_traces(spec, settings, block, None, &kinds)?)
         })
         .await
@@ -119,7 +119,7 @@ impl BlocksServer for Api {
         self.blocking(move |node| {
             let block = named(node, block)?;
             let (block_number, block_hash) = (block.number(), block.hash());
-            let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+            let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
             let transactions = match replay(node, block)? {
                 Some(block) => trace::opcode_gas(spec, settings, block, None)?,
                 None => Vec::new(),
@@ -132,7 +132,7 @@ impl BlocksServer for Api {
     async fn transaction_opcode_gas(&self, hash: B256) -> Answer<Option<TransactionOpcodeGas>> {
         self.blocking(move |node| {
             let Some((block, index)) = mined(node, hash)? else { return Ok(None) };
-            let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+            let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
             Ok(trace::opcode_gas(spec, settings, block, Some(index))?.pop())
         })
         .await
@@ -145,7 +145,7 @@ pub(super) fn in_block(
     block: Block,
     mut each: impl FnMut(LocalizedTransactionTrace),
 ) -> Answer<()> {
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     // Genesis pays nobody.
     let Some(replay) = replay(node, block.clone())? else { return Ok(()) };
     trace::flat_traces(spec, settings, replay, None, &mut each)?;
@@ -155,7 +155,7 @@ pub(super) fn in_block(
 
 fn in_transaction(node: &RpcContext, hash: B256) -> Answer<Option<Vec<LocalizedTransactionTrace>>> {
     let Some((block, index)) = mined(node, hash)? else { return Ok(None) };
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let mut found = Vec::new();
     trace::flat_traces(spec, settings, block, Some(index), |trace| found.push(trace))?;
     Ok(Some(found))

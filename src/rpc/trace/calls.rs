@@ -84,7 +84,7 @@ impl CallsServer for Api {
         self.blocking(move |node| {
             let tx = Transaction::decode(&raw)?;
             let (header, view, _) = setting(node, At::or_latest(block), Overrides::default())?;
-            let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+            let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
             Ok(trace::full_raw(spec, settings, view, &header, &tx, &kinds)?)
         })
         .await
@@ -98,7 +98,7 @@ fn many(
     overrides: Overrides,
 ) -> Answer<Vec<TraceResults>> {
     let (header, view, overrides) = setting(node, At::or_latest(block), overrides)?;
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     Ok(trace::full_calls(spec, settings, view, &header, calls, overrides)?)
 }
 

@@ -17,8 +17,9 @@ use std::{
 
 /// What every file begins with; the last byte is the version of its form.
 const MAGIC: &[u8; 16] = b"ethash dataset\0\x01";
-/// Pages that are computed and written together: 1 MiB.
-const CHUNK: u32 = 8_192;
+/// Pages that are computed and written together, 128 KiB: one thread computes them in less than a tenth of a
+/// second, and no stop waits longer.
+const CHUNK: u32 = 1_024;
 /// Pages that are computed again when a file is opened.
 const SAMPLES: usize = 64;
 

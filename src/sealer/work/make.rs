@@ -66,7 +66,7 @@ pub(in crate::sealer) fn work_template(
     wishes: &Wishes,
     parent: &SealedHeader,
 ) -> BlockTemplate {
-    let spec = chain.spec();
+    let spec = &chain.spec();
     let timestamp = chain.clock().now().max(parent.timestamp.saturating_add(1));
     let target = wishes.gas_limit.unwrap_or(parent.gas_limit);
     let fixed = NextBlock {

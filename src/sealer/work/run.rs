@@ -86,7 +86,7 @@ impl Shared {
     /// When work is made, if what is up was made like this. Takes down what nobody wants any more.
     fn due(&self, miner: &Miner, made: Option<&Made>) -> Due {
         let (version, wishes) = miner.numbered_wishes();
-        if !wishes.mines {
+        if !wishes.mines || self.is_held() {
             miner.board.clear();
             return Due::Never;
         }

@@ -3,7 +3,7 @@
 use super::{Job, Miner, board::STALE};
 use crate::{
     chain::{ChainError, ExecutedBlock, ImportError, Imported},
-    consensus::ethash::Work,
+    consensus::{SealError as Unproven, ethash::Work},
     primitives::{Block, SealedHeader},
     sealer::{SealError, SealerHandle, handle::Shared},
 };
@@ -16,6 +16,9 @@ impl Shared {
     pub(super) fn found(&self, miner: &Miner, job: &Job, nonce: B64, work: Work, is_stored: bool) {
         let block = sealed(job, nonce, work.mix_hash);
         if is_stored && let Err(error) = miner.ethash().verify(&block.header) {
+            if error == Unproven::Stopped {
+                return;
+            }
             tracing::error!(target: "sealer", %error, "the dataset is damaged: it is made anew");
             miner.datasets.iter().for_each(|datasets| datasets.refuse(job.block.number()));
             return miner.board.look_again();
@@ -51,6 +54,10 @@ impl Shared {
     /// Appends a sealed block. Where the head has moved since, or the block was executed too long ago, it
     /// is taken in like one of somebody else: it may still become an ommer.
     fn take_sealed(&self, miner: &Miner, job: &Job, block: Block) -> Result<bool, SealError> {
+        // Whoever prints what was said looks for the block by the hash that it has from now on.
+        if self.chain.may_have_logged(job.block.hash()) {
+            self.chain.note_console(block.hash());
+        }
         let sealing = self.sealing.lock();
         let taken = match miner.board.take(job.seal_hash) {
             Some(executed) => self.append_sealed(executed, block.clone()),

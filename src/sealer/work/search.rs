@@ -48,6 +48,7 @@ impl Miner {
             gauge = gauge.or_else(|| self.rates.gauge(index));
             let pages = match self.pages(&job) {
                 Ok(pages) => pages,
+                Err(Unproven::Stopped) => break,
                 Err(error) => {
                     tracing::error!(target: "sealer", %error, "no nonce can be searched");
                     continue;

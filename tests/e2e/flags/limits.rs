@@ -5,7 +5,7 @@ use crate::{
     harness::Node,
     tools::Foundry,
     wallet::{Wallet, fresh},
-    wire::{hash, number},
+    wire::number,
 };
 use jsonrpsee::{
     core::client::{Subscription, SubscriptionClientT},
@@ -311,39 +311,6 @@ pub(super) const GROUPS: &[Group] = &[
             }),
         ],
     },
-    // How much is held in memory is nothing that an answer shows: with the least of it, the node goes on
-    // as ever.
-    Group {
-        flags: &[
-            "--writer-blocks",
-            "1",
-            "--writer-bytes",
-            "1",
-            "--writer-seconds",
-            "0.01",
-            "--writer-gas",
-            "1",
-            "--trie-nodes",
-            "1",
-            "--rpc-heavy-calls",
-            "1",
-        ],
-        rows: &[
-            ("writer-blocks", goes_on),
-            ("writer-bytes", goes_on),
-            ("writer-seconds", goes_on),
-            ("writer-gas", goes_on),
-            ("trie-nodes", goes_on),
-            ("rpc-heavy-calls", |node| {
-                std::thread::scope(|scope| {
-                    for _ in 0..4 {
-                        let mut client = node.new_client();
-                        scope.spawn(move || client.get("debug_dumpBlock", json!(["latest"])));
-                    }
-                });
-            }),
-        ],
-    },
 ];
 
 /// Asks until the node says that it is enough.
@@ -353,13 +320,6 @@ fn had_enough(node: &Node, words: &str) {
     let refused = refused.expect("it answers for ever");
     assert_eq!(refused.code, -32005);
     assert!(refused.message.contains(words), "{}", refused.message);
-}
-
-fn goes_on(node: &Node) {
-    let sent = hash(&send(node, json!({ "to": fresh(1), "value": "0x1" })));
-    assert_eq!(node.client().wait_for_receipt(sent)["status"], "0x1");
-    let proof = get(node, "eth_getProof", json!([fresh(1), [], "latest"]));
-    assert_eq!(quantity(&proof["balance"]), node.client().balance(fresh(1), "latest"));
 }
 
 fn quantity(value: &Value) -> alloy_primitives::U256 {

@@ -2,6 +2,7 @@
 
 mod chain;
 mod limits;
+mod memory;
 mod server;
 
 use crate::{
@@ -63,7 +64,7 @@ const ALONE: &[&str] = &[
 ];
 
 fn groups() -> impl Iterator<Item = &'static Group> {
-    server::GROUPS.iter().chain(chain::GROUPS).chain(limits::GROUPS)
+    server::GROUPS.iter().chain(chain::GROUPS).chain(limits::GROUPS).chain(memory::GROUPS)
 }
 
 /// Runs a table: a node for each group.

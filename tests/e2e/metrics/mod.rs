@@ -1,7 +1,7 @@
 //! The numbers that a node tells of itself: are they there, and are they right?
 
 mod dashboard;
-mod page;
+pub(crate) mod page;
 
 use crate::{
     authority::{Key, init, launch, mined},

@@ -6,6 +6,7 @@ use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
     futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt},
     gossipsub::{self, IdentTopic, MessageAuthenticity},
+    identity::Keypair,
     noise,
     request_response::{self, Message, ProtocolSupport},
     swarm::{DialError, NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
@@ -89,6 +90,8 @@ impl request_response::Codec for Raw {
 struct Spoken {
     requests: request_response::Behaviour<Raw>,
     gossip: gossipsub::Behaviour,
+    /// Streams of gossip on which it writes what no gossipsub would.
+    streams: request_response::Behaviour<Raw>,
 }
 
 /// What it answers to a question; nothing is silence.
@@ -97,6 +100,8 @@ pub(super) type Answers = Box<dyn Fn(&Request) -> Option<Vec<u8>> + Send>;
 /// A peer of ours that no rule binds.
 pub(super) struct Client {
     swarm: Swarm<Spoken>,
+    key: Keypair,
+    written: u64,
     node: PeerId,
     at: Multiaddr,
     topics: [IdentTopic; 2],
@@ -117,12 +122,29 @@ pub(super) fn frame(message: &[u8]) -> Vec<u8> {
     [&size.to_be_bytes()[..], message].concat()
 }
 
+/// A length as protobuf writes it.
+fn length(mut left: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while left >= 0x80 {
+        bytes.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    bytes.push(left as u8);
+    bytes
+}
+
+/// A field of bytes as protobuf writes it.
+fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[tag << 3 | 2][..], &length(bytes.len()), bytes].concat()
+}
+
 impl Client {
     /// It knows the node and its chain, and answers nothing but who it is.
     pub(super) fn new(node: &Member, setup: &Setup) -> Self {
         let genesis = node.hash(0).unwrap();
         let address = node.address();
-        let swarm = SwarmBuilder::with_new_identity()
+        let key = Keypair::generate_ed25519();
+        let swarm = SwarmBuilder::with_existing_identity(key.clone())
             .with_tokio()
             .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
             .unwrap()
@@ -141,6 +163,13 @@ impl Client {
                         .unwrap(),
                 )
                 .unwrap(),
+                streams: request_response::Behaviour::new(
+                    [(
+                        StreamProtocol::new("/mainspring/gossip/1/1.1.0"),
+                        ProtocolSupport::Outbound,
+                    )],
+                    request_response::Config::default(),
+                ),
             })
             .unwrap()
             .with_swarm_config(|config| config.with_idle_connection_timeout(PATIENCE))
@@ -148,6 +177,8 @@ impl Client {
         let topic = |name| IdentTopic::new(format!("/mainspring/1/{genesis:x}/{name}"));
         let mut client = Self {
             swarm,
+            key,
+            written: 0,
             node: address.id,
             at: address.address,
             topics: [topic("block"), topic("tx")],
@@ -233,6 +264,21 @@ impl Client {
         let topic = self.topics[topic].clone();
         // Said before, or to nobody.
         let _ = self.swarm.behaviour_mut().gossip.publish(topic, bytes);
+    }
+
+    /// Passes bytes on that the node never asked to hear of: a message of gossip, signed as it should be, on any
+    /// topic.
+    pub(super) fn pass_on_elsewhere(&mut self, topic: &str, data: &[u8]) {
+        self.written += 1;
+        let (author, sequence) = (self.id().to_bytes(), self.written.to_be_bytes());
+        let fields = [&author[..], data, &sequence, topic.as_bytes()];
+        let fields = (1..).zip(fields).flat_map(|(tag, bytes)| field(tag, bytes));
+        let unsigned: Vec<u8> = fields.collect();
+        let signature = self.key.sign(&[b"libp2p-pubsub:", &unsigned[..]].concat()).unwrap();
+        let message = [unsigned, field(5, &signature)].concat();
+        let sent = field(2, &message);
+        let (node, bytes) = (self.node, [length(sent.len()), sent].concat());
+        self.swarm.behaviour_mut().streams.send_request(&node, bytes);
     }
 
     /// Lives on until something is so.

@@ -15,7 +15,7 @@ use client::{Client, PATIENCE, frame, heavy};
 use mainspring::{
     network::{
         codec,
-        message::{Gossip, Head, Request, Response},
+        message::{EncodedBlock, Gossip, Head, Request, Response},
     },
     primitives::{Block, Transaction},
 };
@@ -152,6 +152,30 @@ async fn who_passes_on_a_block_that_is_not_valid_is_banned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_made_to_pass_on_a_block_that_does_not_execute() {
+    let mut world = World::new(1);
+    let node = world.start(None, &[]).await;
+    let neighbours = [world.start(None, &[&node]).await, world.start(None, &[&node]).await];
+    let mut maker = Maker::new(&world.setup);
+    let all = [&node, &neighbours[0], &neighbours[1]];
+    until("they know each other", || all.iter().all(|it| it.network().peer_count() == 2)).await;
+    let right = maker.make(maker.genesis(), Wanted::empty(1, 0));
+    let mut header = right.header.inner().clone();
+    header.state_root.0[0] ^= 1;
+    let wrong = Block::new(signed(header, &key(0)), right.body.as_ref().clone());
+    let mut client = Client::new(&node, &world.setup);
+    offends(&node, &mut client, |it| it.pass_on(&block(&wrong))).await;
+
+    goes_on(&node, &world.setup, &mut maker).await;
+    let has_it = |it: &&Member| it.hash(1) == node.hash(1);
+    until("the right one goes to all", || all.iter().all(has_it)).await;
+    for neighbour in &neighbours {
+        let stats = neighbour.network().stats();
+        assert_eq!((stats.bans, stats.heard[0].rejected), (0, 0), "{stats:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_heavier_chain_of_headers_that_are_not_valid_leads_nowhere() {
     let (world, node, mut maker) = follower().await;
     let honest = maker.run(maker.genesis(), 3, 1, 0);
@@ -253,6 +277,73 @@ async fn transactions_that_nobody_can_pay_wait_nowhere() {
     .await;
     assert_eq!(waits().await, "0x1");
     goes_on(&node, &world.setup, &mut maker).await;
+}
+
+/// Messages with a header that is known and ever new bytes where its body should be.
+fn noisy(known: &Block, count: u8) -> Vec<Vec<u8>> {
+    let header = alloy_rlp::encode(known.header.inner());
+    let noisy = |salt: u8| {
+        let noise = alloy_rlp::encode(&[salt; 2_000][..]);
+        let fields = [&header[..], &alloy_rlp::encode(Bytes::from(noise)), &[0xc0]].concat();
+        let prefix = alloy_rlp::Header { list: true, payload_length: fields.len() };
+        let mut rlp = Vec::new();
+        prefix.encode(&mut rlp);
+        rlp.extend(fields);
+        let gossip = Gossip::Block(EncodedBlock { header: known.header.clone(), rlp: rlp.into() });
+        codec::encode_gossip(&gossip)
+    };
+    (0..count).map(noisy).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_passes_on_more_than_it_may_is_not_read() {
+    let mut world = World::new(1);
+    let network = mainspring::config::NetworkConfig { gossip_bytes: 1 << 10, ..alone() };
+    let node = world.start_with(None, network).await;
+    let mut maker = Maker::new(&world.setup);
+    let known = maker.make(maker.genesis(), Wanted::empty(1, 0));
+    let mut client = Client::new(&node, &world.setup);
+    client.join().await;
+    client.pass_on(&block(&known));
+    client.until("it is known", |_| node.head() == 1).await;
+    noisy(&known, 100).into_iter().for_each(|bytes| client.pass_on_bytes(0, bytes));
+    client.until("most are not read", |_| node.network().stats().unheard > 50).await;
+    let id = client.id();
+    let is_noted = || node.network().peers().iter().any(|peer| peer.id == id && peer.score < 0);
+    client.until("and that is held against it", |_| is_noted()).await;
+    let heard = node.network().stats().heard[0];
+    assert!(heard.ignored < 50 && heard.rejected == 0, "{heard:?}");
+    goes_on(&node, &world.setup, &mut maker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gossip_that_the_node_never_asked_for_costs_the_connection() {
+    let (world, node, mut maker) = follower().await;
+    let salt = AtomicU8::new(0);
+    let mut client = Client::new(&node, &world.setup);
+    offends(&node, &mut client, |it| {
+        let data = vec![salt.fetch_add(1, Relaxed); 100_000];
+        it.pass_on_elsewhere("/mainspring/1/elsewhere", &data);
+    })
+    .await;
+    goes_on(&node, &world.setup, &mut maker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stranger_passes_on_is_news_when_an_honest_peer_does() {
+    let (world, node, mut maker) = follower().await;
+    let next = maker.make(maker.genesis(), Wanted::empty(1, 0));
+    let mut stranger = Client::new(&node, &world.setup).silent();
+    assert!(stranger.connect().await);
+    stranger.until("the node hears gossip", |it| it.hears_gossip).await;
+    stranger.pass_on(&block(&next));
+    stranger.until("it has come", |_| node.network().stats().unheard > 0).await;
+    assert_eq!(node.head(), 0, "it has not said who it is");
+
+    let mut honest = Client::new(&node, &world.setup);
+    honest.join().await;
+    honest.pass_on(&block(&next));
+    honest.until("the same from another", |_| node.hash(1) == Some(next.hash())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

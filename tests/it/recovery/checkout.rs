@@ -7,7 +7,7 @@ use crate::{
 };
 use alloy_primitives::U256;
 use fail::FailScenario;
-use mainspring::primitives::Edit;
+use mainspring::{dev::Restart, primitives::Edit};
 
 /// Two branches that have two blocks in common: `main` with five, `other` with three, an edit over it
 /// and a transaction that waits. The first is current.
@@ -105,12 +105,12 @@ fn a_branch_whose_commit_failed_is_not_there_and_one_whose_deletion_failed_is() 
         assert!(node.dev.delete_branch("other").is_err());
         assert_eq!(names(&node), ["main", "other"]);
         fail::cfg(point, "1*return").unwrap();
-        assert!(node.dev.reset().is_err());
+        assert!(node.dev.reset(Restart::Own).is_err());
         assert_eq!(names(&node), ["main", "other"]);
     }
     node.reopen_after_crash();
     assert_eq!(names(&node), ["main", "other"]);
-    node.dev.reset().unwrap();
+    node.dev.reset(Restart::Own).unwrap();
     node.dev.checkout("other").unwrap();
     assert_eq!(node.account(BOB), (9, U256::from(71)));
     check_rows(&node);

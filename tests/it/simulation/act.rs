@@ -6,9 +6,9 @@ use super::{
 };
 use alloy_primitives::keccak256;
 use mainspring::network::{
-    PeerId, check, codec, importer,
+    self, PeerId, check, codec, importer,
     message::Response,
-    protocol::{self, Action, Event, Verdict},
+    protocol::{Action, Event, Offered, Verdict},
     serve,
 };
 use rand::Rng;
@@ -76,13 +76,20 @@ impl World {
                 self.done(node, after, Event::Checked { id, found });
             }
             Action::Admit { peer, id, transactions } => {
-                let admitted = transactions.iter().filter(|raw| running.admit(raw)).count();
-                let verdict = if admitted > 0 { Verdict::Accept } else { Verdict::Ignore };
+                let offer = |raw: alloy_primitives::Bytes| Offered {
+                    hash: keccak256(&raw),
+                    is_taken: running.admit(&raw),
+                    raw,
+                };
+                let offered = transactions.into_iter().map(offer).collect();
                 let after = self.rng.random_range(1..10);
-                self.done(node, after, Event::Admitted { peer, id, verdict });
+                let event = Event::Admitted { peer, id, offered, is_invalid: false };
+                self.done(node, after, event);
             }
+            // Before the greeting a machine ignores what it hears by itself.
+            Action::Hear { .. } => {}
             Action::Dial(address) => {
-                let peer = protocol::peer_of(&address).expect("addresses end in peers");
+                let peer = network::peer_of(&address).expect("addresses end in peers");
                 let to = self.index_of(peer);
                 self.dial(node, to);
             }

@@ -1,6 +1,6 @@
 //! Is what is left right? Asked when everything has healed and nobody makes blocks any more.
 
-use super::{node::Node, world::World};
+use super::{faults::Trouble, node::Node, world::World};
 use alloy_primitives::{B256, map::B256Map};
 use mainspring::{chain::verify, spec::Mode, state::full_root};
 
@@ -20,9 +20,9 @@ impl World {
     pub(super) fn summary(&self) -> String {
         let (nodes, sent, unwound) = (self.nodes.len(), self.sent.len(), self.unwound);
         let [healed, sealed] = self.heights;
-        let calm = if self.plan.is_calm { ", calm" } else { "" };
+        let trouble = self.plan.trouble;
         format!(
-            "{nodes} nodes, {sent} transactions, {unwound} unwound, height {healed} -> {sealed}{calm}"
+            "{nodes} nodes, {sent} transactions, {unwound} unwound, height {healed} -> {sealed}, {trouble:?}"
         )
     }
 
@@ -66,8 +66,8 @@ impl World {
         assert_eq!(mined.len(), self.sent.len());
     }
 
-    /// Notes what is final on a node. Where nothing is cut and nobody dies it stays, and with proof of work
-    /// always: no branch gets so long.
+    /// Notes what is final on a node. It stays, also when nodes die, as long as nothing is cut; and with proof of
+    /// work always: no branch gets so long.
     pub(super) fn note_final(&mut self, node: usize) {
         let Some(running) = &self.nodes[node].running else { return };
         let last = running.chain.finality().finalized;
@@ -76,7 +76,7 @@ impl World {
         for number in first..=last {
             let hash = running.chain.header(number).unwrap().unwrap().seal();
             let before = known.insert(number, hash);
-            let is_promised = self.plan.is_calm || self.mode == Mode::Pow;
+            let is_promised = self.plan.trouble != Trouble::Any || self.mode == Mode::Pow;
             if is_promised && let Some(before) = before {
                 assert_eq!(before, hash, "block {number} was final on node {node}");
             }

@@ -26,18 +26,34 @@ pub(super) struct Plan {
     pub(super) doubled: u32,
     /// Milliseconds that a message takes at most.
     pub(super) slow: u64,
-    /// Is nothing cut and nobody killed?
-    pub(super) is_calm: bool,
+    /// How bad it gets.
+    pub(super) trouble: Trouble,
+}
+
+/// How bad it gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Nothing is cut and nobody killed.
+    Calm,
+    /// Nodes are killed, never half of them at a time, and nothing is cut.
+    Deaths,
+    /// Anything.
+    Any,
 }
 
 /// When the last fault is over, in milliseconds.
 pub(super) const OVER: u64 = 50_000;
 
 impl Plan {
-    pub(super) fn draw(nodes: usize, rng: &mut StdRng) -> Self {
+    /// Draws what happens, and how bad it gets where that is not said.
+    pub(super) fn draw(nodes: usize, trouble: Option<Trouble>, rng: &mut StdRng) -> Self {
         let is_calm = rng.random_bool(0.15);
+        let trouble = trouble.unwrap_or(if is_calm { Trouble::Calm } else { Trouble::Any });
         let mut faults = Vec::new();
-        if !is_calm {
+        if trouble == Trouble::Deaths {
+            faults = deaths(nodes, rng);
+        }
+        if trouble == Trouble::Any {
             let mut at = rng.random_range(3_000..10_000);
             while at < OVER - 20_000 {
                 let lasts = rng.random_range(3_000..18_000);
@@ -66,9 +82,27 @@ impl Plan {
             lost: *[0, 0, 5, 30].get(rng.random_range(0..4)).unwrap_or(&0),
             doubled: rng.random_range(0..30),
             slow: *[20, 100, 400].get(rng.random_range(0..3)).unwrap_or(&100),
-            is_calm,
+            trouble,
         }
     }
+}
+
+/// Now and then some nodes are killed at once, fewer than half, and start again before others die.
+fn deaths(nodes: usize, rng: &mut StdRng) -> Vec<(u64, Fault)> {
+    let mut faults = Vec::new();
+    let mut at = rng.random_range(3_000..8_000);
+    while at < OVER - 15_000 {
+        let mut all: Vec<usize> = (0..nodes).collect();
+        all.shuffle(rng);
+        all.truncate(rng.random_range(1..=(nodes - 1) / 2));
+        let lasts = rng.random_range(200..12_000);
+        for node in all {
+            faults.push((at, Fault::Kill(node)));
+            faults.push((at + lasts, Fault::Start(node)));
+        }
+        at += lasts + rng.random_range(2_000..8_000);
+    }
+    faults
 }
 
 /// Halves (2|2), one alone (3|1), or anything.

@@ -13,10 +13,12 @@
 //! | `act` | what comes of what a node wants done? |
 //! | `work` | who finds the next proof of work? |
 //! | `faults` | what goes wrong in a run? |
+//! | `deadlock` | what if every signer has signed lately, on two branches of one weight? |
 //! | `claims` | is what is left right? |
 
 mod act;
 mod claims;
+mod deadlock;
 mod faults;
 mod node;
 mod work;
@@ -28,6 +30,7 @@ use crate::{
 };
 use alloy_genesis::{CliqueConfig, EthashConfig};
 use alloy_primitives::U256;
+use faults::Trouble;
 use mainspring::{
     consensus::{
         clique::Extra,
@@ -88,11 +91,11 @@ impl Rules {
 }
 
 /// Runs one seed; panics if a claim does not hold. Answers what happened, as a hash.
-fn run(mode: Mode, seed: u64) -> alloy_primitives::B256 {
+fn run(mode: Mode, seed: u64, trouble: Option<Trouble>) -> alloy_primitives::B256 {
     let mut rng =
         StdRng::seed_from_u64(seed ^ if mode == Mode::Pow { 0x0057_0f57_ff57 } else { 0 });
     let nodes = rng.random_range(3..=7);
-    let mut world = World::new(mode, nodes, rng);
+    let mut world = World::new(mode, nodes, trouble, rng);
     world.run();
     world.check();
     eprintln!("{mode:?} {seed}: {}", world.summary());
@@ -100,7 +103,7 @@ fn run(mode: Mode, seed: u64) -> alloy_primitives::B256 {
 }
 
 /// Runs every `step`th seed from `first`, or those that the environment names.
-fn run_seeds(mode: Mode, first: u64, step: u64) {
+fn run_seeds(mode: Mode, trouble: Option<Trouble>, first: u64, step: u64) {
     let _turn = Turn::with_others();
     let named = |name: &str| std::env::var(name).ok().map(|seed| seed.parse::<u64>().unwrap());
     let seeds: Vec<u64> =
@@ -110,7 +113,7 @@ fn run_seeds(mode: Mode, first: u64, step: u64) {
         };
     let mut failed = Vec::new();
     for seed in seeds {
-        if catch_unwind(AssertUnwindSafe(|| run(mode, seed))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| run(mode, seed, trouble))).is_err() {
             eprintln!(
                 "seed {seed} of {mode:?} failed; MAINSPRING_NETWORK_SEED={seed} runs it alone"
             );
@@ -122,27 +125,33 @@ fn run_seeds(mode: Mode, first: u64, step: u64) {
 
 #[test]
 fn signers_agree_whatever_the_network_does_1() {
-    run_seeds(Mode::Poa, 0, 2);
+    run_seeds(Mode::Poa, None, 0, 2);
 }
 
 #[test]
 fn signers_agree_whatever_the_network_does_2() {
-    run_seeds(Mode::Poa, 1, 2);
+    run_seeds(Mode::Poa, None, 1, 2);
 }
 
 #[test]
 fn miners_agree_whatever_the_network_does_1() {
-    run_seeds(Mode::Pow, 0, 2);
+    run_seeds(Mode::Pow, None, 0, 2);
 }
 
 #[test]
 fn miners_agree_whatever_the_network_does_2() {
-    run_seeds(Mode::Pow, 1, 2);
+    run_seeds(Mode::Pow, None, 1, 2);
+}
+
+#[test]
+fn what_is_final_outlives_the_death_of_a_minority() {
+    run_seeds(Mode::Poa, Some(Trouble::Deaths), 0, 3);
 }
 
 #[test]
 fn a_seed_makes_the_same_run_each_time() {
     let _turn = Turn::with_others();
-    assert_eq!(run(Mode::Poa, 3), run(Mode::Poa, 3));
-    assert_ne!(run(Mode::Poa, 4), run(Mode::Poa, 3));
+    let run = |seed| run(Mode::Poa, seed, None);
+    assert_eq!(run(3), run(3));
+    assert_ne!(run(4), run(3));
 }

@@ -32,7 +32,7 @@ pub(super) fn make(running: &Running, node: usize, parent: B256) -> Option<Block
     if head.seal() != parent {
         return None;
     }
-    let spec = chain.spec();
+    let spec = &chain.spec();
     let timestamp = chain.clock().now().max(head.timestamp + 1);
     let number = head.number + 1;
     let difficulty = next_difficulty(spec, &head, timestamp);
@@ -60,7 +60,7 @@ pub(super) fn make(running: &Running, node: usize, parent: B256) -> Option<Block
 
 fn append(running: &Running, header: Header, body: Body) -> Block {
     let chain = &running.chain;
-    let (spec, number) = (chain.spec(), header.number);
+    let (spec, number) = (&chain.spec(), header.number);
     let fork = spec.fork_of(number, header.timestamp, header.difficulty);
     let draft = Block::new(header, body);
     let (view, trie) = chain.build_context().unwrap().split();

@@ -2,7 +2,7 @@
 
 use super::{
     FIRST_USER, Rules, USERS,
-    faults::{Fault, OVER, Plan},
+    faults::{Fault, OVER, Plan, Trouble},
     node::{Node, address_of, peer_of},
     work,
 };
@@ -122,9 +122,14 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(mode: Mode, nodes: usize, mut rng: StdRng) -> Self {
+    /// With a plan that is drawn: of this trouble, or of any.
+    pub(super) fn new(mode: Mode, nodes: usize, trouble: Option<Trouble>, mut rng: StdRng) -> Self {
+        let plan = Plan::draw(nodes, trouble, &mut rng);
+        Self::with_plan(mode, nodes, plan, rng)
+    }
+
+    pub(super) fn with_plan(mode: Mode, nodes: usize, plan: Plan, mut rng: StdRng) -> Self {
         let rules = Arc::new(Rules::of(mode, nodes));
-        let plan = Plan::draw(nodes, &mut rng);
         let make = |index| Node::new(index, rules.clone(), rng.random_range(-1_500..=1_500));
         let made: Vec<Node> = (0..nodes).map(make).collect();
         let mut world = Self {
@@ -169,8 +174,14 @@ impl World {
     }
 
     pub(super) fn run(&mut self) {
-        while let Some(((at, _), what)) = self.queue.pop_first() {
-            if at > END {
+        self.run_until(END);
+    }
+
+    /// Lets happen what happens up to then, in milliseconds.
+    pub(super) fn run_until(&mut self, end: u64) {
+        while let Some(((at, order), what)) = self.queue.pop_first() {
+            if at > end {
+                self.queue.insert((at, order), what);
                 return;
             }
             if self.now < OVER + 5_000 && at >= OVER + 5_000 {

@@ -70,7 +70,7 @@ fn trace(node: &Running, hash: B256, wanted: Value) -> Result<Value, TraceError>
     let place = node.chain.locate(hash).unwrap().expect("is mined");
     let block = node.chain.block(place.block).unwrap().unwrap();
     let replay = node.chain.replay_of(block).unwrap().expect("stands over its parent");
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let index = place.index as usize;
     let traced = trace_transaction(spec, settings, replay, index, &options(wanted), &limits())?;
     Ok(serde_json::from_str(traced.expect("is in its block").get()).unwrap())
@@ -79,7 +79,7 @@ fn trace(node: &Running, hash: B256, wanted: Value) -> Result<Value, TraceError>
 fn traces(node: &Running, number: u64, wanted: Value) -> Result<Value, TraceError> {
     let block = node.chain.block(number).unwrap().unwrap();
     let replay = node.chain.replay_of(block).unwrap().expect("stands over its parent");
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let traced = trace_block(spec, settings, replay, &options(wanted), &limits())?;
     Ok(serde_json::to_value(traced).unwrap())
 }
@@ -250,7 +250,7 @@ fn a_trace_over_its_size_stops() {
     let tx = call(0, contracts::SPINNER, 0, Bytes::new());
     mine(&node, std::slice::from_ref(&tx));
     let block = node.chain.block(1).unwrap().unwrap();
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let limits = TraceLimits { bytes: 100_000, ..limits() };
     let replay = node.chain.replay_of(block).unwrap().unwrap();
     let stopped =

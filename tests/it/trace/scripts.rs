@@ -95,7 +95,7 @@ fn a_block_and_calls_are_traced_by_a_script_in_one_process() {
         assert_eq!(all[index]["txHash"], json!(hash));
         assert_eq!(all[index]["result"], answer(&node, hash, COUNTER));
     }
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let block = node.chain.block(1).unwrap().unwrap();
     let options = serde_json::from_value(json!({ "tracer": COUNTER })).unwrap();
     let request: CallRequest =
@@ -185,8 +185,8 @@ fn a_script_ends_when_nobody_waits_for_it() {
     let endless = result("while (true) {}");
     let options = options(json!({ "tracer": endless, "timeout": "50s" }));
     let began = Instant::now();
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     std::thread::scope(|scope| {
-        let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
         let traced =
             scope.spawn(move || trace_transaction(spec, settings, replay, 0, &options, &limits));
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -204,7 +204,7 @@ fn a_program_that_is_not_there_is_named() {
     let replay = node.chain.replay_of(block).unwrap().unwrap();
     let mut limits = limits();
     limits.scripts.program = "/nowhere/mainspring".into();
-    let (spec, settings) = (node.chain.spec(), node.chain.evm_settings());
+    let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
     let options = options(json!({ "tracer": COUNTER }));
     let lost = trace_transaction(spec, settings, replay, 0, &options, &limits).unwrap_err();
     assert!(lost.to_string().starts_with("the JavaScript tracer cannot be started: "), "{lost}");

@@ -1,7 +1,7 @@
 //! Which bodies belong to the headers, and who has them? Parts are asked of several peers; one that is slow,
 //! has them not or lies is replaced.
 
-use super::{Offence, Protocol, Stage, Sync};
+use super::{ANSWER_BYTES, Offence, Protocol, Stage, Sync};
 use crate::{
     network::{
         PeerId,
@@ -9,15 +9,14 @@ use crate::{
         protocol::{
             Check, Checked,
             asks::{AskFor, CheckFor},
+            peers::Peer,
         },
     },
     primitives::{Block, SealedHeader},
 };
 use alloy_primitives::Bytes;
+use rand::seq::IteratorRandom;
 use std::{collections::BTreeSet, sync::Arc};
-
-/// What an answer may bring, in bytes, as far as it counts for what waits.
-const ANSWER_BYTES: usize = 2 << 20;
 
 /// Headers in a row whose bodies are asked for together.
 #[derive(Debug)]
@@ -34,7 +33,10 @@ pub(super) enum PartState {
     /// Nobody is asked.
     Wanted,
     /// Somebody is asked.
-    Asked,
+    Asked {
+        /// For the bodies of so many of the headers.
+        count: usize,
+    },
     /// Bodies came, of the first of the headers at least, and are compared.
     Checked {
         /// How many.
@@ -88,17 +90,20 @@ impl Protocol {
             _ => false,
         };
         if is_stuck && self.peers.ready().all(|(_, peer)| peer.busy == 0) {
-            self.give_up_target("nobody has the bodies of its headers");
+            // The headers hold, and whoever was slow may be quicker the next time.
+            self.abandon_sync("nobody gave the bodies of its headers");
         }
     }
 
     /// The oldest part that nobody is asked for, and the least busy peer that may have it.
     fn next_bodies(&mut self) -> Option<(PeerId, u64, Request)> {
         let (most, room) = (self.settings.requests_per_peer, self.settings.sync_bytes);
+        let (now, at_once) = (self.now.elapsed, self.lessons.bodies());
         let Some(Sync { stage: Stage::Download(download), .. }) = &mut self.sync else {
             return None;
         };
-        let asked = download.parts.iter().filter(|it| matches!(it.state, PartState::Asked)).count();
+        let asked =
+            download.parts.iter().filter(|it| matches!(it.state, PartState::Asked { .. })).count();
         let held = download.bytes + asked * ANSWER_BYTES;
         for (place, part) in download.parts.iter_mut().enumerate() {
             if !matches!(part.state, PartState::Wanted) {
@@ -109,16 +114,23 @@ impl Protocol {
                 return None;
             }
             let last = part.last();
-            let may_have = self.peers.all.iter().filter(|(id, peer)| {
-                peer.is_ready()
-                    && peer.busy < most
-                    && peer.head.number >= last
-                    && !part.failed.contains(id)
-            });
-            let Some((peer, _)) = may_have.min_by_key(|(_, peer)| peer.busy) else { continue };
-            let hashes = part.headers.iter().map(|header| header.seal()).collect();
-            part.state = PartState::Asked;
-            return Some((*peer, part.id, Request::Bodies(hashes)));
+            let may_have = || {
+                self.peers.all.iter().filter(|(id, peer)| {
+                    peer.is_ready()
+                        && peer.busy < most
+                        && peer.head.number >= last
+                        && !part.failed.contains(id)
+                })
+            };
+            let rank = |peer: &Peer| (peer.set_aside > now, peer.busy);
+            let Some(best) = may_have().map(|(_, peer)| rank(peer)).min() else { continue };
+            // By lot: whoever wants to be asked first can choose its id.
+            let equals = may_have().filter(|(_, peer)| rank(peer) == best);
+            let Some(peer) = equals.map(|(id, _)| *id).choose(&mut self.rng) else { continue };
+            let hashes: Vec<_> =
+                part.headers.iter().take(at_once).map(|header| header.seal()).collect();
+            part.state = PartState::Asked { count: hashes.len() };
+            return Some((peer, part.id, Request::Bodies(hashes)));
         }
         None
     }
@@ -131,10 +143,9 @@ impl Protocol {
 
     pub(in super::super) fn bodies_came(&mut self, peer: PeerId, id: u64, bodies: Vec<Bytes>) {
         self.freed(&peer);
-        let Some(part) = self.part(id).filter(|it| matches!(it.state, PartState::Asked)) else {
-            return;
-        };
-        if bodies.len() > part.headers.len() {
+        let Some(part) = self.part(id) else { return };
+        let PartState::Asked { count: asked } = part.state else { return };
+        if bodies.len() > asked {
             self.offence(
                 peer,
                 Offence::WrongAnswer,
@@ -148,11 +159,35 @@ impl Protocol {
         let (count, bytes) = (bodies.len(), bodies.iter().map(|body| body.len()).sum());
         part.state = PartState::Checked { count, bytes };
         let headers = part.headers[..count].to_vec();
+        // One that hands them out one by one is not asked for the rest.
+        let is_short = count < asked && bytes < ANSWER_BYTES / 2;
+        if is_short {
+            part.failed.insert(peer);
+        }
         if let Some(Sync { stage: Stage::Download(download), .. }) = &mut self.sync {
             download.bytes += bytes;
         }
+        match is_short {
+            true => self.set_aside(&peer),
+            false if count == asked => self.lessons.bodies_came(count),
+            false => {}
+        }
         self.check(Check::Bodies { headers, bodies }, CheckFor::Bodies { part: id, peer });
         self.drive_sync();
+    }
+
+    /// Bodies did not come in time: others are asked rather, and all for fewer.
+    pub(in super::super) fn bodies_late(&mut self, peer: &PeerId, id: u64) {
+        self.set_aside(peer);
+        let Some(part) = self.part(id) else { return };
+        let PartState::Asked { count } = part.state else { return };
+        self.lessons.bodies_were_late(count);
+        // Of fewer it may be quick enough.
+        if self.lessons.bodies() < count
+            && let Some(part) = self.part(id)
+        {
+            part.state = PartState::Wanted;
+        }
     }
 
     /// No bodies came.
@@ -162,7 +197,7 @@ impl Protocol {
     }
 
     fn part_failed(&mut self, peer: PeerId, id: u64) {
-        if let Some(part) = self.part(id) {
+        if let Some(part) = self.part(id).filter(|it| !matches!(it.state, PartState::Wanted)) {
             part.state = PartState::Wanted;
             part.failed.insert(peer);
         }
@@ -175,8 +210,9 @@ impl Protocol {
         match found {
             Checked::Bodies(blocks) if blocks.len() == count => {
                 let rest = part.headers.split_off(count);
+                let failed = part.failed.clone();
                 part.state = PartState::Ready { blocks, bytes };
-                self.insert_rest(id, rest);
+                self.insert_rest(id, rest, failed);
             }
             found => {
                 if let Some(Sync { stage: Stage::Download(download), .. }) = &mut self.sync {
@@ -193,15 +229,15 @@ impl Protocol {
         self.drive_sync();
     }
 
-    /// What did not fit into an answer is a part of its own, after the one that it was of.
-    fn insert_rest(&mut self, id: u64, headers: Vec<Arc<SealedHeader>>) {
+    /// What did not come with an answer is a part of its own, after the one that it was of.
+    fn insert_rest(&mut self, id: u64, headers: Vec<Arc<SealedHeader>>, failed: BTreeSet<PeerId>) {
         let Some(Sync { stage: Stage::Download(download), .. }) = &mut self.sync else { return };
         if headers.is_empty() {
             return;
         }
         let place = download.parts.iter().position(|part| part.id == id);
         download.last_part += 1;
-        let part = Part::new(download.last_part, headers);
+        let part = Part { failed, ..Part::new(download.last_part, headers) };
         download.parts.insert(place.map_or(0, |place| place + 1), part);
     }
 }

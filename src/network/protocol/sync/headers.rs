@@ -4,6 +4,7 @@
 use super::{
     Offence, Protocol, Stage, Sync,
     bodies::{Part, PartState},
+    lessons::BODIES,
 };
 use crate::{
     network::{
@@ -25,8 +26,6 @@ use std::{collections::VecDeque, sync::Arc};
 /// Headers that wait for their bodies at most: more are not asked for. A branch is this long at most before
 /// it must be heavier than our chain.
 const AHEAD: usize = 4 * SIDE_DEPTH as usize;
-/// Headers whose bodies are asked for together.
-const PART: usize = 128;
 
 /// What is being downloaded, oldest first.
 #[derive(Debug)]
@@ -39,6 +38,8 @@ pub(super) struct Download {
     total_difficulty: Option<U256>,
     /// A window is asked for or checked.
     is_asking: bool,
+    /// Its peer gave fewer headers than it was asked for: it has no more.
+    was_short: bool,
     /// No more headers come.
     has_all: bool,
     was_cut: bool,
@@ -61,6 +62,7 @@ impl Download {
             tip: common.number,
             total_difficulty: None,
             is_asking: false,
+            was_short: false,
             has_all: false,
             was_cut: false,
             to_beat: (common.hash != ours.hash).then_some(ours.total_difficulty),
@@ -112,7 +114,7 @@ impl Download {
             return;
         }
         self.to_beat = None;
-        for headers in self.held.chunks(PART) {
+        for headers in self.held.chunks(BODIES) {
             self.last_part += 1;
             self.parts.push_back(Part::new(self.last_part, headers.to_vec()));
         }
@@ -157,6 +159,8 @@ impl Protocol {
             download.headers_end();
             return self.drive_sync();
         }
+        // One that hands them out one by one would keep us busy for ever.
+        download.was_short = is_short(&headers);
         let above = download.above.clone();
         self.check(Check::Headers { above, headers }, CheckFor::Headers(peer));
     }
@@ -178,6 +182,9 @@ impl Protocol {
             download.extend(headers, tip.total_difficulty());
             download.above = Above::Headers(tip);
         }
+        if download.was_short {
+            download.headers_end();
+        }
         if let Some(refusal) = refused {
             download.cut();
             if refusal.is_invalid {
@@ -194,6 +201,12 @@ impl Protocol {
         }
         self.drive_sync();
     }
+}
+
+/// Are these fewer headers than were asked for, though there was room for more in the answer?
+fn is_short(headers: &[Header]) -> bool {
+    let bytes = || headers.iter().map(alloy_rlp::Encodable::length).sum::<usize>();
+    headers.len() < MAX_HEADERS && bytes() < super::ANSWER_BYTES / 2
 }
 
 impl Download {

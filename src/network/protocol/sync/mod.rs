@@ -8,9 +8,11 @@
 //! | `search` | which is the newest block that we and the peer share? |
 //! | `headers` | which headers come after it? |
 //! | `bodies` | which bodies belong to them, and who has them? |
+//! | `lessons` | what did earlier downloads teach: who is not followed, how much is asked for? |
 
 mod bodies;
 mod headers;
+mod lessons;
 mod search;
 
 use super::{
@@ -20,7 +22,9 @@ use super::{
     peers::{Peer, SyncView},
 };
 use crate::network::{PeerId, message::Head};
+use alloy_primitives::U256;
 use headers::Download;
+pub(super) use lessons::Lessons;
 use search::Search;
 use std::time::Duration;
 
@@ -28,6 +32,9 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_secs(2);
 /// So long others are followed rather than a peer that did not answer.
 const ASIDE: Duration = Duration::from_secs(30);
+
+/// What an answer may bring, in bytes, as far as it counts for what waits.
+const ANSWER_BYTES: usize = 2 << 20;
 
 /// A download of what is missing.
 #[derive(Debug)]
@@ -38,6 +45,7 @@ pub(super) struct Sync {
     goal: Head,
     /// Height of our head when it began.
     starting: u64,
+    began: Duration,
     stage: Stage,
 }
 
@@ -61,14 +69,26 @@ impl Protocol {
             target: "network", peer = %target, from = starting, to = goal.number, "catching up"
         );
         let search = Search::new(self.head.number, goal.number);
-        self.sync = Some(Sync { target, goal, starting, stage: Stage::Search(search) });
+        let began = self.now.elapsed;
+        self.sync = Some(Sync { target, goal, starting, began, stage: Stage::Search(search) });
         self.probe();
+    }
+
+    /// Is there more than we have? Not before headers that hold say so: what a peer claims keeps nobody from
+    /// its work.
+    pub(super) fn is_behind(&self) -> bool {
+        self.download_weight().is_some_and(|weight| weight > self.head.total_difficulty)
+    }
+
+    /// Is a download past the search for where it begins?
+    pub(super) const fn is_downloading(&self) -> bool {
+        matches!(&self.sync, Some(Sync { stage: Stage::Download(_), .. }))
     }
 
     /// Does what can be done for the download.
     pub(super) fn drive_sync(&mut self) {
-        if !matches!(&self.sync, Some(Sync { stage: Stage::Download(_), .. })) {
-            return;
+        if !self.is_downloading() {
+            return self.end_long_search();
         }
         self.ask_headers();
         self.ask_bodies();
@@ -95,7 +115,8 @@ impl Protocol {
         self.peers.all.values_mut().for_each(|peer| peer.busy = 0);
     }
 
-    /// The head that the target said it has leads nowhere.
+    /// The head that the target said it has leads nowhere, and nor may the next one that it says: each time
+    /// it is left alone for longer.
     fn give_up_target(&mut self, why: &str) {
         let Some((target, hash)) = self.sync.as_ref().map(|it| (it.target, it.goal.hash)) else {
             return;
@@ -103,15 +124,13 @@ impl Protocol {
         if let Some(peer) = self.peers.get_mut(&target) {
             peer.useless = Some(hash);
         }
+        self.lessons.led_nowhere(self.now.elapsed, target);
         self.abandon_sync(why);
     }
 
     /// The peer that gives the headers does not answer: what it gave is used, and then another is chosen.
     pub(super) fn target_lost(&mut self, peer: PeerId) {
-        let until = self.now.elapsed + ASIDE;
-        if let Some(known) = self.peers.get_mut(&peer) {
-            known.set_aside = until;
-        }
+        self.set_aside(&peer);
         match &mut self.sync {
             Some(sync) if sync.target == peer => match &mut sync.stage {
                 Stage::Search(_) => self.abandon_sync("its peer does not answer"),
@@ -121,6 +140,14 @@ impl Protocol {
                 }
             },
             _ => {}
+        }
+    }
+
+    /// Others are asked rather than this one, for a while.
+    fn set_aside(&mut self, peer: &PeerId) {
+        let until = self.now.elapsed + ASIDE;
+        if let Some(known) = self.peers.get_mut(peer) {
+            known.set_aside = until;
         }
     }
 
@@ -156,14 +183,26 @@ impl Protocol {
         self.forget_sync_asks();
         // Its headers ended below what it said: it is not asked for that head again.
         let is_light = weight.is_none_or(|weight| weight < sync.goal.total_difficulty);
+        if !is_light {
+            return self.lessons.bore_fruit(&sync.target);
+        }
+        if was_cut || !self.is_better(&sync.goal) {
+            return;
+        }
+        self.lessons.led_nowhere(self.now.elapsed, sync.target);
+        // One that says another head by now may have changed its chain meanwhile.
         let says_so_still = |peer: &Peer| peer.head.hash == sync.goal.hash;
-        if !was_cut
-            && is_light
-            && self.is_better(&sync.goal)
-            && let Some(peer) = self.peers.get_mut(&sync.target).filter(|it| says_so_still(it))
-        {
+        if let Some(peer) = self.peers.get_mut(&sync.target).filter(|it| says_so_still(it)) {
             peer.useless = Some(sync.goal.hash);
             self.offence(sync.target, Offence::Boast, "its chain is lighter than it says");
+        }
+    }
+
+    /// Difficulty of the newest header of the download and all before it.
+    fn download_weight(&self) -> Option<U256> {
+        match &self.sync {
+            Some(Sync { stage: Stage::Download(download), .. }) => download.total_difficulty(),
+            _ => None,
         }
     }
 

@@ -78,6 +78,15 @@ impl Protocol {
         self.ask(target, Request::Headers { from, count: 1 }, AskFor::Probe(from));
     }
 
+    /// Whoever takes long over every answer keeps us from following others.
+    pub(super) fn end_long_search(&mut self) {
+        let most = self.settings.search_time;
+        let is_long = self.sync.as_ref().is_some_and(|sync| self.now.elapsed >= sync.began + most);
+        if is_long {
+            self.give_up_target("its peer takes too long to tell where the chains part");
+        }
+    }
+
     fn searching(&mut self) -> Option<(PeerId, &mut Search)> {
         match &mut self.sync {
             Some(Sync { target, stage: Stage::Search(search), .. }) => Some((*target, search)),
@@ -119,13 +128,17 @@ impl Protocol {
         if search.at != looked.number {
             return;
         }
+        if looked.number == 0 && !is_ours {
+            // It greeted us with our first block, and now has another one.
+            self.offence(peer, Offence::Invalid, "its headers are made up");
+            return self.give_up_target("its headers are made up");
+        }
+        let Some((_, search)) = self.searching() else { return };
         match search.after(looked, is_ours) {
             Next::Look(_) => self.probe(),
             Next::TooDeep => {
-                let is_first = self.peers.get(&peer).is_some_and(|peer| peer.useless.is_none());
-                let head = self.head.number;
-                if is_first {
-                    say_too_deep(peer, head);
+                if !self.lessons.knows(&peer) {
+                    say_too_deep(peer, self.head.number);
                 }
                 self.give_up_target("its branch begins too deep");
             }
