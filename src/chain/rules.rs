@@ -68,7 +68,7 @@ impl Chain {
             let (number, timestamp) = (header.number, header.timestamp);
             let blobs = |spec: &ChainSpec| spec.blob_params_at(timestamp);
             let is_reached = changes.iter().any(|change| change.reaches(number, timestamp));
-            if is_reached || blobs(&self.spec) != blobs(after) {
+            if is_reached || blobs(&self.spec()) != blobs(after) {
                 reached.push(at);
             }
         }

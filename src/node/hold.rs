@@ -21,10 +21,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What the network says at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 struct View {
-    /// Peers that have greeted.
-    greeted: usize,
-    /// Does one of them say that it has a heavier chain?
-    is_lighter: bool,
+    /// Total difficulty of this node's chain.
+    ours: U256,
+    /// The greatest that a peer says it has, if one has greeted.
+    theirs: Option<U256>,
     /// Is a heavier chain being downloaded?
     is_behind: bool,
 }
@@ -34,6 +34,8 @@ struct View {
 struct Wait {
     /// How long it waits for its peers when it starts; `None` once they were heard.
     grace: Option<Duration>,
+    /// What peers had when they were first heard: with that it has caught up, whatever came since.
+    goal: Option<U256>,
 }
 
 impl Wait {
@@ -44,11 +46,11 @@ impl Wait {
             return Some(Hold::Behind);
         }
         let grace = self.grace?;
-        let hold = match view {
+        self.goal = self.goal.or(view.theirs);
+        let hold = match self.goal {
             _ if since >= grace => None,
-            View { greeted: 0, .. } => Some(Hold::Unheard),
-            View { is_lighter: true, .. } => Some(Hold::Lighter),
-            _ => None,
+            None => Some(Hold::Unheard),
+            Some(goal) => (goal > view.ours).then_some(Hold::Lighter),
         };
         if hold.is_none() {
             self.grace = None;
@@ -76,7 +78,7 @@ pub(super) async fn watch(
 ) {
     let began = Instant::now();
     let mut hold = sealer.held();
-    let mut wait = Wait { grace: hold.map(|_| grace) };
+    let mut wait = Wait { grace: hold.map(|_| grace), goal: None };
     if hold.is_some() && sealer.makes_blocks() {
         tracing::info!(
             target: "network",
@@ -106,22 +108,20 @@ pub(super) async fn watch(
 
 fn view(chain: &Chain, network: &NetworkHandle) -> Result<View, ChainError> {
     let theirs = network.peers().into_iter().filter_map(|peer| peer.status);
-    let theirs: Vec<U256> = theirs.map(|status| status.head.total_difficulty).collect();
-    let ours = chain.total_difficulty(chain.head().number)?;
     Ok(View {
-        greeted: theirs.len(),
-        is_lighter: theirs.iter().any(|theirs| *theirs > ours),
+        ours: chain.total_difficulty(chain.head().number)?,
+        theirs: theirs.map(|status| status.head.total_difficulty).max(),
         is_behind: network.sync_progress().is_some(),
     })
 }
 
 fn say(before: Option<Hold>, now: Option<Hold>, view: View) {
     match (before, now) {
-        (Some(Hold::Unheard), None) if view.greeted == 0 => tracing::warn!(
+        (Some(Hold::Unheard), None) if view.theirs.is_none() => tracing::warn!(
             target: "network",
             "none of the peers has answered: blocks are made without them; check --peer if they should"
         ),
-        (Some(Hold::Lighter), None) if view.is_lighter => tracing::warn!(
+        (Some(Hold::Lighter), None) if view.theirs > Some(view.ours) => tracing::warn!(
             target: "network",
             "a peer says that its chain is heavier, and has not shown it: blocks are made on ours"
         ),
@@ -142,24 +142,29 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn started() -> Wait {
-        Wait { grace: Some(SECOND * 10) }
+        Wait { grace: Some(SECOND * 10), goal: None }
+    }
+
+    fn heard(ours: u64, theirs: u64) -> View {
+        View { ours: U256::from(ours), theirs: Some(U256::from(theirs)), is_behind: false }
     }
 
     #[test]
     fn one_peer_that_has_no_more_is_enough_and_nobody_is_waited_for_twice() {
         let mut wait = started();
         assert_eq!(wait.look(SECOND, View::default()), Some(Hold::Unheard));
-        assert_eq!(wait.look(SECOND, View { greeted: 1, ..View::default() }), None);
+        assert_eq!(wait.look(SECOND, heard(5, 5)), None);
         assert_eq!(wait.look(SECOND, View::default()), None, "they may go again");
-        let ahead = View { greeted: 1, is_lighter: true, ..View::default() };
-        assert_eq!(wait.look(SECOND, ahead), None, "what somebody claims stops no chain");
+        assert_eq!(wait.look(SECOND, heard(5, 9)), None, "what somebody claims stops no chain");
     }
 
     #[test]
     fn a_heavier_chain_is_waited_for_and_one_that_is_only_claimed_not_for_long() {
         let mut wait = started();
-        let ahead = View { greeted: 2, is_lighter: true, ..View::default() };
+        let ahead = heard(5, 9);
         assert_eq!(wait.look(SECOND, ahead), Some(Hold::Lighter));
+        let mut caught_up = wait;
+        assert_eq!(caught_up.look(SECOND * 2, heard(9, 11)), None, "others go on meanwhile");
         assert_eq!(wait.look(SECOND * 10, ahead), None);
         let behind = View { is_behind: true, ..ahead };
         assert_eq!(
@@ -175,7 +180,7 @@ mod tests {
         let mut wait = started();
         assert_eq!(wait.look(SECOND * 9, View::default()), Some(Hold::Unheard));
         assert_eq!(wait.look(SECOND * 10, View::default()), None);
-        let mut alone = Wait { grace: None };
+        let mut alone = Wait { grace: None, goal: None };
         assert_eq!(alone.look(Duration::ZERO, View::default()), None, "who knows no peers");
     }
 }
