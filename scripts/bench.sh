@@ -2,7 +2,7 @@
 # How fast is this node beside anvil, on this machine, in one run? Prints a table of medians and ratios.
 #
 #   scripts/bench.sh                 every part (about 20 minutes on two cores)
-#   scripts/bench.sh throughput      one part: throughput, reads, logs, long, start, snapshots, trie, work, import or trace
+#   scripts/bench.sh throughput      one part: throughput, reads, logs, long, start, snapshots, trie, work, import, sync or trace
 #
 # Transfers and ERC-20 transfers: 40,000 transactions signed beforehand, 8 connections, 20 senders, a fresh recipient
 # each; the clock stops when the last is mined. COUNT and RUNS change the size and the number of runs, LIMIT the seconds
@@ -197,6 +197,13 @@ if wants import; then
   cargo bench --locked --quiet --bench import -- --kind transfers --blocks 2000 --per-block 500 --accounts 10000
   cargo bench --locked --quiet --bench import -- --kind storage --blocks 300 --per-block 30 --accounts 100
   cargo bench --locked --quiet --bench import -- --kind compute --blocks 20 --per-block 50 --accounts 100
+fi
+if wants sync; then
+  say '== a fresh worker joins a chain of 20,000 blocks of proof of authority, beside mainspring import of the same blocks'
+  say '   median of 3 turns; the worker and the peer that serves it share the cores, import has them alone'
+  for per_block in 5 50; do
+    cargo bench --locked --quiet --bench import -- --kind sync --blocks "${SYNC_BLOCKS:-20000}" --per-block "$per_block" --accounts 1000 --turns 3
+  done
 fi
 if wants trace; then
   say '== tracing a block of 1,000 transactions beside its plain execution'

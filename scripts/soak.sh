@@ -8,6 +8,7 @@
 #   MAINSPRING_CRASH_SEED=N            other moments
 #   MAINSPRING_SEEDS=2000              random sequences in the property tests
 #   MAINSPRING_NETWORK_SEEDS=500       simulated networks of each kind: signers, miners
+#   MAINSPRING_JOINS=20                so often nodes join, leave and die under load
 #   MAINSPRING_SENDS=10000             sends from eight clients through one account
 #   MAINSPRING_BLOCKS=100000           length of the chain whose memory and speed are measured
 set -euo pipefail
@@ -24,6 +25,7 @@ export PATH MAINSPRING_SOAK=1
 export MAINSPRING_CRASH_ROUNDS=${MAINSPRING_CRASH_ROUNDS:-200}
 export MAINSPRING_SEEDS=${MAINSPRING_SEEDS:-2000}
 export MAINSPRING_NETWORK_SEEDS=${MAINSPRING_NETWORK_SEEDS:-500}
+export MAINSPRING_JOINS=${MAINSPRING_JOINS:-20}
 export MAINSPRING_SENDS=${MAINSPRING_SENDS:-10000}
 export MAINSPRING_BLOCKS=${MAINSPRING_BLOCKS:-100000}
 
@@ -41,6 +43,8 @@ fi
 if wants network; then
   step "simulated networks of signers and of miners, $MAINSPRING_NETWORK_SEEDS seeds of each"
   tests --test it -- --nocapture simulation::
+  step "nodes join, leave and die under load, $MAINSPRING_JOINS rounds"
+  tests --test e2e -- --nocapture elastic::
 fi
 
 if wants sends; then

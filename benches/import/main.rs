@@ -6,10 +6,13 @@
 //! Kinds: `transfers` (of ether and of a token in turns; limit: all senders recovered on all cores,
 //! then raw revm in memory), `storage` (fresh slots; limit: MDBX writing the same rows and trie
 //! branches), `compute` (hashes; limit: raw revm). `--kind trace` traces one block of transfers with
-//! each tracer instead, beside its plain execution. `--address-index false` imports without that index.
+//! each tracer instead, beside its plain execution. `--kind sync` has real processes import a chain of
+//! proof of authority and join it, in `--turns`, with `--peers` that serve it. `--address-index false` imports without that index.
 //! One line of JSON is printed.
 
+mod authority;
 mod limits;
+mod sync;
 mod tracing;
 mod workload;
 
@@ -34,6 +37,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> Outcome<()> {
     let (kind, size, has_index) = match plan()? {
         Plan::Import(kind, size, has_index) => (kind, size, has_index),
+        Plan::Sync(size, turns, peers) => {
+            println!("{}", sync::measure(size, turns, peers)?);
+            return Ok(());
+        }
         Plan::Trace(per_block, accounts) => {
             let size = Size { blocks: 1, per_block, accounts };
             let made = Workload::make(Kind::Transfers, size)?;
@@ -75,26 +82,38 @@ enum Plan {
     Import(Kind, Size, bool),
     /// Transactions of the block, and accounts.
     Trace(usize, usize),
+    /// Turns, and peers that serve.
+    Sync(Size, usize, usize),
+}
+
+/// What `--kind` names.
+enum Wish {
+    Import(Kind),
+    Trace,
+    Sync,
 }
 
 fn plan() -> Outcome<Plan> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    let mut kind = Some(Kind::Transfers);
-    let mut has_index = true;
+    let mut kind = Wish::Import(Kind::Transfers);
+    let (mut has_index, mut turns, mut peers) = (true, 3, 1);
     let mut size = Size { blocks: 2_000, per_block: 500, accounts: 10_000 };
     for pair in arguments.chunks(2) {
         let [flag, value] = pair else { return Err(format!("{pair:?} has no value").into()) };
         match flag.as_str() {
             "--kind" => {
                 kind = match value.as_str() {
-                    "transfers" => Some(Kind::Transfers),
-                    "storage" => Some(Kind::Storage),
-                    "compute" => Some(Kind::Compute),
-                    "trace" => None,
+                    "transfers" => Wish::Import(Kind::Transfers),
+                    "storage" => Wish::Import(Kind::Storage),
+                    "compute" => Wish::Import(Kind::Compute),
+                    "trace" => Wish::Trace,
+                    "sync" => Wish::Sync,
                     other => return Err(format!("unknown kind {other}").into()),
                 }
             }
             "--address-index" => has_index = value.parse()?,
+            "--turns" => turns = value.parse::<usize>()?.max(1),
+            "--peers" => peers = value.parse::<usize>()?.max(1),
             "--blocks" => size.blocks = value.parse()?,
             "--per-block" => size.per_block = value.parse()?,
             "--accounts" => size.accounts = value.parse()?,
@@ -102,8 +121,9 @@ fn plan() -> Outcome<Plan> {
         }
     }
     Ok(match kind {
-        Some(kind) => Plan::Import(kind, size, has_index),
-        None => Plan::Trace(size.per_block, size.accounts),
+        Wish::Import(kind) => Plan::Import(kind, size, has_index),
+        Wish::Trace => Plan::Trace(size.per_block, size.accounts),
+        Wish::Sync => Plan::Sync(size, turns, peers),
     })
 }
 

@@ -15,7 +15,7 @@ use mainspring::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use std::{error::Error, sync::Arc};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -25,7 +25,7 @@ const WRITER: Address = Address::repeat_byte(0x71);
 const HASHER: Address = Address::repeat_byte(0x72);
 
 /// Most gas of a block.
-const GAS_LIMIT: u64 = 1_000_000_000;
+pub(crate) const GAS_LIMIT: u64 = 1_000_000_000;
 
 /// Slots that one call of the writer fills.
 const SLOTS: u64 = 100;
@@ -139,13 +139,13 @@ fn template(spec: &ChainSpec, parent: &mainspring::primitives::SealedHeader) -> 
 }
 
 /// A transaction before it is signed.
-struct Plan {
+pub(crate) struct Plan {
     sender: usize,
     transaction: TxEip1559,
 }
 
 impl Plan {
-    fn sign(self, keys: &[PrivateKeySigner]) -> Outcome<Transaction> {
+    pub(crate) fn sign(self, keys: &[PrivateKeySigner]) -> Outcome<Transaction> {
         let key = &keys[self.sender];
         let signature = key.sign_hash_sync(&self.transaction.signature_hash())?;
         let envelope: TxEnvelope = self.transaction.into_signed(signature).into();
@@ -153,7 +153,8 @@ impl Plan {
     }
 }
 
-fn plans(
+/// What the next block holds.
+pub(crate) fn plans(
     kind: Kind,
     size: Size,
     accounts: &[Address],
@@ -197,7 +198,7 @@ fn transfer_call(recipient: Address) -> Bytes {
     input.into()
 }
 
-fn keys(count: usize) -> Outcome<Vec<PrivateKeySigner>> {
+pub(crate) fn keys(count: usize) -> Outcome<Vec<PrivateKeySigner>> {
     let key = |index: usize| Ok(PrivateKeySigner::from_bytes(&key_of(index))?);
     (0..count).into_par_iter().map(key).collect()
 }
@@ -208,10 +209,6 @@ fn key_of(index: usize) -> B256 {
 
 /// Every account has ether and tokens; all forks are on; a block has room for everything.
 fn genesis(keys: &[PrivateKeySigner]) -> Outcome<Genesis> {
-    let rich = U256::from(10).pow(U256::from(24));
-    let funded = |key: &PrivateKeySigner| {
-        (key.address(), GenesisAccount { balance: rich, ..Default::default() })
-    };
     let mut genesis: Genesis = serde_json::from_value(json!({
         "config": {
             "chainId": 1, "homesteadBlock": 0, "eip150Block": 0, "eip155Block": 0,
@@ -222,7 +219,17 @@ fn genesis(keys: &[PrivateKeySigner]) -> Outcome<Genesis> {
         "difficulty": "0x0", "gasLimit": format!("{GAS_LIMIT:#x}"), "timestamp": "0x1",
         "alloc": {}
     }))?;
-    genesis.alloc.extend(keys.iter().map(funded));
+    genesis.alloc.extend(accounts(keys)?);
+    Ok(genesis)
+}
+
+/// Of the accounts, and of the contracts that they call.
+pub(crate) fn accounts(keys: &[PrivateKeySigner]) -> Outcome<BTreeMap<Address, GenesisAccount>> {
+    let rich = U256::from(10).pow(U256::from(24));
+    let funded = |key: &PrivateKeySigner| {
+        (key.address(), GenesisAccount { balance: rich, ..Default::default() })
+    };
+    let mut accounts: BTreeMap<_, _> = keys.iter().map(funded).collect();
     let artifact = concat!(env!("CARGO_MANIFEST_DIR"), "/contracts/artifacts/Token.json");
     let artifact: Value = serde_json::from_str(&std::fs::read_to_string(artifact)?)?;
     let token = artifact["deployedBytecode"].as_str().ok_or("Token.json has no code")?;
@@ -231,10 +238,10 @@ fn genesis(keys: &[PrivateKeySigner]) -> Outcome<Genesis> {
         let code = Some(hex::decode(code)?.into());
         Ok(GenesisAccount { code, storage, nonce: Some(1), ..Default::default() })
     };
-    genesis.alloc.insert(TOKEN, contract(token, Some(balances.collect()))?);
-    genesis.alloc.insert(WRITER, contract(WRITER_CODE, None)?);
-    genesis.alloc.insert(HASHER, contract(HASHER_CODE, None)?);
-    Ok(genesis)
+    accounts.insert(TOKEN, contract(token, Some(balances.collect()))?);
+    accounts.insert(WRITER, contract(WRITER_CODE, None)?);
+    accounts.insert(HASHER, contract(HASHER_CODE, None)?);
+    Ok(accounts)
 }
 
 /// Where the token keeps a balance: its mapping is the first thing it stores.

@@ -53,7 +53,9 @@ pub fn gossip(bytes: &[u8]) {
     assert_eq!(encode_gossip(&read), bytes);
     match read {
         Gossip::Block(block) => encoded(&block),
-        Gossip::Transactions(all) => all.iter().for_each(|it| transaction(it)),
+        Gossip::Transactions(all) | Gossip::Returned { transactions: all, .. } => {
+            all.iter().for_each(|it| transaction(it));
+        }
     }
 }
 

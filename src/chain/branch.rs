@@ -10,7 +10,7 @@ use super::{
     visible::{Recent, Visible},
 };
 use crate::{
-    evm,
+    evm::{self, BlockTemplate},
     primitives::{Block, BlockNumHash, SealedHeader, StorageId},
     state::{Overlay, StateTrie, StateView, TrieError, rewind},
     storage::StateReader,
@@ -147,7 +147,9 @@ impl Chain {
         let spec = self.spec();
         let fork = spec.fork_of(header.number, header.timestamp, header.difficulty);
         let (edits, roots) = (Default::default(), trie.for_receipts(fork));
-        let run = || evm::execute(&spec, &self.settings.evm, view, edits, block, roots);
+        let (spec, limits) = (&spec, &self.settings.evm);
+        let template = BlockTemplate::from_block_by(self.author(&block.header), spec, block);
+        let run = || evm::execute_as(&template, spec, limits, view, edits, block, roots);
         let executed = self.counted.execute.time(run);
         let mut executed = executed.map_err(|error| ImportError::executing(block, error))?;
         evm::check(header, &executed).map_err(|error| ImportError::executing(block, error))?;

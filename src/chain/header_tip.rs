@@ -68,7 +68,7 @@ impl Chain {
         let sealed: Vec<_> = headers.into_par_iter().map(SealedHeader::new).collect();
         // Whose signature it is costs more than all else.
         let signed: Vec<Option<Result<Address, CliqueError>>> = match self.spec().mode {
-            Mode::Poa => sealed.par_iter().map(|header| Some(clique::signer(header))).collect(),
+            Mode::Poa => sealed.par_iter().map(|header| Some(self.proofs.signer(header))).collect(),
             _ => vec![None; sealed.len()],
         };
         let (mut tips, mut signers, mut refused) = (vec![above.clone()], Vec::new(), None);
@@ -83,7 +83,7 @@ impl Chain {
             }
         }
         let sealed = tips.par_iter().skip(1).enumerate().find_map_first(|(place, tip)| {
-            let error = self.seals.verify(&tip.header).err()?;
+            let error = self.proofs.verify(&self.seals, &tip.header).err()?;
             Some((place, ImportError::unsealed(tip.num_hash(), error)))
         });
         if let Some((place, error)) = sealed {

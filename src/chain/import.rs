@@ -310,9 +310,10 @@ impl Chain {
         spec::check_body(&self.spec(), header, &block.body)
             .map_err(|error| ImportError::invalid(block, error))?;
         self.check_signer(block, parent)?;
-        let mut sealed = std::iter::once(header).chain(&block.body.ommers);
-        sealed
-            .try_for_each(|header| self.seals.verify(header))
+        let mut ommers = block.body.ommers.iter();
+        self.proofs
+            .verify(&self.seals, &block.header)
+            .and_then(|()| ommers.try_for_each(|header| self.seals.verify(header)))
             .map_err(|error| ImportError::unsealed(block.num_hash(), error))
     }
 

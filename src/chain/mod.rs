@@ -18,6 +18,7 @@
 //! | `branch`, `side` | what is executed above a canonical block, and what of it is remembered? |
 //! | `rules` | under which rules does a stored chain go on? |
 //! | `signers` | who may sign the block after a given one? |
+//! | `proofs` | who signed a header, and does its work hold? |
 //! | `ommers` | which blocks beside the chain may the next block name? |
 //! | `fork_choice`, `adopt` | which branch is the chain, and how does it become that? |
 //! | `named`, `kept` | which chains have names, and what is kept for them? |
@@ -69,6 +70,7 @@ mod named;
 mod ommers;
 mod open;
 mod origin;
+mod proofs;
 mod query;
 mod rebuild;
 mod refound;
@@ -180,6 +182,8 @@ pub struct Chain {
     seals: SealPolicy,
     /// Of proof of authority.
     signers: signers::Signers,
+    /// Of the headers that were looked at lately.
+    proofs: proofs::Proofs,
     storage: Storage,
     ancestors: ancestors::Ancestors,
     clock: Clock,

@@ -93,6 +93,7 @@ impl Chain {
         let ground = Ground { base: Arc::new(base), spec, remote: settings.remote.clone() };
         let visible = Visible::written(Arc::new(ground), header, 1);
         Ok(Self {
+            proofs: Default::default(),
             seals,
             signers,
             clock: Clock::new(settings.allow_equal_timestamps, settings.wall.clone()),

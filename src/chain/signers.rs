@@ -3,7 +3,10 @@
 
 use super::{Chain, ChainError, ImportError, side::Parent};
 use crate::{
-    consensus::clique::{self, CliqueError, CliqueRules, Snapshot, Tip, turn_limit},
+    consensus::{
+        author_signed,
+        clique::{self, CliqueError, CliqueRules, Snapshot, Tip, turn_limit},
+    },
     primitives::{Block, BlockNumHash, SealedHeader},
     spec::{ChainSpec, Mode},
 };
@@ -91,7 +94,7 @@ impl Chain {
         };
         // Whose signature it is costs more than all else.
         let signed = missing.into_par_iter().rev().map(|header| {
-            let signer = clique::signer(&header)?;
+            let signer = self.proofs.signer(&header)?;
             Ok((header, signer))
         });
         let signed: Vec<_> = signed.collect::<Result<_, CliqueError>>()?;
@@ -123,7 +126,7 @@ impl Chain {
             if header.number <= self.first() {
                 break;
             }
-            recents.push((header.number, clique::signer(&header)?));
+            recents.push((header.number, self.proofs.signer(&header)?));
             header = self.header_at(parent_of(&header)?)?;
         }
         Ok(snapshot.with_recents(recents))
@@ -144,11 +147,17 @@ impl Chain {
         let at = BlockNumHash::new(parent.header.number, parent.header.seal());
         let snapshot = self.signers_after(at)?;
         let (header, hash) = (block.header.inner(), block.hash());
-        let checked = clique::check_header(rules, &parent.header, header, &snapshot)
+        let signer = || self.proofs.signer(&block.header);
+        let checked = clique::check_signed(rules, &parent.header, header, &snapshot, signer)
             .and_then(|signer| snapshot.after_signed(rules, header, hash, signer));
         let next = checked.map_err(|error| ImportError::invalid(block, error))?;
         self.signers.kept.lock().insert(Arc::new(next));
         Ok(())
+    }
+
+    /// Who made a block, and so gets its tips.
+    pub(super) fn author(&self, header: &SealedHeader) -> Address {
+        author_signed(&self.spec(), header, || self.proofs.signer(header))
     }
 
     /// A block as the tip of its branch, with this total difficulty.
@@ -158,10 +167,8 @@ impl Chain {
         total_difficulty: U256,
     ) -> Result<Tip, ChainError> {
         let snapshot = self.signers_after(parent_of(header)?)?;
-        let kept = self.signers.kept.lock().by_hash.get(&header.seal()).cloned();
-        let known = kept.and_then(|after| after.recents.get(&header.number).copied());
         // Without a right seal it is refused before anyone compares it.
-        let signer = known.unwrap_or_else(|| clique::signer(header).unwrap_or(Address::ZERO));
+        let signer = self.proofs.signer(header).unwrap_or(Address::ZERO);
         Ok(Tip::new(total_difficulty, header.number, header.seal(), signer, &snapshot))
     }
 }

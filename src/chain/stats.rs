@@ -20,6 +20,8 @@ pub(super) struct Counted {
     known: Count,
     invalid: Count,
     not_taken: Count,
+    /// Of encoded blocks or bodies, their transactions and who sent them.
+    pub(super) senders: Durations,
     /// Header, body and seal.
     pub(super) check: Durations,
     /// The transactions.
@@ -102,11 +104,17 @@ pub struct ChainStats {
 pub struct ImportStats {
     /// Names of outcomes, and how many blocks had each.
     pub outcomes: [(&'static str, u64); 6],
-    /// Names of stages, and how long each took. A commit may be one for many blocks.
-    pub stages: [(&'static str, Spread); 4],
+    /// Names of stages, and how long each took. Senders and a commit may be those of many blocks.
+    pub stages: [(&'static str, Spread); 5],
 }
 
 impl Chain {
+    /// Decodes blocks from outside, or their bodies, and recovers who sent the transactions; how long that
+    /// takes counts as a stage of the import.
+    pub fn recovering<T>(&self, decode: impl FnOnce() -> T) -> T {
+        self.counted.senders.time(decode)
+    }
+
     /// The chain in numbers.
     pub fn stats(&self) -> Result<ChainStats, ChainError> {
         let (visible, counted) = (self.visible.load_full(), &self.counted);
@@ -130,6 +138,7 @@ impl Chain {
                     ("not_taken", counted.not_taken.get()),
                 ],
                 stages: [
+                    ("senders", counted.senders.read()),
                     ("check", counted.check.read()),
                     ("execute", counted.execute.read()),
                     ("root", counted.root.read()),

@@ -7,7 +7,7 @@ mod finality;
 mod reward;
 mod seal;
 
-pub use author::author;
+pub use author::{author, author_signed};
 pub use ethash::Ethash;
 pub use finality::{Depths, depths};
 pub use reward::rewards;

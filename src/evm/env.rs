@@ -105,13 +105,18 @@ impl BlockTemplate {
     /// The template that a header was made from, without withdrawals. The tips are its author's, also
     /// where the beneficiary field is a vote.
     pub fn from_header(spec: &ChainSpec, header: &Header) -> Self {
+        Self::by(author(spec, header), spec, header)
+    }
+
+    /// [`Self::from_header`], where the caller knows who made the block.
+    fn by(author: Address, spec: &ChainSpec, header: &Header) -> Self {
         Self {
             parent_hash: header.parent_hash,
             number: header.number,
             timestamp: header.timestamp,
             gas_limit: header.gas_limit,
             base_fee: header.base_fee_per_gas,
-            beneficiary: author(spec, header),
+            beneficiary: author,
             prev_randao: spec.prev_randao(header),
             difficulty: header.difficulty,
             excess_blob_gas: header.excess_blob_gas,
@@ -123,8 +128,14 @@ impl BlockTemplate {
 
     /// The template that a block was made from.
     pub fn from_block(spec: &ChainSpec, block: &Block) -> Self {
+        Self::from_block_by(author(spec, &block.header), spec, block)
+    }
+
+    /// [`Self::from_block`], where the caller knows who made the block: finding it out costs as much as the
+    /// sender of a transaction.
+    pub fn from_block_by(author: Address, spec: &ChainSpec, block: &Block) -> Self {
         let withdrawals = block.body.withdrawals.clone();
-        Self { withdrawals, ..Self::from_header(spec, &block.header) }
+        Self { withdrawals, ..Self::by(author, spec, &block.header) }
     }
 }
 

@@ -391,7 +391,20 @@ pub fn execute(
     roots: Option<(StateTrie, StorageId)>,
 ) -> Result<Executed, EvmError> {
     let template = BlockTemplate::from_block(spec, block);
-    let executor = BlockExecutor::begin(spec, settings, view, edits, &template)?;
+    execute_as(&template, spec, settings, view, edits, block, roots)
+}
+
+/// [`execute`], where the caller has the template that the block was made from.
+pub fn execute_as(
+    template: &BlockTemplate,
+    spec: &ChainSpec,
+    settings: &EvmSettings,
+    view: StateView,
+    edits: StateChanges,
+    block: &Block,
+    roots: Option<(StateTrie, StorageId)>,
+) -> Result<Executed, EvmError> {
+    let executor = BlockExecutor::begin(spec, settings, view, edits, template)?;
     let mut executor = executor.with_participants();
     if let Some((trie, next_storage_id)) = roots {
         executor = executor.with_roots(trie, next_storage_id);

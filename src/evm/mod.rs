@@ -54,7 +54,7 @@ pub use ecrecover::impersonate_signature;
 pub use env::{BlockTemplate, EvmSettings};
 pub use error::{EvmError, ReadError};
 pub use estimate::{Estimate, estimate_gas};
-pub use executor::{Applied, ApplyError, BlockExecutor, Executed, execute};
+pub use executor::{Applied, ApplyError, BlockExecutor, Executed, execute, execute_as};
 pub use header::{assemble, check};
 pub use invalid::InvalidTx;
 pub use leaf::{may_be_leaf, run_leaf};

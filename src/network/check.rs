@@ -14,6 +14,7 @@ use crate::{
 };
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes};
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Why something that was sent is not right.
@@ -73,11 +74,13 @@ fn check_bodies(
     if headers.len() != bodies.len() {
         return Err(CheckError::Count { headers: headers.len(), bodies: bodies.len() });
     }
-    let pairs = headers.into_iter().zip(bodies);
-    let blocks = pairs.map(|(header, rlp)| {
+    // All at once: a body of a few transactions keeps no more than one core busy.
+    let decode = || bodies.par_iter().map(|rlp| Body::decode(rlp)).collect::<Vec<_>>();
+    let decoded = chain.recovering(decode);
+    let pairs = headers.into_par_iter().zip(decoded);
+    let blocks = pairs.map(|(header, body)| {
         let block = num_hash(&header);
-        let body =
-            Body::decode(&rlp).map_err(|reason| CheckError::Undecodable { block, reason })?;
+        let body = body.map_err(|reason| CheckError::Undecodable { block, reason })?;
         spec::check_body(&chain.spec(), &header, &body)
             .map_err(|reason| CheckError::Body { block, reason: reason.into() })?;
         Ok(Block { header, body: Arc::new(body) })
@@ -104,7 +107,8 @@ fn check_blocks(chain: &Chain, mut blocks: &[EncodedBlock]) -> Result<Checked, C
     }
     let decoded = blocks.iter().map(|encoded| {
         let at = encoded.num_hash();
-        let block = Block::decode(&encoded.rlp)
+        let block = chain
+            .recovering(|| Block::decode(&encoded.rlp))
             .map_err(|reason| CheckError::Undecodable { block: at, reason })?;
         spec::check_body(&chain.spec(), &block.header, &block.body)
             .map_err(|reason| CheckError::Body { block: at, reason: reason.into() })?;

@@ -196,13 +196,16 @@ pub fn encode_gossip(gossip: &Gossip) -> Vec<u8> {
     match gossip {
         Gossip::Block(block) => message(0, &joined(&[&block.rlp])),
         Gossip::Transactions(transactions) => message(1, &joined(transactions)),
+        Gossip::Returned { head, transactions } => {
+            message(2, &[fields(&[head]), joined(transactions)].concat())
+        }
     }
 }
 
 /// Reads gossip.
 pub fn decode_gossip(bytes: &[u8]) -> Result<Gossip, CodecError> {
     let max = match bytes.get(1) {
-        Some(1) => MAX_TRANSACTIONS_BYTES,
+        Some(1 | 2) => MAX_TRANSACTIONS_BYTES,
         _ => MAX_BLOCK_BYTES,
     };
     let (kind, mut fields) = open(bytes, max)?;
@@ -213,6 +216,11 @@ pub fn decode_gossip(bytes: &[u8]) -> Result<Gossip, CodecError> {
             let max = MAX_TRANSACTIONS;
             let transactions = read_all(rest, "transactions", max, read_bytes)?;
             Gossip::Transactions(some(transactions, "transactions")?)
+        }
+        2 => {
+            let head = B256::decode(rest)?;
+            let transactions = read_all(rest, "transactions", MAX_TRANSACTIONS, read_bytes)?;
+            Gossip::Returned { head, transactions: some(transactions, "transactions")? }
         }
         kind => return Err(CodecError::Kind { what: "gossip", kind }),
     };

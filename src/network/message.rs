@@ -110,6 +110,14 @@ pub enum Gossip {
     Block(EncodedBlock),
     /// Transactions in their network form (EIP-2718, blobs in their sidecars).
     Transactions(Vec<Bytes>),
+    /// Transactions of blocks that left the chain, which wait again.
+    Returned {
+        /// The block that is the head since. It makes this another message than the one that told them first,
+        /// which nobody passes on twice.
+        head: B256,
+        /// In their network form.
+        transactions: Vec<Bytes>,
+    },
 }
 
 /// A block as it came, of which only the header was read: what is in the body costs a signature check for

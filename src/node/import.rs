@@ -185,7 +185,7 @@ impl Decoder {
         let found = if self.is_canonical(named) {
             Found::Known(named)
         } else {
-            Found::New(Block::decode(&raw.bytes).map_err(failed)?)
+            Found::New(self.chain.recovering(|| Block::decode(&raw.bytes)).map_err(failed)?)
         };
         Ok(Decoded { offset, bytes, found })
     }

@@ -77,6 +77,16 @@ impl Arrivals {
         Ok(added)
     }
 
+    /// Remembers these, which are in the pool.
+    pub(super) fn note(&self, transactions: &[Transaction]) {
+        if transactions.is_empty() {
+            return;
+        }
+        let mut kept = self.kept.lock();
+        transactions.iter().for_each(|tx| kept.push(tx));
+        self.count.send_replace(kept.count);
+    }
+
     pub(super) fn count(&self) -> watch::Receiver<u64> {
         self.count.subscribe()
     }

@@ -130,6 +130,10 @@ impl SavedPool {
 pub struct Pool {
     queues: Mutex<Queues>,
     arrivals: Arrivals,
+    /// What was taken in, also what cannot run yet.
+    taken: Arrivals,
+    /// What left the chain and waits again.
+    returns: Arrivals,
     counted: stats::Counted,
 }
 
@@ -139,6 +143,8 @@ impl Pool {
         Self {
             queues: Mutex::new(Queues::new(limits)),
             arrivals: Arrivals::default(),
+            taken: Arrivals::default(),
+            returns: Arrivals::default(),
             counted: Default::default(),
         }
     }
@@ -177,9 +183,11 @@ impl Pool {
         let pays = rules.pays(&tx);
         let place = (tx.sender(), tx.nonce());
         let entry = Entry::new(tx).under(conditions);
+        let taken = entry.tx.clone();
         let pays_for_all = !rules.disable_balance_check;
         let insert = |queues: &mut Queues| queues.insert(entry, account, pays_for_all);
         let added = self.arrivals.while_inserting(&mut self.queues.lock(), place, insert)?;
+        self.taken.note(&[taken]);
         Ok(Added { pays, ..added })
     }
 
@@ -208,6 +216,37 @@ impl Pool {
         most: usize,
     ) -> Result<Vec<Transaction>, MissedArrivals> {
         self.arrivals.after(seen, most)
+    }
+
+    /// How many transactions were taken in so far, also those that cannot run yet, and news of it.
+    pub fn taken(&self) -> watch::Receiver<u64> {
+        self.taken.count()
+    }
+
+    /// Up to `most` of the transactions that were taken in after the first `seen`, in that order.
+    ///
+    /// # Errors
+    /// [`MissedArrivals`] for a reader that is too far behind.
+    pub fn taken_after(&self, seen: u64, most: usize) -> Result<Vec<Transaction>, MissedArrivals> {
+        self.taken.after(seen, most)
+    }
+
+    /// How many transactions went back to the pool because their blocks left the chain. Changes when some
+    /// do.
+    pub fn returns(&self) -> watch::Receiver<u64> {
+        self.returns.count()
+    }
+
+    /// Those that went back after the first `seen`, at most so many, oldest first.
+    ///
+    /// # Errors
+    /// [`MissedArrivals`] for a reader that is too far behind.
+    pub fn returned_after(
+        &self,
+        seen: u64,
+        most: usize,
+    ) -> Result<Vec<Transaction>, MissedArrivals> {
+        self.returns.after(seen, most)
     }
 
     /// A waiting transaction.
@@ -402,16 +441,23 @@ impl Pool {
         for (sender, nonce) in &nonces {
             queues.rebase(*sender, *nonce);
         }
+        let mut returned = Vec::new();
         for entry in entries {
             let (sender, nonce) = (entry.tx.sender(), entry.tx.nonce());
             if queues.sender(sender).is_some_and(|queue| queue.get(nonce).is_some()) {
                 continue;
             }
             let account_nonce = nonces.get(&sender).copied().unwrap_or_default();
-            if let Err(error) = queues.insert_unchecked(entry, account_nonce) {
-                tracing::debug!(target: "pool", %error, "an unwound transaction was dropped");
+            let tx = entry.tx.clone();
+            match queues.insert_unchecked(entry, account_nonce) {
+                Ok(_) => returned.push(tx),
+                Err(error) => {
+                    tracing::debug!(target: "pool", %error, "an unwound transaction was dropped");
+                }
             }
         }
+        drop(queues);
+        self.returns.note(&returned);
     }
 
     /// What the stored journal lacks and has too much since the last call. Hands it out once: the

@@ -120,9 +120,34 @@ fn unwound_transactions_wait_again_behind_the_old_nonce() {
     let mined: Vec<_> = (0..3).map(|nonce| Tx::new(ALICE, nonce).build()).collect();
     add(&pool, Tx::new(ALICE, 3)).unwrap();
     pool.on_block(&mined, |_sender| 3);
+    let news = pool.returns();
+    pool.reinject(mined.clone(), |_sender| 1);
+    assert_eq!((pool.pending_len(), pool.queued_len()), (3, 0));
+    assert_eq!(*news.borrow(), 2, "one was mined on the other branch too");
+    assert_eq!(pool.returned_after(0, 9).as_deref(), Ok(&mined[1..]));
+    assert_eq!(pool.returned_after(1, 9).as_deref(), Ok(&mined[2..]));
     pool.reinject(mined, |_sender| 0);
     assert_eq!((pool.pending_len(), pool.queued_len()), (4, 0));
+    assert_eq!(*news.borrow(), 3, "those that wait anyhow are no news");
     assert_eq!(nonces_by_sender(&pool, 0, Order::Fifo).len(), 4);
+}
+
+#[test]
+fn what_waits_for_a_nonce_is_taken_in_and_has_not_arrived() {
+    let pool = pool();
+    let nonces = |read: Result<Vec<Transaction>, MissedArrivals>| {
+        read.unwrap().iter().map(|tx| tx.nonce()).collect::<Vec<u64>>()
+    };
+    add(&pool, Tx::new(ALICE, 1)).unwrap();
+    assert_eq!(
+        (nonces(pool.taken_after(0, 9)), nonces(pool.arrived_after(0, 9))),
+        (vec![1], vec![])
+    );
+    add(&pool, Tx::new(ALICE, 0)).unwrap();
+    assert_eq!(nonces(pool.taken_after(0, 9)), [1, 0]);
+    assert_eq!(nonces(pool.arrived_after(0, 9)), [0, 1]);
+    assert!(add(&pool, Tx::new(ALICE, 0)).is_err());
+    assert_eq!(*pool.taken().borrow(), 2, "what is refused is not taken in");
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod db;
 mod dev_methods;
 mod devnet;
 mod dumps;
+mod elastic;
 mod flags;
 mod fork_resets;
 mod forks;

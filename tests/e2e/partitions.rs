@@ -18,12 +18,12 @@ use std::collections::BTreeSet;
 
 const POA: &[&str] = &["--consensus", "poa", "--workers", "3", "--period", "1"];
 const POW: &[&str] = &["--consensus", "pow", "--workers", "2", "--difficulty", "8"];
-const FOUR: &[&str] = &["main", "worker-1", "worker-2", "worker-3"];
+pub(crate) const FOUR: &[&str] = &["main", "worker-1", "worker-2", "worker-3"];
 const THREE: &[&str] = &["main", "worker-1", "worker-2"];
 
 /// Height of a node's head.
 #[track_caller]
-fn height(network: &Network, name: &str) -> u64 {
+pub(crate) fn height(network: &Network, name: &str) -> u64 {
     network.client(name).block_number()
 }
 
@@ -36,7 +36,7 @@ fn block(network: &Network, name: &str, number: u64) -> Option<Value> {
 
 /// Waits until a node has come to this height.
 #[track_caller]
-fn grows_to(network: &Network, name: &str, number: u64) {
+pub(crate) fn grows_to(network: &Network, name: &str, number: u64) {
     until(&format!("{name} has block {number}"), || {
         (height(network, name) >= number).then_some(())
     });
@@ -44,7 +44,7 @@ fn grows_to(network: &Network, name: &str, number: u64) {
 
 /// Waits until all of these nodes have the same block at some height above this one.
 #[track_caller]
-fn agree(network: &Network, names: &[&str], above: u64) -> u64 {
+pub(crate) fn agree(network: &Network, names: &[&str], above: u64) -> u64 {
     until(&format!("{names:?} agree above {above}"), || {
         let lowest = names.iter().map(|name| height(network, name)).min()?;
         let hashes = names.iter().map(|name| Some(block(network, name, lowest)?["hash"].clone()));

@@ -3,15 +3,16 @@
 use crate::{
     maker::{Maker, Wanted, signed},
     node::{Setup, TestChain},
-    wallet::key,
+    wallet::{key, transfer},
 };
 use alloy_consensus::Header;
+use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use libp2p::{Multiaddr, PeerId};
 use mainspring::{
     consensus::clique,
     network::{
-        check, importer,
+        check, codec, importer,
         message::{EncodedBlock, Gossip, Head, Request, Response, Status},
         protocol::{
             Action, Direction, Event, Failure, Now, Offered, Protocol, ProtocolSettings, Verdict,
@@ -20,7 +21,7 @@ use mainspring::{
         status::Identity,
     },
     pool::{Limits, Pool},
-    primitives::Block,
+    primitives::{Block, Transaction},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -551,6 +552,48 @@ fn a_branch_of_the_same_weight_is_asked_for_where_signers_break_ties() {
     assert_eq!(node.chain.chain.head().seal(), winner, "both nodes pick the same");
     source.chain.import(&rival).unwrap();
     assert_eq!(source.chain.head().seal(), winner);
+}
+
+#[test]
+fn what_a_lost_branch_had_mined_is_told_again_in_another_message() {
+    let mut node = Node::new(ProtocolSettings::default());
+    let peer = node.join(head_of(&node.chain).0);
+    let raw = |nonce| Bytes::from(to_nobody(nonce).envelope().encoded_2718());
+    node.tell(Event::Submitted(vec![raw(0)]));
+    node.tell(Event::Returned(vec![raw(0)]));
+    let told: Vec<_> = node.rest.drain(..).filter_map(published).collect();
+    let head = node.chain.chain.head().seal();
+    let first = Gossip::Transactions(vec![raw(0)]);
+    let again = Gossip::Returned { head, transactions: vec![raw(0)] };
+    assert_eq!(told, [first, again]);
+    assert_ne!(codec::encode_gossip(&told[0]), codec::encode_gossip(&told[1]));
+
+    // Who has not heard of one takes it as any other; who has passes it on no further.
+    let gossip = Gossip::Returned { head, transactions: vec![raw(0), raw(1)] };
+    node.tell(Event::Heard { peer, id: 9, gossip });
+    let admitted = node.rest.drain(..).find_map(|action| match action {
+        Action::Admit { id, transactions, .. } => Some((id, transactions)),
+        _ => None,
+    });
+    assert_eq!(admitted, Some((Some(9), vec![raw(1)])));
+    node.tell(Event::Returned((0..5_000).map(raw).collect()));
+    let told = node.rest.drain(..).filter_map(published).map(|told| match told {
+        Gossip::Returned { transactions, .. } => transactions.len(),
+        other => panic!("{other:?}"),
+    });
+    let told: Vec<usize> = told.collect();
+    assert_eq!((told.len(), told.iter().sum::<usize>()), (2, 5_000), "as many as fit together");
+}
+
+fn to_nobody(nonce: u64) -> Transaction {
+    transfer(&key(5), nonce, Address::repeat_byte(9), 1)
+}
+
+fn published(action: Action) -> Option<Gossip> {
+    match action {
+        Action::Publish(gossip) => Some(gossip),
+        _ => None,
+    }
 }
 
 #[test]

@@ -56,6 +56,10 @@ fn gossip() -> Vec<Gossip> {
     vec![
         Gossip::Block(block()),
         Gossip::Transactions(vec![Bytes::from_static(b"\x02tx"), Bytes::from_static(b"x")]),
+        Gossip::Returned {
+            head: B256::repeat_byte(3),
+            transactions: vec![Bytes::from_static(b"\x02tx")],
+        },
     ]
 }
 

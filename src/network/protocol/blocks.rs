@@ -108,7 +108,9 @@ impl Protocol {
     pub(super) fn heard(&mut self, peer: PeerId, id: GossipId, gossip: Gossip) {
         match gossip {
             Gossip::Block(block) => self.heard_block(peer, id, block),
-            Gossip::Transactions(transactions) => self.heard_transactions(peer, id, transactions),
+            Gossip::Transactions(transactions) | Gossip::Returned { transactions, .. } => {
+                self.heard_transactions(peer, id, transactions);
+            }
         }
     }
 

@@ -188,6 +188,9 @@ pub enum Event {
     Sealed(Box<Block>),
     /// Transactions came in from this node's own users, in their network form.
     Submitted(Vec<Bytes>),
+    /// Transactions of blocks that left the chain wait again, in their network form: who followed the branch
+    /// that won may never have heard of them.
+    Returned(Vec<Bytes>),
     /// Time has passed.
     Tick,
 }

@@ -161,6 +161,7 @@ impl Protocol {
             Event::Seals(seals) => self.seals(seals),
             Event::Sealed(block) => self.sealed(&block),
             Event::Submitted(transactions) => self.submitted(transactions),
+            Event::Returned(transactions) => self.returned(transactions),
             Event::Tick => self.tick(),
         }
         std::mem::take(&mut self.out)

@@ -111,7 +111,22 @@ impl Protocol {
 
     /// Our own users' transactions are told to everyone.
     pub(super) fn submitted(&mut self, transactions: Vec<Bytes>) {
-        let (mut batch, mut bytes) = (Vec::new(), FRAME);
+        for batch in self.batches(transactions) {
+            self.out.push(Action::Publish(Gossip::Transactions(batch)));
+        }
+    }
+
+    /// What a branch that lost had mined is told to everyone again.
+    pub(super) fn returned(&mut self, transactions: Vec<Bytes>) {
+        let head = self.head.hash;
+        for transactions in self.batches(transactions) {
+            self.out.push(Action::Publish(Gossip::Returned { head, transactions }));
+        }
+    }
+
+    /// As many together as go into a message.
+    fn batches(&mut self, transactions: Vec<Bytes>) -> Vec<Vec<Bytes>> {
+        let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), FRAME);
         for raw in transactions {
             let takes = raw.len() + ITEM;
             if FRAME + takes > MAX_TRANSACTIONS_BYTES {
@@ -125,15 +140,16 @@ impl Protocol {
             self.transactions.seen.insert(hash);
             self.transactions.taken.insert(hash);
             if bytes + takes > MAX_TRANSACTIONS_BYTES || batch.len() == MAX_TRANSACTIONS {
-                self.out.push(Action::Publish(Gossip::Transactions(std::mem::take(&mut batch))));
+                batches.push(std::mem::take(&mut batch));
                 bytes = FRAME;
             }
             bytes += takes;
             batch.push(raw);
         }
         if !batch.is_empty() {
-            self.out.push(Action::Publish(Gossip::Transactions(batch)));
+            batches.push(batch);
         }
+        batches
     }
 
     /// Asks what waits at a peer: gossip may have missed some, and does not reach who comes later.

@@ -45,7 +45,7 @@ impl Topics {
 pub(super) const fn topic_of(gossip: &Gossip) -> Topic {
     match gossip {
         Gossip::Block(_) => Topic::Blocks,
-        Gossip::Transactions(_) => Topic::Transactions,
+        Gossip::Transactions(_) | Gossip::Returned { .. } => Topic::Transactions,
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Local {
     head: B256,
     /// Transactions that were looked at.
     seen: u64,
+    /// Of those that went back to the pool.
+    seen_back: u64,
     imported: Recent,
     heard: Heard,
 }
@@ -47,10 +49,11 @@ pub(super) struct NewHead {
 
 impl Local {
     pub(super) fn new(chain: Arc<Chain>, pool: Arc<Pool>) -> Self {
-        let (cursor, seen) = (chain.follow(), *pool.arrivals().borrow());
+        let (cursor, seen) = (chain.follow(), *pool.taken().borrow());
+        let seen_back = *pool.returns().borrow();
         let heard = Arc::new(Mutex::new(Recent::new(HEARD)));
         let (head, imported) = (chain.head().seal(), Recent::new(IMPORTED));
-        Self { chain, pool, cursor, head, seen, imported, heard }
+        Self { chain, pool, cursor, head, seen, seen_back, imported, heard }
     }
 
     /// For those who admit transactions of peers: they enter each before the pool has it.
@@ -115,9 +118,10 @@ impl Local {
         header.is_ok_and(|it| it.is_some_and(|it| it.seal() == block.hash()))
     }
 
-    /// Transactions of our own users since last time, in their network form, and whether there are more.
+    /// Transactions of our own users since last time, in their network form, and whether there are more. Also
+    /// those that wait for another nonce: while only this node knows them, they end with it.
     pub(super) fn submitted(&mut self) -> (Vec<Bytes>, bool) {
-        let arrived = match self.pool.arrived_after(self.seen, BATCH) {
+        let arrived = match self.pool.taken_after(self.seen, BATCH) {
             Ok(arrived) => arrived,
             Err(missed) => {
                 // Peers ask now and then what waits here.
@@ -132,6 +136,22 @@ impl Local {
             arrived.into_iter().filter(|tx| !heard.contains(&tx.hash())).collect::<Vec<_>>()
         };
         (own.into_iter().filter_map(|tx| self.network_form(tx)).collect(), more)
+    }
+
+    /// Transactions of blocks that another branch replaced, as far as they wait again, since last time, and
+    /// whether there are more. Also those that peers passed on: who did may be gone.
+    pub(super) fn returned(&mut self) -> (Vec<Bytes>, bool) {
+        let returned = match self.pool.returned_after(self.seen_back, BATCH) {
+            Ok(returned) => returned,
+            Err(missed) => {
+                self.seen_back += missed.missed;
+                return (Vec::new(), true);
+            }
+        };
+        self.seen_back += returned.len() as u64;
+        let more = returned.len() == BATCH;
+        let waiting = returned.into_iter().filter(|tx| self.pool.contains(tx.hash()));
+        (waiting.filter_map(|tx| self.network_form(tx)).collect(), more)
     }
 
     /// With its blobs; nothing if they are gone.

@@ -48,6 +48,8 @@ const EARLY: usize = 64;
 const TURNED_AWAY: Duration = Duration::from_secs(10);
 /// How long saying goodbye may take.
 const CLOSE_TIME: Duration = Duration::from_millis(500);
+/// How long the last transactions may take to the peers.
+const FAREWELL: Duration = Duration::from_millis(300);
 /// How long opening the port may take.
 const LISTEN_TIME: Duration = Duration::from_secs(10);
 
@@ -171,7 +173,8 @@ impl Network {
     /// Runs until it is told to stop. Work that was begun is done when this returns.
     pub async fn run(mut self) {
         let mut chain = self.links.chain.changes();
-        let mut arrivals = self.links.pool.arrivals();
+        let mut arrivals = self.links.pool.taken();
+        let mut returns = self.links.pool.returns();
         let mut ticks = every(TICK);
         let mut gathering = every(GATHER);
         let mut arrived = false;
@@ -184,6 +187,9 @@ impl Network {
                     changed.then(|| self.chain_changed());
                 }
                 changed = changed(&mut arrivals) => arrived |= changed,
+                changed = changed(&mut returns) => {
+                    changed.then(|| self.tell_returned());
+                }
                 _ = gathering.tick(), if arrived => arrived = self.pass_on(),
                 _ = ticks.tick() => self.ticked(),
                 command = self.commands.recv() => match command {
@@ -192,7 +198,22 @@ impl Network {
                 },
             }
         }
+        if arrived || arrivals.has_changed().is_ok_and(|changed| changed) {
+            self.tell_the_rest().await;
+        }
         self.close().await;
+    }
+
+    /// What users sent in the last moment would wait here until this node comes back.
+    async fn tell_the_rest(&mut self) {
+        while self.pass_on() {}
+        let told = async {
+            loop {
+                // Whatever else happens now is too late.
+                self.swarm.select_next_some().await;
+            }
+        };
+        let _ = timeout(FAREWELL, told).await;
     }
 
     /// Tells the machine, and does what it says.
@@ -239,6 +260,19 @@ impl Network {
             self.tell(Event::Submitted(own));
         }
         more
+    }
+
+    /// Tells what a branch that lost had mined.
+    fn tell_returned(&mut self) {
+        loop {
+            let (again, more) = self.local.returned();
+            if !again.is_empty() {
+                self.tell(Event::Returned(again));
+            }
+            if !more {
+                return;
+            }
+        }
     }
 
     fn ticked(&mut self) {

@@ -97,7 +97,7 @@ fn imports(page: &mut Page<'_>, stats: &ChainStats) -> fmt::Result {
     )?;
     page.durations(
         "mainspring_import_stage_seconds",
-        "How long the stages of taking in a block took; one commit may be for many blocks.",
+        "How long the stages of taking in a block took; senders and a commit may be those of many blocks.",
         imports.stages.iter().map(|(stage, took)| (vec![("stage", *stage)], took)),
     )
 }

@@ -30,7 +30,7 @@ impl World {
                 self.note(node, head);
                 events.push(moved);
                 if !again.is_empty() {
-                    events.push(Event::Submitted(again));
+                    events.push(Event::Returned(again));
                 }
                 self.plans(node);
             }
