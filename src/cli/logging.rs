@@ -23,6 +23,9 @@ const PLAIN: [&str; 4] = ["rpc", "block", "transaction", "console"];
 /// Prints whole requests, which may hold a passphrase or a key: never let through.
 const REQUEST_BODIES: &str = "jsonrpsee-http=off";
 
+/// Tells of each folder of artifacts that is gone that it cannot be watched any more.
+const WATCHES: &str = "notify=warn";
+
 /// Sends events to standard output. `--verbosity`, or `RUST_LOG`, chooses which; without them all of level info, and
 /// errors only if quiet. Colour only on a terminal and without `NO_COLOR`. What is answered changes
 /// the level afterwards.
@@ -50,20 +53,22 @@ fn verbosity(
     if !is_ours {
         return Verbosity::default();
     }
-    Verbosity::new(move |level| reload(without_bodies(EnvFilter::new(level.to_string()))))
+    Verbosity::new(move |level| reload(without_noise(EnvFilter::new(level.to_string()))))
 }
 
 fn filter(output: &OutputConfig) -> EnvFilter {
     let of = |level: LevelFilter| EnvFilter::new(level.to_string());
     let usual = if output.quiet { LevelFilter::ERROR } else { LevelFilter::INFO };
-    without_bodies(match output.verbosity {
+    without_noise(match output.verbosity {
         Some(level) => of(Verbosity::level(level)),
         None => EnvFilter::try_from_default_env().unwrap_or_else(|_unset| of(usual)),
     })
 }
 
-fn without_bodies(filter: EnvFilter) -> EnvFilter {
-    filter.add_directive(REQUEST_BODIES.parse().expect("a target and a level"))
+fn without_noise(filter: EnvFilter) -> EnvFilter {
+    [REQUEST_BODIES, WATCHES].into_iter().fold(filter, |filter, directive| {
+        filter.add_directive(directive.parse().expect("a target and a level"))
+    })
 }
 
 /// One line an event, in anvil's manner.

@@ -35,7 +35,7 @@ pub trait Subscribe {
     /// transaction that can run, or with `true` the whole of it. `transactionReceipts`: the receipts
     /// of every new block, or of the `transactionHashes` that are named. `syncing`: false, at once.
     #[subscription(name = "subscribe" => "subscription", unsubscribe = "unsubscribe", item = serde_json::Value)]
-    async fn subscribe(&self, kind: String, params: Option<Value>) -> SubscriptionResult;
+    async fn subscribe(&self, kind: Option<Value>, params: Option<Value>) -> SubscriptionResult;
 }
 
 #[async_trait]
@@ -43,11 +43,12 @@ impl SubscribeServer for Api {
     async fn subscribe(
         &self,
         pending: PendingSubscriptionSink,
-        kind: String,
+        kind: Option<Value>,
         params: Option<Value>,
     ) -> SubscriptionResult {
         let _counted = self.0.subscriptions.begin();
-        let done = match self.wanted(&kind, params.unwrap_or_default()) {
+        let kind = kind.as_ref().and_then(Value::as_str);
+        let done = match self.wanted(kind, params.unwrap_or_default()) {
             Ok(Wanted::Chain(topic)) => self.push_chain(pending, topic).await,
             Ok(Wanted::Pool { full }) => self.push_pool(pending, full).await,
             Ok(Wanted::Syncing) => self.push_syncing(pending).await,
@@ -91,7 +92,11 @@ impl From<RpcError> for Ended {
 }
 
 impl Api {
-    fn wanted(&self, kind: &str, params: Value) -> Result<Wanted, ErrorObjectOwned> {
+    fn wanted(&self, kind: Option<&str>, params: Value) -> Result<Wanted, ErrorObjectOwned> {
+        let Some(kind) = kind else {
+            let text = "expected subscription name as first argument";
+            return Err(ErrorObjectOwned::owned(INVALID_PARAMS_CODE, text, None::<()>));
+        };
         match kind {
             "newHeads" => Ok(Wanted::Chain(Topic::Heads)),
             "logs" => {
