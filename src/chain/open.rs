@@ -174,7 +174,15 @@ impl Chain {
     fn common_block(&self) -> Result<u64, ChainError> {
         let (state, blocks) = (self.storage.state.reader()?, self.storage.blocks.reader()?);
         let first = self.first();
-        let mut number = state.head()?.map_or(first, |head| head.number);
+        let written = state.head()?;
+        if let Some(head) = written
+            && state.block_hash(head.number)? != Some(head.hash)
+        {
+            let reason = "the head of the state is not the block that it wrote last; restore a backup, or \
+                          start over with --fresh";
+            return Err(StorageError::Row { table: "meta", reason }.into());
+        }
+        let mut number = written.map_or(first, |head| head.number);
         while number > first && blocks.hash(number)? != state.block_hash(number)? {
             number -= 1;
         }

@@ -26,6 +26,8 @@ const REQUEST_BODIES: &str = "jsonrpsee-http=off";
 /// Warns of every message that is not well formed: peers would write the log. What follows from it for them,
 /// the network says.
 const GOSSIP: &str = "libp2p_gossipsub";
+/// Tells of each folder of artifacts that is gone that it cannot be watched any more.
+const WATCHES: &str = "notify=warn";
 
 /// Sends events to standard output. `--verbosity`, or `RUST_LOG`, chooses which; without them all of level info, and
 /// errors only if quiet. Colour only on a terminal and without `NO_COLOR`. What is answered changes
@@ -74,7 +76,7 @@ fn without_noise(filter: EnvFilter) -> EnvFilter {
         true => filter.add_directive(directive(&format!("{GOSSIP}=error"))),
         false => filter,
     };
-    filter.add_directive(directive(REQUEST_BODIES))
+    filter.add_directive(directive(REQUEST_BODIES)).add_directive(directive(WATCHES))
 }
 
 /// One line an event, in anvil's manner.

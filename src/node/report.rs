@@ -86,7 +86,7 @@ fn block(chain: &Chain, library: &Library, stored: &StoredBlock, stories: &Stori
         let mut gas_before = 0;
         for (index, (transaction, receipt)) in transactions.iter().zip(receipts.iter()).enumerate()
         {
-            let gas = receipt.cumulative_gas_used - gas_before;
+            let gas = receipt.gas_after(gas_before);
             gas_before = receipt.cumulative_gas_used;
             scene.line(transaction, receipt, gas, stories.get(&index));
         }

@@ -17,6 +17,12 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// Gas used by this transaction alone, where those before it used `before` together. Receipts of a dump
+    /// or of a remote chain may contradict each other: the least there is then.
+    pub const fn gas_after(&self, before: u64) -> u64 {
+        self.cumulative_gas_used.saturating_sub(before)
+    }
+
     /// Bloom filter over the logs (yellow paper, 4.3.1).
     pub fn bloom(&self) -> Bloom {
         alloy_primitives::logs_bloom(&self.logs)

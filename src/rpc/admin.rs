@@ -5,6 +5,7 @@
 //! web pages.
 
 use super::{Answer, Api, anvil::small, params::Number};
+use crate::primitives::echo;
 use jsonrpsee::{Methods, core::async_trait, proc_macros::rpc};
 use std::{
     fmt,
@@ -39,16 +40,21 @@ pub enum AdminError {
     #[error("last cannot be specified without first")]
     LastWithoutFirst,
     /// Nothing is written over.
-    #[error("location would overwrite an existing file: {}", .0.display())]
+    #[error("location would overwrite an existing file: {}", shown(.0))]
     WouldOverwrite(PathBuf),
     /// The file or what is in it.
-    #[error("{}: {reason}", file.display())]
+    #[error("{}: {reason}", shown(file))]
     File {
         /// The file.
         file: PathBuf,
         /// What is wrong.
         reason: String,
     },
+}
+
+/// A path that somebody made up, as long as is legible.
+fn shown(path: &Path) -> String {
+    echo(&path.display().to_string()).into_owned()
 }
 
 /// The node's own files, as in geth.
@@ -114,4 +120,17 @@ impl AdminServer for Api {
 
 pub(super) fn methods(api: &Api) -> Methods {
     api.clone().into_rpc().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_without_end_does_not_come_back_whole() {
+        let file = PathBuf::from("x".repeat(100_000));
+        let reason = "File name too long".to_owned();
+        assert!(AdminError::File { file: file.clone(), reason }.to_string().len() < 1_000);
+        assert!(AdminError::WouldOverwrite(file).to_string().len() < 1_000);
+    }
 }

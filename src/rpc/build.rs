@@ -293,7 +293,7 @@ fn tips(block: &Block, executed: &Executed) -> U256 {
     let base_fee = block.header.base_fee_per_gas.unwrap_or(0);
     let mut before = 0;
     let each = block.body.transactions.iter().zip(&executed.receipts).map(|(tx, receipt)| {
-        let gas = receipt.cumulative_gas_used - before;
+        let gas = receipt.gas_after(before);
         before = receipt.cumulative_gas_used;
         U256::from(tx.effective_tip_per_gas(base_fee).unwrap_or(0)) * U256::from(gas)
     });

@@ -432,7 +432,8 @@ impl RpcError {
                 | DumpError::NoAccounts
                 | DumpError::Empty
                 | DumpError::Compressed(_)
-                | DumpError::TooLong { .. },
+                | DumpError::TooLong { .. }
+                | DumpError::ElementTooLong { .. },
             )
             | Self::MinerThreads { .. }
             | Self::Seal(SealError::Timestamp { .. })

@@ -227,7 +227,8 @@ where
     async fn answer(&self, batch: Batch<'_>) -> MethodResponse {
         let mut answers = BatchResponseBuilder::new_with_limit(self.rules.response_bytes);
         let mut entries = batch.into_iter().peekable();
-        let mut had_notification = false;
+        // Was something asked that is not answered with the others?
+        let mut is_silent = false;
         while let Some(entry) = entries.next() {
             let done = match entry {
                 Ok(BatchEntry::Call(request)) if is_send(&request) => {
@@ -239,19 +240,24 @@ where
                 }
                 Ok(BatchEntry::Call(request)) => vec![self.call(request).await],
                 Ok(BatchEntry::Notification(notification)) => {
-                    had_notification = true;
+                    is_silent = true;
                     self.notification(notification).await;
                     continue;
                 }
                 Err(broken) => vec![broken_entry(broken)],
             };
             for answer in done {
+                if answer.is_subscription() {
+                    // Its client has it: jsonrpsee sends it when the subscription is made or refused.
+                    is_silent = true;
+                    continue;
+                }
                 if let Err(too_long) = answers.append(answer) {
                     return too_long;
                 }
             }
         }
-        if answers.is_empty() && had_notification {
+        if answers.is_empty() && is_silent {
             return MethodResponse::notification();
         }
         MethodResponse::from_batch(answers.finish())
@@ -275,7 +281,8 @@ fn in_words(id: Id<'_>, answer: MethodResponse) -> MethodResponse {
     struct Failed {
         error: ErrorObjectOwned,
     }
-    if answer.as_error_code() != Some(INVALID_PARAMS_CODE) {
+    // The answer to a subscription is with its client already: another one would be sent as well.
+    if answer.is_subscription() || answer.as_error_code() != Some(INVALID_PARAMS_CODE) {
         return answer;
     }
     let failed = serde_json::from_str::<Failed>(answer.as_ref());

@@ -21,6 +21,9 @@ const MAP_SIZE: usize = 1 << 40;
 const GROWTH_STEP: isize = 16 << 20;
 /// Read transactions that may be open at once.
 const MAX_READERS: u64 = 2048;
+/// Bytes that every file of the engine has: of one that ends within them it reads what is not there,
+/// and the system ends the process.
+const LEAST_LENGTH: u64 = 3 * 4096;
 /// What the engine answers when another process has the environment open exclusively (`EAGAIN`).
 const LOCKED: MdbxError = MdbxError::Other(11);
 
@@ -129,6 +132,9 @@ impl Environment {
             });
         let file = dir.join(PAGES);
         let length = std::fs::metadata(&file).map_or(0, |file| file.len());
+        if (1..LEAST_LENGTH).contains(&length) {
+            return Err(StorageError::Corrupt { dir: dir.into(), reason: MdbxError::Corrupted });
+        }
         let env = builder.open(dir).map_err(|error| explain(error, dir))?;
         // Another process may make a shared file longer at this moment.
         if durability != Durability::Shared {

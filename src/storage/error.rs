@@ -125,7 +125,9 @@ impl From<MdbxError> for StorageError {
             MdbxError::Other(NOT_WRITTEN) => Self::DiskFailed,
             MdbxError::Other(NO_MEMORY) => Self::NoMemory,
             MdbxError::ReadersFull => Self::TooManyReaders,
-            MdbxError::Corrupted | MdbxError::PageNotFound => Self::Damaged(error),
+            MdbxError::Corrupted | MdbxError::PageNotFound | MdbxError::Incompatible => {
+                Self::Damaged(error)
+            }
             other => Self::Engine(other),
         }
     }

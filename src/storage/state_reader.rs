@@ -202,11 +202,19 @@ impl StateReader {
     ) -> Result<(), StorageError> {
         let mut cursor = self.tx.cursor(table)?;
         let oldest_visible = (!at).to_be_bytes();
-        let mut answered = None;
+        let (mut answered, mut last) = (None, None);
         let mut row: Option<(Bytes<'_>, Bytes<'_>)> = cursor.set_range(owner)?;
         while let Some((key, value)) = row.filter(|(key, _)| key.starts_with(owner)) {
-            let (hash, version) = key[owner.len()..].split_at(32);
+            let damaged = |reason| StorageError::Row { table: table.name, reason };
+            let (hash, version) = key[owner.len()..]
+                .split_at_checked(32)
+                .ok_or_else(|| damaged("a key has another length"))?;
             let hash = B256::from_slice(hash);
+            // Whoever makes a root of them relies on it.
+            if last.is_some_and(|last| last > hash) {
+                return Err(damaged("the keys are not in order"));
+            }
+            last = Some(hash);
             if answered != Some(hash) && *version >= oldest_visible[..] {
                 answered = Some(hash);
                 if !value.is_empty() {

@@ -76,13 +76,14 @@ fn a_truncated_file_is_named_and_not_touched() {
     for environment in ["blocks", "state"] {
         let launch = with_a_chain();
         let file = file(&launch, environment);
-        let length = fs::metadata(&file).unwrap().len();
-        let shorten = OpenOptions::new().write(true).open(&file).unwrap();
-        shorten.set_len(64 << 10).unwrap();
-        assert!(length > 64 << 10);
-        let before = bytes(&file);
-        launch.is_refused(&["damaged", &file.parent().unwrap().display().to_string(), "--fresh"]);
-        assert!(before == bytes(&file), "{environment}: the file was changed");
+        let dir = file.parent().unwrap().display().to_string();
+        for length in [64 << 10, 8_192, 4_096, 1] {
+            assert!(fs::metadata(&file).unwrap().len() > length);
+            OpenOptions::new().write(true).open(&file).unwrap().set_len(length).unwrap();
+            let before = bytes(&file);
+            launch.is_refused(&["damaged", &dir, "--fresh"]);
+            assert!(before == bytes(&file), "{environment}: the file was changed");
+        }
     }
 }
 
@@ -129,6 +130,42 @@ fn a_damaged_page_is_an_error_and_never_a_wrong_answer() {
             assert!(!node.output().contains("panicked"), "{}", node.output());
         }
     }
+}
+
+#[test]
+fn a_damaged_head_of_the_state_is_named_and_nothing_waits_for_it() {
+    let launch = with_a_chain();
+    let dir = launch.data_dir().join("state");
+    let environment = Environment::builder().set_max_dbs(32).open(&dir).unwrap();
+    let tx = environment.begin_rw_unsync().unwrap();
+    let meta = tx.create_db(Some("meta"), DatabaseFlags::empty()).unwrap();
+    let mut head: Vec<u8> = tx.get(meta.dbi(), b"head").unwrap().unwrap();
+    head[20] ^= 1;
+    tx.put(meta, b"head", &head, WriteFlags::UPSERT).unwrap();
+    tx.commit().unwrap();
+    drop(environment);
+    launch.is_refused(&["meta", "damaged", "--fresh"]);
+}
+
+#[test]
+fn keys_out_of_order_are_a_fault_and_no_end_of_the_verification() {
+    let launch = with_a_chain();
+    let file = file(&launch, "state");
+    let hash = alloy_primitives::keccak256(fresh(7));
+    let mut all = bytes(&file);
+    let places: Vec<usize> =
+        (0..all.len() - 32).filter(|place| all[*place..].starts_with(hash.as_slice())).collect();
+    assert!(!places.is_empty());
+    for place in places {
+        all[place] ^= 0x80;
+    }
+    fs::write(&file, all).unwrap();
+    let mut command = std::process::Command::new(crate::harness::BINARY);
+    let verified =
+        command.args(["db", "verify", "--datadir"]).arg(launch.data_dir()).output().unwrap();
+    let said = String::from_utf8_lossy(&verified.stderr);
+    assert_eq!(verified.status.code(), Some(1), "{said}");
+    assert!(!said.contains("panicked") && said.contains("faults"), "{said}");
 }
 
 #[test]

@@ -100,6 +100,38 @@ fn a_batch_is_answered_as_one_and_ids_come_back_as_they_were() {
 }
 
 #[test]
+fn a_subscription_is_answered_once_also_where_it_is_refused_and_in_a_batch() {
+    let node = node(&[]);
+    let mut client = Client::of(&node);
+    let subscribe = |id: u64, params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"eth_subscribe","params":{params}}}"#)
+    };
+    for params in ["[5]", "[]", "{\"a\":1}", "[null]"] {
+        client.write(&subscribe(1, params));
+        let wanted =
+            json!({ "code": -32602, "message": "expected subscription name as first argument" });
+        assert_eq!(client.next().unwrap()["error"], wanted, "{params}");
+        assert_eq!(client.ask("eth_chainId", json!([]))["result"], "0x7a69", "{params}");
+    }
+    let chain_id = r#"{"jsonrpc":"2.0","id":3,"method":"eth_chainId"}"#;
+    let batch = [subscribe(1, "[\"newHeads\"]"), subscribe(2, "[5]"), chain_id.to_owned()];
+    client.write(&format!("[{}]", batch.join(",")));
+    let mut ids = Vec::new();
+    while ids.len() < 3 {
+        let answers = match client.next().unwrap() {
+            Value::Array(answers) => answers,
+            single => vec![single],
+        };
+        ids.extend(answers.iter().map(|answer| answer["id"].as_u64().unwrap()));
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2, 3]);
+    client.write(&format!("[{}]", subscribe(4, "[\"newHeads\"]")));
+    assert_eq!(client.next().unwrap()["id"], 4);
+    assert_eq!(client.ask("eth_chainId", json!([]))["result"], "0x7a69");
+}
+
+#[test]
 fn bad_input_is_answered_and_the_client_goes_on() {
     let node = node(&["--rpc-max-body-bytes", "1000", "--rpc-max-batch", "3"]);
     let mut client = Client::of(&node);

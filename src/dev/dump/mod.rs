@@ -62,6 +62,15 @@ pub enum DumpError {
         /// Bytes that are read.
         limit: u64,
     },
+    /// More bytes than are held in memory.
+    #[error(
+        "one account, block or transaction of the dump has more than {limit} bytes without its storage: \
+         anvil writes no such dump"
+    )]
+    ElementTooLong {
+        /// Bytes that are held.
+        limit: u64,
+    },
     /// More bytes than one answer may have.
     #[error(
         "the dump is longer than an answer may be ({limit} bytes); start the node with --dump-state, \

@@ -25,6 +25,7 @@ struct Inner {
     /// Nothing that is read now is held in memory.
     skips: Cell<bool>,
     too_long: Cell<Option<u64>>,
+    element_too_long: Cell<bool>,
     compressed: Cell<bool>,
 }
 
@@ -43,6 +44,7 @@ impl Allowance {
     /// The error that a failed read has a name for.
     pub(super) fn explain(&self, error: serde_json::Error) -> DumpError {
         match self.0.too_long.get() {
+            _ if self.0.element_too_long.get() => DumpError::ElementTooLong { limit: MOST_BYTES },
             Some(limit) => DumpError::TooLong { limit },
             None if self.0.compressed.get() && error.is_io() => DumpError::Compressed(error.into()),
             None if error.is_io() => DumpError::Io(error.into()),
@@ -107,9 +109,27 @@ impl<R: Read> Read for Metered<R> {
         let inner = &self.allowance.0;
         inner.element.set(inner.element.get() + read as u64);
         if inner.element.get() > MOST_BYTES && !inner.skips.get() {
-            let text = format!("one element of the dump has more than {MOST_BYTES} bytes");
-            return Err(io::Error::other(text));
+            inner.element_too_long.set(true);
+            return Err(io::Error::other("an element is too long"));
         }
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_without_end_is_told_as_that_and_not_as_damage() {
+        let compressed = flate2::read::GzEncoder::new(
+            io::repeat(b' ').take(MOST_BYTES + 2),
+            flate2::Compression::fast(),
+        );
+        let (allowance, mut told) = (Allowance::default(), |_bytes| ());
+        let mut dump = open(compressed, None, &allowance, &mut told).unwrap();
+        let error = io::copy(&mut dump, &mut io::sink()).unwrap_err();
+        let text = allowance.explain(serde_json::Error::io(error)).to_string();
+        assert!(text.contains(&MOST_BYTES.to_string()) && !text.contains("damaged"), "{text}");
     }
 }

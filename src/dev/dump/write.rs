@@ -156,7 +156,7 @@ fn mined_json(block: &Block, receipt: &Receipt, index: usize, gas_before: u64) -
             "exit": if success { "Stop" } else { "Revert" },
             "out": null,
             "nonce": nonce,
-            "gas_used": receipt.cumulative_gas_used.saturating_sub(gas_before),
+            "gas_used": receipt.gas_after(gas_before),
         },
         "receipt": receipt.envelope(),
         "block_hash": block.hash(),

@@ -59,8 +59,8 @@ pub enum DevelopmentError {
     },
     /// There is no upstream to replace.
     #[error(
-        "this chain is no fork, so it has no upstream; start the node with --fork-url, or call \
-         anvil_reset with forking.jsonRpcUrl"
+        "this chain is no fork, so it has no upstream; start the node with --fork-url to fork another \
+         chain"
     )]
     NoUpstream,
     /// Bytes that are no signature.

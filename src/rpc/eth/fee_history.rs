@@ -117,7 +117,7 @@ fn block_rewards(block: &Block, receipts: &[Receipt], percentiles: &[f64]) -> Ve
     let mut paid = Vec::with_capacity(receipts.len());
     for (tx, receipt) in block.body.transactions.iter().zip(receipts) {
         let tip = tx.effective_tip_per_gas(base_fee).unwrap_or(0);
-        paid.push(Paid { tip, gas: receipt.cumulative_gas_used - before });
+        paid.push(Paid { tip, gas: receipt.gas_after(before) });
         before = receipt.cumulative_gas_used;
     }
     rewards(paid, block.header.gas_used, percentiles)

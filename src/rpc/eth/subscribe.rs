@@ -47,7 +47,7 @@ pub trait Subscribe {
         item = serde_json::Value,
         with_extensions
     )]
-    async fn subscribe(&self, kind: String, params: Option<Value>) -> SubscriptionResult;
+    async fn subscribe(&self, kind: Option<Value>, params: Option<Value>) -> SubscriptionResult;
 }
 
 #[async_trait]
@@ -56,10 +56,11 @@ impl SubscribeServer for Api {
         &self,
         pending: PendingSubscriptionSink,
         extensions: &Extensions,
-        kind: String,
+        kind: Option<Value>,
         params: Option<Value>,
     ) -> SubscriptionResult {
-        let wanted = match self.wanted(&kind, params.unwrap_or_default()) {
+        let kind = kind.as_ref().and_then(Value::as_str);
+        let wanted = match self.wanted(kind, params.unwrap_or_default()) {
             Ok(wanted) => wanted,
             Err(refusal) => {
                 pending.reject(refusal).await;
@@ -79,7 +80,11 @@ enum Wanted {
 }
 
 impl Api {
-    fn wanted(&self, kind: &str, params: Value) -> Result<Wanted, ErrorObjectOwned> {
+    fn wanted(&self, kind: Option<&str>, params: Value) -> Result<Wanted, ErrorObjectOwned> {
+        let Some(kind) = kind else {
+            let text = "expected subscription name as first argument";
+            return Err(ErrorObjectOwned::owned(INVALID_PARAMS_CODE, text, None::<()>));
+        };
         match kind {
             "newHeads" => Ok(Wanted::Chain(Topic::Heads)),
             "logs" => {

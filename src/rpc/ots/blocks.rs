@@ -89,7 +89,7 @@ fn issuance(node: &RpcContext, block: &Block) -> InternalIssuance {
 fn fees(block: &Block, receipts: &[Receipt]) -> U256 {
     let mut before = 0;
     let paid = block.body.transactions.iter().zip(receipts).map(|(tx, receipt)| {
-        let gas = receipt.cumulative_gas_used - before;
+        let gas = receipt.gas_after(before);
         before = receipt.cumulative_gas_used;
         U256::from(gas) * U256::from(tx.effective_gas_price(block.header.base_fee_per_gas))
     });
