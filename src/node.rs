@@ -83,7 +83,7 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 use watchdog::Watched;
 
 /// The pool's journal is made durable this often.
@@ -92,6 +92,8 @@ const JOURNAL_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_GENESIS_BYTES: u64 = 256 << 20;
 /// How often it is checked that all threads live.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a node that stops waits for the answers that are under way.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// A running node. Dropping it without [`NodeHandle::shutdown`] is like `kill -9`: nothing that
 /// was visible is lost, and the next start executes the last blocks again.
@@ -107,7 +109,7 @@ pub struct NodeHandle {
     sealer: SealerHandle,
     servers: Vec<ServerHandle>,
     /// Serve requests until the very end: those that wait for a block are told that there comes none.
-    _ports: JoinSet<()>,
+    ports: JoinSet<()>,
     network: Option<network::Joined>,
     ipc_path: Option<PathBuf>,
     metrics: Option<SocketAddr>,
@@ -256,7 +258,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
         pool,
         sealer: handle,
         servers,
-        _ports: ports,
+        ports,
         network,
         ipc_path,
         metrics: metrics_address,
@@ -359,6 +361,9 @@ impl NodeHandle {
             // Stopped already is stopped.
             let _ = server.stop();
         }
+        // What is answered yet the peers are told below.
+        let answered = async { while self.ports.join_next().await.is_some() {} };
+        let _ = timeout(LAST_ANSWERS, answered).await;
         self.tasks.shutdown().await;
         if let Some(network) = self.network.take() {
             network.leave().await;
@@ -457,12 +462,16 @@ fn restore_pool(chain: &Chain, config: &Config) -> Result<Pool, NodeError> {
     Ok(pool)
 }
 
-/// Makes the pool's journal durable at intervals.
+/// Makes the pool's journal durable: at intervals, and at once when a branch lost what was durable in it.
 async fn journal(chain: Arc<Chain>, pool: Arc<Pool>) {
     let mut ticks = tokio::time::interval(JOURNAL_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut returns = pool.returns();
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            Ok(()) = returns.changed() => {}
+        }
         let (chain, pool) = (chain.clone(), pool.clone());
         let written = tokio::task::spawn_blocking(move || write_journal(&chain, &pool)).await;
         if let Ok(Err(error)) = written {

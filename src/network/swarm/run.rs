@@ -177,7 +177,7 @@ impl Network {
         let mut returns = self.links.pool.returns();
         let mut ticks = every(TICK);
         let mut gathering = every(GATHER);
-        let mut arrived = false;
+        let (mut arrived, mut told) = (false, None);
         loop {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.happened(event),
@@ -190,7 +190,10 @@ impl Network {
                 changed = changed(&mut returns) => {
                     changed.then(|| self.tell_returned());
                 }
-                _ = gathering.tick(), if arrived => arrived = self.pass_on(),
+                _ = gathering.tick(), if arrived => {
+                    arrived = self.pass_on();
+                    told = Some(Instant::now());
+                }
                 _ = ticks.tick() => self.ticked(),
                 command = self.commands.recv() => match command {
                     None | Some(Command::Stop) => break,
@@ -198,7 +201,8 @@ impl Network {
                 },
             }
         }
-        if arrived || arrivals.has_changed().is_ok_and(|changed| changed) {
+        let is_underway = told.is_some_and(|at| at.elapsed() < FAREWELL);
+        if is_underway || arrived || arrivals.has_changed().is_ok_and(|changed| changed) {
             self.tell_the_rest().await;
         }
         self.close().await;

@@ -258,7 +258,7 @@ async fn a_reset_is_a_new_start() {
     change_everything(&node, 2).await;
     let before = everything(&node).await;
     for (fork, code, says) in [
-        (json!({ "jsonRpcUrl": "x" }), -32000, "http://"),
+        (json!({ "jsonRpcUrl": "x" }), -32000, "x cannot be reached"),
         (json!({ "forking": { "blockNumber": 5 } }), -32602, "is no fork"),
     ] {
         let (given, text) = node.refusal("anvil_reset", json!([fork])).await;

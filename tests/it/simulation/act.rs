@@ -25,6 +25,10 @@ impl World {
             }
             let Some(running) = &mut self.nodes[node].running else { return };
             if let Some((moved, gone, again)) = running.follow() {
+                if !again.is_empty() {
+                    // As the node does.
+                    running.write_journal();
+                }
                 self.unwound += gone;
                 let head = running.chain.head().seal();
                 self.note(node, head);

@@ -10,8 +10,10 @@ impl World {
         self.check_heads();
         self.check_transactions();
         let [healed, sealed] = self.heights;
+        // Miners may be out of luck for a while.
+        let least = if self.mode == Mode::Pow { 1 } else { 4 };
         assert!(
-            sealed >= healed + 4,
+            sealed >= healed + least,
             "the chain stood still: {healed} after the faults, then {sealed}"
         );
     }

@@ -23,6 +23,8 @@ const TICK: u64 = 250;
 const SENT: u64 = OVER - 4_000;
 /// When signers and miners stop.
 const SEALED: u64 = OVER + 45_000;
+/// When a last block is found, of proof of work.
+const LAST: u64 = SEALED + 5_000;
 /// When it is over.
 const END: u64 = SEALED + 25_000;
 /// So long after a crash a user sends again what may not have been written: the journal's interval, and more.
@@ -190,9 +192,21 @@ impl World {
             if self.now < SEALED && at >= SEALED {
                 self.heights[1] = self.height();
             }
+            let is_last = self.now < LAST && at >= LAST;
             self.now = at;
             self.nodes.iter().for_each(|node| node.set_time(at));
+            if is_last && self.mode == Mode::Pow {
+                self.finds_the_last();
+            }
             self.happens(what);
+        }
+    }
+
+    /// Two branches of one weight stay as they are until the next block is found.
+    fn finds_the_last(&mut self) {
+        let Some(running) = &self.nodes[0].running else { return };
+        if let Some(block) = work::make(running, 0, running.chain.head().seal()) {
+            self.tell(0, Event::Sealed(Box::new(block)));
         }
     }
 
@@ -346,9 +360,7 @@ impl World {
             return;
         }
         self.nodes[node].crash(&mut self.rng);
-        let links: Vec<(usize, usize)> = self.links.keys().copied().collect();
-        for (one, other) in links.into_iter().filter(|(one, other)| *one == node || *other == node)
-        {
+        for (one, other) in self.links_of(node) {
             let at = self.now + self.rng.random_range(10..3_000);
             self.end_link(one, other, at);
         }
@@ -360,9 +372,18 @@ impl World {
         }
     }
 
+    fn links_of(&self, node: usize) -> Vec<(usize, usize)> {
+        let links = self.links.keys().copied();
+        links.filter(|(one, other)| *one == node || *other == node).collect()
+    }
+
     fn start(&mut self, node: usize) {
         if self.nodes[node].running.is_some() {
             return;
+        }
+        // What others did not notice the end of they notice now: nobody there knows of it.
+        for (one, other) in self.links_of(node) {
+            self.end_link(one, other, self.now);
         }
         let seed = self.rng.random();
         self.nodes[node].start(seed);
@@ -414,7 +435,9 @@ impl World {
             return self.tell(from, Event::DialFailed { address, reason });
         }
         if self.links.contains_key(&pair(from, to)) {
-            return;
+            // Of the other's life before, maybe: then it ends soon, and who wants to talk tries again.
+            let (address, reason) = (address_of(to), "there is a connection".to_owned());
+            return self.tell(from, Event::DialFailed { address, reason });
         }
         self.happened += 1;
         self.links.insert(pair(from, to), self.happened);
