@@ -94,14 +94,26 @@ impl Node {
 
     /// A peer connects, with this head and everything else as it should be.
     pub(crate) fn join(&mut self, head: Head) -> PeerId {
+        let peer = self.greet(head);
+        self.take_us(peer, head);
+        peer
+    }
+
+    /// A peer connects and says who it is, and has not answered yet who we are.
+    fn greet(&mut self, head: Head) -> PeerId {
         let peer = PeerId::random();
         let address: Multiaddr = "/ip4/10.0.0.1/tcp/1".parse().unwrap();
         self.tell(Event::Connected { peer, address, direction: Direction::Inbound });
         let status = self.status(head);
-        self.tell(Event::Asked { peer, id: 1, request: Request::Hello(status.clone()) });
-        let (_, id, _) = self.take(|request| matches!(request, Request::Hello(_)));
-        self.tell(Event::Answered { peer, id, response: Response::Hello(status) });
+        self.tell(Event::Asked { peer, id: 1, request: Request::Hello(status) });
         peer
+    }
+
+    /// A peer answers the greeting.
+    fn take_us(&mut self, peer: PeerId, head: Head) {
+        let (_, id, _) = self.take(|request| matches!(request, Request::Hello(_)));
+        let response = Response::Hello(self.status(head));
+        self.tell(Event::Answered { peer, id, response });
     }
 
     /// What another node of this chain says of itself.

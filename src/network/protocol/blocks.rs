@@ -4,6 +4,7 @@ use super::{
     Action, Check, Checked, GossipId, Offence, Protocol, Verdict,
     asks::{AskFor, CheckFor},
     imports::Source,
+    peers::Peer,
 };
 use crate::{
     network::{
@@ -207,7 +208,9 @@ impl Protocol {
         let has_room = under_way.len() < ASKED && theirs < ASKED_OF_PEER;
         let is_asked =
             under_way.iter().any(|(hash, _)| *hash == of) || checked.any(|hash| hash == of);
-        if is_asked || !has_room || self.blocks.deep.contains(&of) {
+        // One that has said who it is may not have heard yet who we are. Its head is looked at once it has.
+        let is_ready = self.peers.get(&peer).is_some_and(Peer::is_ready);
+        if is_asked || !is_ready || !has_room || self.blocks.deep.contains(&of) {
             return;
         }
         let count = count.min(MAX_ANCESTRY as u64);

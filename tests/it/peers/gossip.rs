@@ -65,6 +65,19 @@ fn a_block_with_an_unknown_parent_brings_its_ancestors() {
 }
 
 #[test]
+fn a_peer_that_may_not_know_us_yet_is_asked_nothing() {
+    let (source, _, blocks) = source(5);
+    let mut node = Node::new(ProtocolSettings::default());
+    let head = head_of(&source).0;
+    let peer = node.greet(head);
+    assert_eq!(node.hear(peer, 1, &EncodedBlock::from(&blocks[4])), Some(Verdict::Ignore));
+    assert!(!node.is_asked(|it| !matches!(it, Request::Hello(_))), "{:?}", node.asked);
+    node.take_us(peer, head);
+    node.answer_all(&source, |_, _, response| Some(response));
+    assert_eq!(node.chain.chain.head().seal(), blocks[4].hash());
+}
+
+#[test]
 fn blocks_that_one_peer_misses_leave_room_for_those_of_others() {
     let (_source, _, blocks) = source(24);
     let mut node = Node::new(ProtocolSettings::default());
