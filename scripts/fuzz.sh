@@ -11,7 +11,8 @@
 #   cargo install cargo-fuzz            a few minutes
 #   a C++ compiler                      libFuzzer is compiled with the targets
 # The first run compiles everything anew with it, into fuzz/target: a quarter of an hour on two cores and 3 GB.
-# What a run has found to be new inputs stays in fuzz/corpus/NAME, and the next one begins with it.
+# A run begins with fuzz/seeds/NAME, right bytes of each kind (MAINSPRING_WRITE_SEEDS=1 and the test of their name
+# write them anew), and with what earlier runs found to be new: fuzz/corpus/NAME.
 # A finding lies in fuzz/artifacts/NAME/; see it again with: cargo run --manifest-path fuzz/Cargo.toml --bin NAME FILE
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,5 +35,6 @@ command -v c++ >/dev/null || missing 'a C++ compiler' 'apt-get install g++, or w
 for target in $targets; do
   printf '\n== %s, %s seconds\n' "$target" "$seconds"
   # Blocks are up to 10 MiB, but what breaks a decoder is short.
-  cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=1024
+  mkdir -p "fuzz/corpus/$target"
+  cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=1024
 done

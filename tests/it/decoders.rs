@@ -17,6 +17,7 @@ use mainspring::network::{
     message::{Gossip, Head, Request, Response},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use std::{collections::BTreeMap, path::Path};
 
 /// Mutations of each sample in the test command; `scripts/soak.sh` makes more.
 const ROUNDS: u64 = 300;
@@ -81,6 +82,24 @@ fn mutate(rng: &mut StdRng, bytes: &mut Vec<u8>) {
                 bytes.extend(part.iter().take(64));
             }
         }
+    }
+}
+
+#[test]
+fn the_fuzzers_begin_with_these_samples() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    let writes = std::env::var_os("MAINSPRING_WRITE_SEEDS").is_some();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, sample) in samples() {
+        let count = counts.entry(name).or_default();
+        *count += 1;
+        let file = seeds.join(name).join(count.to_string());
+        if writes {
+            std::fs::create_dir_all(seeds.join(name)).unwrap();
+            std::fs::write(&file, &sample).unwrap();
+        }
+        let held = std::fs::read(&file).unwrap_or_default();
+        assert_eq!(held, sample, "{file:?} is old: MAINSPRING_WRITE_SEEDS=1 writes it anew");
     }
 }
 
