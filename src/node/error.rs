@@ -190,6 +190,14 @@ pub enum NodeError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// The genesis file says something that nobody hears.
+    #[error("{path}: {source}")]
+    GenesisNames {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SpecError,
+    },
     /// The genesis file lacks what every genesis has.
     #[error("{path} is not a genesis file in geth's format: it has no {field}")]
     GenesisField {
