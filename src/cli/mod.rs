@@ -98,13 +98,16 @@ elsewhere: the export stops there and names it."
     Account(account::Account),
     /// Run a network on this machine: a main node and workers, and its faults on demand
     #[command(after_help = "Examples:
-  mainspring devnet --consensus poa --workers 3     four nodes; RPC of the main node on port 8545
+  mainspring devnet                                 three signers and a main node, RPC on port 8545
+  mainspring devnet --port 9000 --fresh             another network, RPC on ports 9000 to 9003
+  mainspring devnet --consensus pow --workers 2 --datadir ./pow --port 0
+                                                    two miners; every node on a free port
   mainspring devnet status                          from a second terminal: heads and peers
   mainspring devnet kill worker-1                   as if its power had failed
   mainspring devnet cut worker-1 worker-2           they keep each other and lose all others
   mainspring devnet heal                            all connected again
 
-The same directory goes on with the same network. If this process dies, its nodes end.")]
+The same directory goes on with the same network and ports. If this process dies, its nodes end.")]
     Devnet(Box<DevnetArgs>),
     /// Run published tests of Ethereum's rules
     #[command(subcommand)]
