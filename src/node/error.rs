@@ -71,7 +71,10 @@ pub enum NodeError {
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// The stored chain has no first block.
-    #[error("the stored chain has no genesis block; restore a backup, or start over with --fresh")]
+    #[error(
+        "the stored chain has no genesis block; restore a backup, or start over with another --datadir \
+         (dev also: --fresh)"
+    )]
     NoGenesis,
     /// There is no chain in the directory.
     #[error("there is no chain in {dir}; make one with `mainspring init --datadir {dir}`")]
@@ -207,7 +210,10 @@ pub enum NodeError {
         field: &'static str,
     },
     /// The stored genesis cannot be read back.
-    #[error("the stored genesis is damaged: {0}; restore a backup, or start over with --fresh")]
+    #[error(
+        "the stored genesis is damaged: {0}; restore a backup, or start over with another --datadir (dev \
+         also: --fresh)"
+    )]
     StoredGenesis(serde_json::Error),
     /// `--fresh` could not empty the directory.
     #[error("--fresh cannot remove {dir}: {source}")]

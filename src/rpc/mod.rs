@@ -6,6 +6,7 @@
 //! | `access` | who may ask: who knows the token |
 //! | `clients` | who calls, and has that client had its share? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `arguments` | which argument of a call is missing or cannot be read? |
 //! | `calls` | how often was which method called, and how long did it take? |
 //! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
@@ -39,6 +40,7 @@
 mod access;
 pub mod admin;
 pub mod anvil;
+mod arguments;
 pub mod blobs;
 pub mod build;
 mod calls;

@@ -396,6 +396,10 @@ fn a_signer_is_proposed_over_rpc_and_the_last_one_stays() {
     let (_key, node) = alone(8, &["--period", "0", "--fund-dev-accounts", "2"]);
     let mut client = node.client();
     let (own, newcomer) = (Wallet::dev(8).address(), fresh(3));
+    let nothing = client.refused("clique_propose", json!([]));
+    assert!(nothing.message.contains("argument 0 (address: address)"), "{nothing:?}");
+    let half = client.refused("clique_propose", json!([own, "yes"]));
+    assert!(half.message.starts_with("invalid argument 1 (authorize: bool): "), "{half:?}");
     let last = client.refused("clique_propose", json!([own, false]));
     assert!(last.message.contains("last signer"), "{last:?}");
     let nobody = client.refused("clique_propose", json!([Address::ZERO, true]));
