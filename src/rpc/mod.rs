@@ -19,6 +19,7 @@
 //! | `push` | how does news come to a subscriber? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
+//! | `room` | how much room is left in an answer that is collected? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
 //! | `drop` | what leaves the pool on demand? |
 //! | `blobs` | what was in a blob? |
@@ -73,6 +74,7 @@ pub mod peers;
 pub mod personal;
 mod push;
 mod resolve;
+mod room;
 mod server;
 pub mod status;
 mod tell;
