@@ -446,6 +446,8 @@ fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
             return Err(NodeError::GenesisField { path: path.into(), field });
         }
     }
+    let names = |source| NodeError::GenesisNames { path: path.into(), source };
+    spec::check_names(&genesis).map_err(names)?;
     serde_json::from_value(genesis).map_err(format)
 }
 

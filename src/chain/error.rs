@@ -137,8 +137,8 @@ pub enum ChainError {
     },
     /// The data belongs to another chain.
     #[error(
-        "the data directory holds the chain with genesis {stored}, not {given}; start over with \
-         --fresh or choose another --datadir"
+        "the data directory holds the chain with genesis {stored}, not {given}; choose \
+         another --datadir, or start over there (dev: --fresh; init: once it is removed)"
     )]
     OtherGenesis {
         /// Genesis hash of the stored chain.
@@ -148,8 +148,8 @@ pub enum ChainError {
     },
     /// The data belongs to a chain that stands on something else.
     #[error(
-        "the data directory holds a chain that {stored}, not one that {given}; start over with \
-         --fresh or choose another --datadir"
+        "the data directory holds a chain that {stored}, not one that {given}; choose \
+         another --datadir, or start over there (dev: --fresh; init: once it is removed)"
     )]
     OtherBase {
         /// What the stored chain stands on.
@@ -259,7 +259,7 @@ pub enum ChainError {
     /// The rows of the base block's state are gone.
     #[error(
         "the state of block {number}, on which the chain stands, is missing; restore a backup, or \
-         start over with --fresh"
+         start over with another --datadir (dev also: --fresh)"
     )]
     BaseState {
         /// The base's height.
@@ -268,7 +268,7 @@ pub enum ChainError {
     /// Executing a stored block again gave another state.
     #[error(
         "block {number} says state root {stored}, but executing it gives {computed}: the data is \
-         damaged; restore a backup, or start over with --fresh"
+         damaged; restore a backup, or start over with another --datadir (dev also: --fresh)"
     )]
     StateRoot {
         /// The block's height.

@@ -179,7 +179,7 @@ impl Chain {
             && state.block_hash(head.number)? != Some(head.hash)
         {
             let reason = "the head of the state is not the block that it wrote last; restore a backup, or \
-                          start over with --fresh";
+                          start over with another --datadir (dev also: --fresh)";
             return Err(StorageError::Row { table: "meta", reason }.into());
         }
         let mut number = written.map_or(first, |head| head.number);

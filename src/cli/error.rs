@@ -8,7 +8,10 @@ use crate::{
     evm::trace::GuestError,
     node::{ExportFailure, ImportFailure, NodeError, database::CopyError},
 };
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +110,16 @@ pub(super) enum CliError {
 }
 
 impl CliError {
+    /// Is it only that whoever read the output has had enough, as `head` has?
+    pub(super) fn is_closed_pipe(&self) -> bool {
+        let closed = match self {
+            Self::Output(source) | Self::Node(NodeError::GenesisOutput(source)) => source,
+            Self::Write { path, source } if path == Path::new("-") => source,
+            _ => return false,
+        };
+        closed.kind() == io::ErrorKind::BrokenPipe
+    }
+
     /// The chain failed.
     pub(super) fn chain(error: ChainError) -> Self {
         Self::Node(error.into())

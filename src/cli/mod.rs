@@ -37,6 +37,8 @@ use node::NodeArgs;
 use std::{
     error::Error,
     ffi::OsString,
+    fmt,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -98,13 +100,16 @@ elsewhere: the export stops there and names it."
     Account(account::Account),
     /// Run a network on this machine: a main node and workers, and its faults on demand
     #[command(after_help = "Examples:
-  mainspring devnet --consensus poa --workers 3     four nodes; RPC of the main node on port 8545
+  mainspring devnet                                 three signers and a main node, RPC on port 8545
+  mainspring devnet --port 9000 --fresh             another network, RPC on ports 9000 to 9003
+  mainspring devnet --consensus pow --workers 2 --datadir ./pow --port 0
+                                                    two miners; every node on a free port
   mainspring devnet status                          from a second terminal: heads and peers
   mainspring devnet kill worker-1                   as if its power had failed
   mainspring devnet cut worker-1 worker-2           they keep each other and lose all others
   mainspring devnet heal                            all connected again
 
-The same directory goes on with the same network. If this process dies, its nodes end.")]
+The same directory goes on with the same network and ports. If this process dies, its nodes end.")]
     Devnet(Box<DevnetArgs>),
     /// Run published tests of Ethereum's rules
     #[command(subcommand)]
@@ -130,6 +135,8 @@ Every line is a check that was made just now. The exit code is 0 only if all of 
 
 /// The exit code that clap has for it.
 const WRONG_USAGE: u8 = 2;
+/// The exit code of a shell's command that SIGPIPE has ended.
+const CLOSED_PIPE: u8 = 141;
 
 /// What `mainspring dev` takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -143,7 +150,8 @@ struct DevArgs {
 
 /// Reads the command line and does what it asks for. The exit code is 0 only when that is done; an
 /// error is told on standard error, from the outermost cause to the innermost. Wrong usage is
-/// explained and ends the process, as does `--help`.
+/// explained and ends the process, as does `--help`. Who closes the pipe that is written to, as `head` does, is
+/// told nothing.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     #[cfg(feature = "failpoints")]
     failpoints::arm();
@@ -152,12 +160,13 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let foreign::Translated { arguments, moot } = match foreign::translate(arguments) {
         Ok(translated) => translated,
         Err(flag) => {
-            eprintln!("error: {flag}");
+            complain(format_args!("error: {flag}"));
             return ExitCode::from(WRONG_USAGE);
         }
     };
     let cli = Cli::parse_from(arguments);
     let started = dev::Started { as_anvil, moot };
+    let goes_on = cli.goes_on();
     let done = match cli.command {
         None => dev::run(cli.dev, started).await,
         Some(Command::Dev(args)) => dev::run(*args, started).await,
@@ -176,9 +185,26 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if !goes_on && error.is_closed_pipe() => ExitCode::from(CLOSED_PIPE),
         Err(error) => {
-            eprintln!("Error: {}", with_causes(&error));
+            complain(format_args!("Error: {}", with_causes(&error)));
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// A line on standard error, if anybody reads it.
+fn complain(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+impl Cli {
+    /// Does it run until it is stopped? Then its end has a reason to be told.
+    fn goes_on(&self) -> bool {
+        match &self.command {
+            None | Some(Command::Dev(_) | Command::Node(_)) => true,
+            Some(Command::Devnet(args)) => args.starts(),
+            Some(_) => false,
         }
     }
 }

@@ -26,11 +26,11 @@ pub(super) struct NodeArgs {
     /// Directory of the chain's database
     #[arg(long, env = "MAINSPRING_DATADIR", value_name = "DIR")]
     datadir: PathBuf,
-    /// Port for HTTP and WebSocket
+    /// Port for HTTP and WebSocket; 0 takes a free one [default: 8545; for a worker, none]
     #[arg(short, long, env = "MAINSPRING_PORT", visible_alias = "http.port", alias = "ws.port")]
     #[arg(value_name = "PORT")]
     port: Option<u16>,
-    /// Addresses to listen on, or names that stand for one, as localhost does
+    /// Addresses to listen on, or names that stand for one, as localhost does [default: 127.0.0.1]
     #[arg(long, env = "MAINSPRING_HOST", visible_alias = "http.addr", alias = "ws.addr")]
     #[arg(value_name = "HOST", value_delimiter = ',')]
     host: Option<Vec<String>>,

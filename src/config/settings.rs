@@ -39,11 +39,11 @@ pub enum DialectName {
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Settings {
-    /// Port for HTTP and WebSocket
+    /// Port for HTTP and WebSocket; 0 takes a free one [default: 8545]
     #[arg(short, long, env = "MAINSPRING_PORT", aliases = ["http.port", "ws.port"])]
     #[arg(value_name = "PORT", help_heading = SERVER)]
     pub port: Option<u16>,
-    /// Addresses to listen on, or names that stand for one, as localhost does
+    /// Addresses to listen on, or names that stand for one, as localhost does [default: 127.0.0.1]
     #[arg(long, env = "MAINSPRING_HOST", aliases = ["http.addr", "ws.addr"])]
     #[arg(value_name = "HOST", value_delimiter = ',', help_heading = SERVER)]
     pub host: Option<Vec<String>>,

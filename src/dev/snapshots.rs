@@ -257,7 +257,7 @@ impl Dev {
                 set.set_chain_id(number + 1, id);
             }
         })?;
-        self.restore_pool(waiting)
+        self.bring_back(waiting)
     }
 
     /// From the next block on the chain has another id. What waits was signed for the old one, and is
@@ -305,6 +305,16 @@ impl Dev {
 
     pub(super) fn restore_pool(&self, waiting: SavedPool) -> Result<(), DevError> {
         let is_empty = waiting.is_empty();
+        self.bring_back(waiting)?;
+        if !is_empty {
+            self.sealer.wake();
+        }
+        Ok(())
+    }
+
+    /// What waited waits again. Nobody is woken: a chain that went back stays there until a block is made
+    /// for another reason.
+    fn bring_back(&self, waiting: SavedPool) -> Result<(), DevError> {
         let (_, view) = self.chain.latest()?;
         let failure = Cell::new(None);
         self.pool.bring_back(waiting, |sender| match view.account(sender) {
@@ -314,9 +324,6 @@ impl Dev {
                 0
             }
         });
-        if !is_empty {
-            self.sealer.wake();
-        }
         failure.into_inner().map_or(Ok(()), |error| Err(error.into()))
     }
 }

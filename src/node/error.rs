@@ -71,7 +71,10 @@ pub enum NodeError {
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// The stored chain has no first block.
-    #[error("the stored chain has no genesis block; restore a backup, or start over with --fresh")]
+    #[error(
+        "the stored chain has no genesis block; restore a backup, or start over with another --datadir \
+         (dev also: --fresh)"
+    )]
     NoGenesis,
     /// There is no chain in the directory.
     #[error("there is no chain in {dir}; make one with `mainspring init --datadir {dir}`")]
@@ -190,6 +193,14 @@ pub enum NodeError {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// The genesis file says something that nobody hears.
+    #[error("{path}: {source}")]
+    GenesisNames {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SpecError,
+    },
     /// The genesis file lacks what every genesis has.
     #[error("{path} is not a genesis file in geth's format: it has no {field}")]
     GenesisField {
@@ -199,7 +210,10 @@ pub enum NodeError {
         field: &'static str,
     },
     /// The stored genesis cannot be read back.
-    #[error("the stored genesis is damaged: {0}; restore a backup, or start over with --fresh")]
+    #[error(
+        "the stored genesis is damaged: {0}; restore a backup, or start over with another --datadir (dev \
+         also: --fresh)"
+    )]
     StoredGenesis(serde_json::Error),
     /// `--fresh` could not empty the directory.
     #[error("--fresh cannot remove {dir}: {source}")]

@@ -12,7 +12,10 @@ use serde_json::{
     Value, json,
     value::{RawValue, to_raw_value},
 };
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::OnceLock,
+};
 
 /// The list, a file a namespace.
 const LISTS: [&str; 18] = [
@@ -135,6 +138,25 @@ fn document(names: &BTreeSet<String>) -> Value {
 
 fn list() -> Vec<Listed> {
     LISTS.iter().flat_map(|file| parse::<Vec<Listed>>(file)).collect()
+}
+
+/// What a method takes, each as `name: type`, under any of its names; `None` if it is not listed.
+pub(super) fn params_of(method: &str) -> Option<&'static [String]> {
+    static PARAMS: OnceLock<HashMap<String, Vec<String>>> = OnceLock::new();
+    let by_name = || {
+        let each = list().into_iter().flat_map(|listed| {
+            let names = std::iter::once(listed.name).chain(listed.aliases);
+            names.map(move |name| (name, listed.params.clone())).collect::<Vec<_>>()
+        });
+        each.collect()
+    };
+    PARAMS.get_or_init(by_name).get(method).map(Vec::as_slice)
+}
+
+/// The schema of a type that the list names; null if it names none such.
+pub(super) fn type_of(kind: &str) -> &'static Value {
+    static KINDS: OnceLock<Value> = OnceLock::new();
+    &KINDS.get_or_init(|| parsed(TYPES))[kind]
 }
 
 /// Every name of every method of the list.

@@ -31,7 +31,9 @@ use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, Bytes, hex};
 use jsonrpsee::types::{
     ErrorObjectOwned,
-    error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE},
+    error::{
+        INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE, OVERSIZED_RESPONSE_CODE,
+    },
 };
 use std::time::Duration;
 
@@ -125,6 +127,15 @@ pub enum RpcError {
         "the accounts have more than {0} slots together; ask for fewer accounts, leave the storage out, or use debug_storageRangeAt"
     )]
     DumpTooLarge(usize),
+    /// What was collected grew longer than an answer may be.
+    #[error(
+        "the answer is longer than {limit} bytes; ask for fewer blocks, transactions or kinds at a time, or \
+         allow more with --rpc-max-response-bytes"
+    )]
+    AnswerTooLong {
+        /// The most.
+        limit: usize,
+    },
     /// The log's level belongs to another program.
     #[error("the level of the log cannot be changed here")]
     FixedLog,
@@ -401,6 +412,7 @@ impl RpcError {
         match self {
             Self::Reverted(_) | Self::DelegateRejects { .. } => REVERTED,
             Self::NotMinedInTime { .. } => NOT_MINED_IN_TIME,
+            Self::AnswerTooLong { .. } => OVERSIZED_RESPONSE_CODE,
             Self::InvalidBlockRange
             | Self::LogRange { .. }
             | Self::TooManySlots(_)

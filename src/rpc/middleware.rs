@@ -1,12 +1,12 @@
 //! What happens to every request: a log line, a name for what is unknown, batches.
 
 use super::{
-    Dialect,
+    Dialect, arguments,
     calls::{Calls, Open, Transport},
     clients::Visitor,
     error::{method_elsewhere, no_notifications, not_for_pages, unknown_method, unnamed_method},
 };
-use crate::{chain::Chain, primitives::echo};
+use crate::chain::Chain;
 use jsonrpsee::{
     BatchResponseBuilder, MethodResponse, Methods,
     core::middleware::{
@@ -17,7 +17,9 @@ use jsonrpsee::{
         error::{INVALID_PARAMS_CODE, INVALID_REQUEST_CODE},
     },
 };
+use serde_json::value::RawValue;
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     future::{Future, poll_fn},
     pin::Pin,
@@ -169,6 +171,7 @@ where
         } else {
             tracing::info!(target: "rpc", "{method}");
             let (id, dialect) = (request.id.clone(), self.rules.dialect);
+            let asked = Asked::of(&request);
             // Light methods answer in the call, others in the future.
             let waits = self.rules.chain.remote().is_some();
             let begun = match waits {
@@ -186,7 +189,7 @@ where
                     }
                 };
                 calls.answered(called, began, answer.is_success());
-                let answer = in_words(id, answer);
+                let answer = in_words(id, asked, answer);
                 if let Some(visitor) = visitor {
                     visitor.spend(answer.as_ref().len());
                 }
@@ -274,9 +277,29 @@ fn refusal(requests: usize, limit: usize) -> Option<ErrorObject<'static>> {
     Some(ErrorObject::owned(INVALID_REQUEST_CODE, text, None::<()>))
 }
 
+/// What was called with which arguments, for who has to say what is wrong with them.
+struct Asked<'a> {
+    method: Cow<'a, str>,
+    /// `None` if there are too many bytes of them.
+    params: Option<Option<Cow<'a, RawValue>>>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(request: &Request<'a>) -> Self {
+        let length = request.params.as_ref().map_or(0, |params| params.get().len());
+        let params = (length <= arguments::LONGEST).then(|| request.params.clone());
+        Self { method: request.method.clone(), params }
+    }
+
+    fn explain(&self, reason: &str) -> String {
+        let params = self.params.as_ref().map(|params| params.as_deref());
+        arguments::explain(&self.method, params, reason)
+    }
+}
+
 /// Says in the message what jsonrpsee says in the data about parameters that cannot be read: that is
 /// where geth's clients look for it, and geth's errors of this kind have no data.
-fn in_words(id: Id<'_>, answer: MethodResponse) -> MethodResponse {
+fn in_words(id: Id<'_>, asked: Asked<'_>, answer: MethodResponse) -> MethodResponse {
     #[derive(serde::Deserialize)]
     struct Failed {
         error: ErrorObjectOwned,
@@ -288,7 +311,7 @@ fn in_words(id: Id<'_>, answer: MethodResponse) -> MethodResponse {
     let failed = serde_json::from_str::<Failed>(answer.as_ref());
     let reason = failed.ok().and_then(|failed| {
         let reason = serde_json::from_str::<String>(failed.error.data()?.get()).ok()?;
-        Some(format!("invalid argument: {}", echo(&reason)))
+        Some(asked.explain(&reason))
     });
     match reason {
         Some(text) => {
@@ -354,7 +377,8 @@ mod tests {
     fn what_is_wrong_with_a_parameter_is_in_the_message() {
         let data = Some("expected hex at line 1 column 4");
         let error = ErrorObject::owned(INVALID_PARAMS_CODE, "Invalid params", data);
-        let answer = in_words(Id::Number(7), MethodResponse::error(Id::Number(7), error));
+        let asked = || Asked { method: "eth_getBalance".into(), params: None };
+        let answer = in_words(Id::Number(7), asked(), MethodResponse::error(Id::Number(7), error));
         let text = "invalid argument: expected hex at line 1 column 4";
         let wanted = serde_json::json!({
             "jsonrpc": "2.0", "id": 7, "error": { "code": -32602, "message": text }
@@ -362,7 +386,7 @@ mod tests {
         let shown: serde_json::Value = serde_json::from_str(answer.as_ref()).unwrap();
         assert_eq!(shown, wanted);
         let ours = ErrorObject::owned(INVALID_PARAMS_CODE, "too many slots", None::<()>);
-        let answer = in_words(Id::Number(7), MethodResponse::error(Id::Number(7), ours));
+        let answer = in_words(Id::Number(7), asked(), MethodResponse::error(Id::Number(7), ours));
         assert!(answer.as_ref().contains("too many slots"));
     }
 

@@ -6,6 +6,7 @@
 //! | `access` | who may ask: who knows the token |
 //! | `clients` | who calls, and has that client had its share? |
 //! | `middleware` | what happens to every request: log line, unknown methods, batches |
+//! | `arguments` | which argument of a call is missing or cannot be read? |
 //! | `calls` | how often was which method called, and how long did it take? |
 //! | `ipc/` | what is answered over a Unix socket? |
 //! | `ids` | is the id of a request one that an answer can carry? |
@@ -18,6 +19,7 @@
 //! | `push` | how does news come to a subscriber? |
 //! | `resolve` | which block does a number, tag or hash mean? |
 //! | `convert` | how do blocks, transactions, receipts and logs look on the wire? |
+//! | `room` | how much room is left in an answer that is collected? |
 //! | `params` | in which shapes do tools send blocks, numbers and options? |
 //! | `drop` | what leaves the pool on demand? |
 //! | `blobs` | what was in a blob? |
@@ -39,6 +41,7 @@
 mod access;
 pub mod admin;
 pub mod anvil;
+mod arguments;
 pub mod blobs;
 pub mod build;
 mod calls;
@@ -71,6 +74,7 @@ pub mod peers;
 pub mod personal;
 mod push;
 mod resolve;
+mod room;
 mod server;
 pub mod status;
 mod tell;

@@ -183,10 +183,11 @@ impl ChainSpec {
 
     /// The rules of a chain that other clients make. Where its genesis names no mode and has a terminal
     /// total difficulty, also one of zero, every rule for merged chains counts: nobody is a developer
-    /// there.
+    /// there. How blocks come about must be said, and only once.
     pub fn of_others(mut genesis: Genesis) -> Result<Self, SpecError> {
-        let names_mode = mainspring_config(&genesis)?.mode.is_some();
-        if !names_mode
+        let mode = mainspring_config(&genesis)?.mode;
+        check_consensus(&genesis, mode)?;
+        if mode.is_none()
             && genesis.config.clique.is_none()
             && genesis.config.terminal_total_difficulty.is_some()
         {
@@ -232,6 +233,24 @@ const OF_OTHERS: [&str; 5] = [
 fn mainspring_config(genesis: &Genesis) -> Result<MainspringConfig, SpecError> {
     let section = genesis.config.extra_fields.get_deserialized("mainspring");
     section.transpose().map_err(SpecError::Mainspring).map(Option::unwrap_or_default)
+}
+
+/// Is it said how blocks come about, in one way?
+fn check_consensus(genesis: &Genesis, mode: Option<Mode>) -> Result<(), SpecError> {
+    let config = &genesis.config;
+    let is_merged = config.terminal_total_difficulty.is_some();
+    match (mode, config.clique.is_some(), config.ethash.is_some()) {
+        (Some(Mode::Poa), false, _) => Err(SpecError::NoClique),
+        (Some(Mode::Poa), _, true) => {
+            Err(SpecError::OtherSection { mode: "poa", section: "ethash" })
+        }
+        (Some(Mode::Pow), true, _) => {
+            Err(SpecError::OtherSection { mode: "pow", section: "clique" })
+        }
+        (None, true, true) => Err(SpecError::TwoWays),
+        (None, false, false) if !is_merged => Err(SpecError::NoWay),
+        _ => Ok(()),
+    }
 }
 
 fn mode_of(genesis: &Genesis) -> Mode {
@@ -308,6 +327,37 @@ mod tests {
         });
         assert_eq!(read(ours), (Mode::Dev, Mode::Dev));
         assert_eq!(read(json!({"chainId": 1, "ethash": {}})), (Mode::Pow, Mode::Pow));
+    }
+
+    #[test]
+    fn a_chain_of_others_says_once_how_its_blocks_come_about() {
+        let refused = |mut config: serde_json::Value| {
+            config["chainId"] = json!(1);
+            let genesis = json!({
+                "config": config, "gasLimit": "0x1c9c380", "difficulty": "0x1", "alloc": {}
+            });
+            let read = ChainSpec::of_others(serde_json::from_value(genesis).unwrap());
+            read.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(refused(json!({"mainspring": {"mode": "poa"}})).contains("no config.clique"));
+        assert!(refused(json!({})).contains("does not say how blocks come about"));
+        assert!(refused(json!({"clique": {}, "ethash": {}})).contains("leave one out"));
+        for (mode, other) in [("poa", "ethash"), ("pow", "clique")] {
+            let both = json!({"clique": {}, "ethash": {}, "mainspring": {"mode": mode}});
+            let text = refused(both);
+            assert!(
+                text.contains(&format!("mode is {mode}, but there is config.{other}")),
+                "{text}"
+            );
+        }
+        for right in [
+            json!({"clique": {"period": 1}}),
+            json!({"mainspring": {"mode": "pow"}}),
+            json!({"ethash": {}, "terminalTotalDifficulty": 5}),
+            json!({"mainspring": {"mode": "dev"}}),
+        ] {
+            assert_eq!(refused(right), "");
+        }
     }
 
     #[test]

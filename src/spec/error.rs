@@ -36,6 +36,40 @@ pub enum SpecError {
     /// `config.mainspring` cannot be read.
     #[error("config.mainspring: {0}")]
     Mainspring(#[source] serde_json::Error),
+    /// A name in a genesis file that nobody reads.
+    #[error("{name} means nothing in a genesis file: {advice}")]
+    UnknownName {
+        /// Where it stands.
+        name: String,
+        /// What was meant, or what may stand there.
+        advice: String,
+    },
+    /// Signers, and no rules for them.
+    #[error(
+        "config.mainspring.mode is poa, but there is no config.clique: add \
+         \"clique\": {{\"period\": 2, \"epoch\": 30000}} with the seconds and blocks that you want"
+    )]
+    NoClique,
+    /// Two ways to make blocks.
+    #[error("config has clique and ethash: leave one out, clique for signers or ethash for miners")]
+    TwoWays,
+    /// A mode, and the section of another.
+    #[error(
+        "config.mainspring.mode is {mode}, but there is config.{section}: leave one of them out"
+    )]
+    OtherSection {
+        /// The mode.
+        mode: &'static str,
+        /// The other mode's section.
+        section: &'static str,
+    },
+    /// No way to make blocks.
+    #[error(
+        "config does not say how blocks come about: add \"clique\": {{\"period\": 2, \"epoch\": 30000}} \
+         for signers, \"ethash\": {{}} for miners, \"terminalTotalDifficulty\": 0 for a merged chain to \
+         import, or \"mainspring\": {{\"mode\": \"dev\"}} for a development chain"
+    )]
+    NoWay,
     /// A base fee beyond what a header holds.
     #[error("baseFeePerGas {0} does not fit in 64 bits")]
     BaseFee(u128),

@@ -7,6 +7,7 @@
 //! | `fork_id` | what names a chain's rules at a time? |
 //! | `fork_change` | may a chain go on under other forks? |
 //! | `genesis`, `dev`, `network_genesis` | what is block zero, on a development chain, of a network? |
+//! | `genesis_names` | does every name in a genesis file mean something? |
 //! | `networks` | which rules does a public network have, and a fork of a chain? |
 //! | `contracts`, `main_contract`, `precompiles` | which contracts does everyone know? |
 //! | `fees`, `difficulty`, `gas` | what must be paid, proven, and brought along? |
@@ -27,6 +28,7 @@ mod fork_plan;
 mod forks;
 mod gas;
 mod genesis;
+mod genesis_names;
 mod header;
 mod invalid;
 pub mod main_contract;
@@ -47,6 +49,7 @@ pub use fork_change::{ForkChange, ForkChangeError, fork_changes};
 pub use fork_plan::{FORKS_BY_TIME, ForkPlan};
 pub use forks::{Fork, UnknownFork};
 pub use gas::{floor_gas, intrinsic_gas};
+pub use genesis_names::check_names;
 pub use header::{MAX_EXTRA_DATA, check_header, next_gas_limit, required_extra_data};
 pub use invalid::{BodyError, HeaderError, OmmerError, TransactionError};
 pub use network_genesis::{MAX_EXTRA_BYTES, NetworkConsensus, NetworkGenesis};

@@ -26,7 +26,10 @@ pub enum StateError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     /// An account refers to code that is not stored.
-    #[error("code {0} is missing from the database; restore a backup, or start over with --fresh")]
+    #[error(
+        "code {0} is missing from the database; restore a backup, or start over with another --datadir \
+         (dev also: --fresh)"
+    )]
     MissingCode(alloy_primitives::B256),
     /// What is not stored here is not to be had from the chain this one is a fork of.
     #[error(transparent)]

@@ -17,8 +17,8 @@ pub enum StorageError {
     },
     /// Written by another version of this program.
     #[error(
-        "the data in {dir} has schema version {found}, this program knows {known}; start over with \
-         --fresh, choose another --datadir, or use the version that wrote it"
+        "the data in {dir} has schema version {found}, this program knows {known}; use the \
+         version that wrote it, or start over with another --datadir (dev also: --fresh)"
     )]
     Schema {
         /// The environment's directory.
@@ -29,7 +29,10 @@ pub enum StorageError {
         known: u64,
     },
     /// A file is damaged, truncated, or not ours.
-    #[error("{dir} is damaged ({reason}); restore a backup, or start over with --fresh")]
+    #[error(
+        "{dir} is damaged ({reason}); restore a backup, or start over with another --datadir (dev also: \
+         --fresh)"
+    )]
     Corrupt {
         /// The environment's directory.
         dir: PathBuf,
@@ -37,7 +40,10 @@ pub enum StorageError {
         reason: MdbxError,
     },
     /// A page inside a file is damaged.
-    #[error("the database is damaged ({0}); restore a backup, or start over with --fresh")]
+    #[error(
+        "the database is damaged ({0}); restore a backup, or start over with another --datadir (dev \
+         also: --fresh)"
+    )]
     Damaged(MdbxError),
     /// The directory cannot be made or read.
     #[error("cannot use {dir}: {source}")]

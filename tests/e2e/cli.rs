@@ -7,7 +7,7 @@ use crate::{
 use alloy_primitives::U256;
 use mainspring::spec::main_contract::{MAIN_ADDRESS, Main};
 use serde_json::{Value, json};
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 fn printed(arguments: &[&str]) -> String {
     let output = Command::new(BINARY).args(arguments).output().unwrap();
@@ -23,6 +23,48 @@ fn help_shows_examples_and_every_flag() {
     let help = printed(&["--help"]);
     for flag in ["--port", "--datadir", "--ephemeral", "--fresh", "--block-time", "--hardfork"] {
         assert!(help.contains(flag), "{flag}");
+    }
+}
+
+#[test]
+fn help_says_where_a_node_listens_if_nobody_says_it() {
+    for command in ["dev", "node"] {
+        let help = printed(&[command, "--help"]);
+        for default in ["[default: 8545", "[default: 127.0.0.1]"] {
+            assert!(help.contains(default), "{command}: {default}");
+        }
+    }
+}
+
+/// Runs a command whose reader goes away before it writes.
+fn unread(folder: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(BINARY);
+    let output = command.args(words).current_dir(folder).stdout(writer).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_reader_that_has_had_enough_is_told_nothing() {
+    let launch = Launch::new(&[]);
+    launch.start().stop("TERM");
+    let data = launch.data_dir().display().to_string();
+    let genesis = ["genesis", "--consensus", "pow", "--chain-id", "5", "--fund-dev-accounts"];
+    fs::write(launch.home().join("p"), "secret").unwrap();
+    for words in [
+        &["db", "stats", "--datadir", &data][..],
+        &["db", "stats", "--json", "--datadir", &data],
+        &["db", "verify", "--datadir", &data],
+        &["export", "--datadir", &data, "--from", "0", "-"],
+        &["completions", "bash"],
+        &["account", "new", "--password-file", "p"],
+        &["account", "list"],
+        &genesis,
+    ] {
+        let (code, said) = unread(launch.home(), words);
+        assert!(!said.contains("Error") && !said.contains("panicked"), "{words:?}: {said}");
+        assert_eq!(code, Some(141), "{words:?}, as a shell says of SIGPIPE");
     }
 }
 

@@ -39,8 +39,10 @@ fn a_network_starts_and_ends_as_a_whole_and_goes_on_where_it_was() {
     assert_eq!(status.code(), Some(0));
     assert!(!pids.into_iter().any(is_alive), "all nodes have ended before the network does");
 
-    let network = Network::start_in(dir, &[]);
+    let network = Network::go_on(dir, &[]);
     assert_eq!(genesis_hash(&network, "worker-2"), first);
+    let rpc = network.node("main")["rpc"].as_str().unwrap().to_owned();
+    assert!(!rpc.ends_with(":8545"), "{rpc}: a free port was asked for at the last start");
     // Killed, it cannot end its nodes: they see that it is gone.
     let pids = NAMES.map(|name| network.pid(name));
     let (_, dir) = network.end("KILL");

@@ -56,14 +56,16 @@ impl Network {
     /// The network of this directory.
     #[track_caller]
     pub(crate) fn start_in(dir: Arc<TempDir>, flags: &[&str]) -> Self {
+        Self::go_on(dir, &[flags, &["--port", "0"]].concat())
+    }
+
+    /// The network of this directory with these flags and no others.
+    #[track_caller]
+    pub(crate) fn go_on(dir: Arc<TempDir>, flags: &[&str]) -> Self {
         let log = dir.path().join(format!("said-{}", fs::read_dir(dir.path()).unwrap().count()));
         let out = File::create(&log).unwrap();
         let mut command = Command::new(BINARY);
-        command
-            .arg("devnet")
-            .args(flags)
-            .args(["--port", "0", "--datadir"])
-            .arg(dir.path().join("net"));
+        command.arg("devnet").args(flags).arg("--datadir").arg(dir.path().join("net"));
         command.stdin(Stdio::null()).stderr(out.try_clone().unwrap()).stdout(out);
         let child = command.spawn().unwrap();
         let mut network = Self { dir, child, log };

@@ -187,6 +187,47 @@ fn what_makes_no_network_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_genesis_file_that_says_what_nobody_hears_makes_no_chain() {
+    let launch = Launch::new(&[]);
+    let signer = fresh(1).to_string();
+    let genesis = ["genesis", "--chain-id", "5", "--consensus", "poa", "--signer", &signer];
+    succeeds(launch.home(), &[&genesis[..], &["--out", "whole.json"]].concat());
+    let whole: Value =
+        serde_json::from_slice(&fs::read(launch.home().join("whole.json")).unwrap()).unwrap();
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut genesis = whole.clone();
+        change(&mut genesis["config"]);
+        fs::write(launch.home().join("genesis.json"), genesis.to_string()).unwrap();
+    };
+    type Change = fn(&mut Value);
+    let changes: [(Change, &[&str]); 6] = [
+        (|it| it["clique"]["perod"] = json!(1), &["config.clique.perod", "config.clique.period"]),
+        (
+            |it| it["mainspring"]["feMarket"] = json!("zero"),
+            &["config.mainspring.feMarket", "config.mainspring.feeMarket"],
+        ),
+        (|it| it["oskaTime"] = json!(9), &["config.oskaTime", "config.osakaTime"]),
+        (|it| it["clique"] = Value::Null, &["mode is poa", "no config.clique", "period"]),
+        (|it| it["ethash"] = json!({}), &["mode is poa", "config.ethash"]),
+        (
+            |it| {
+                it["clique"] = Value::Null;
+                it["mainspring"] = json!({});
+            },
+            &["how blocks come about", "clique", "ethash", "dev"],
+        ),
+    ];
+    for (change, words) in changes {
+        changed(&change);
+        fails(launch.home(), &INIT, words);
+        assert!(!launch.data_dir().exists(), "{words:?}: nothing is written");
+    }
+    changed(&|config| config["contractSizeLimit"] = json!(5));
+    let told = succeeds(launch.home(), &INIT);
+    assert!(told.contains("config.contractSizeLimit means nothing here"), "{told}");
+}
+
+#[test]
 fn accounts_of_a_file_are_there_too() {
     let launch = Launch::new(&["node", "--no-seal"]);
     let (contract, owner) = (fresh(1).to_string(), fresh(2).to_string());
@@ -355,6 +396,10 @@ fn a_signer_is_proposed_over_rpc_and_the_last_one_stays() {
     let (_key, node) = alone(8, &["--period", "0", "--fund-dev-accounts", "2"]);
     let mut client = node.client();
     let (own, newcomer) = (Wallet::dev(8).address(), fresh(3));
+    let nothing = client.refused("clique_propose", json!([]));
+    assert!(nothing.message.contains("argument 0 (address: address)"), "{nothing:?}");
+    let half = client.refused("clique_propose", json!([own, "yes"]));
+    assert!(half.message.starts_with("invalid argument 1 (authorize: bool): "), "{half:?}");
     let last = client.refused("clique_propose", json!([own, false]));
     assert!(last.message.contains("last signer"), "{last:?}");
     let nobody = client.refused("clique_propose", json!([Address::ZERO, true]));

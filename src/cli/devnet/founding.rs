@@ -138,7 +138,7 @@ mod tests {
     use crate::spec::{ChainSpec, Mode, main_contract::MAIN_ADDRESS};
 
     fn shape(consensus: Consensus) -> Shape {
-        Shape { consensus, workers: 2, period: 1, difficulty: 3_000, chain_id: 77 }
+        Shape { consensus, workers: 2, period: 1, difficulty: 3_000, chain_id: 77, port: 0 }
     }
 
     fn found_in(dir: &Path, consensus: Consensus) -> (Founded, Genesis) {

@@ -118,7 +118,7 @@ impl Member {
     }
 
     /// Asks it something over its socket.
-    fn ask(&self, method: &'static str, params: &Value) -> Result<Value, DevnetError> {
+    pub(super) fn ask(&self, method: &'static str, params: &Value) -> Result<Value, DevnetError> {
         let name = self.name.clone();
         match ask::call(&self.socket, method, params) {
             Ok(Ok(answer)) => Ok(answer),

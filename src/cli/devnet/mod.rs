@@ -9,6 +9,7 @@
 //! | `member` | which node is it, and how is it started again as the same? |
 //! | `ask` | what does a node say over its socket? |
 //! | `supervisor` | which nodes run, and what is done when one ends or somebody asks? |
+//! | `first_block` | what happens before miners have found the first block? |
 //! | `faults` | stop, kill, start, cut, heal: what is done to which nodes? |
 //! | `control` | what does a second terminal say to the supervisor? |
 //! | `report` | what is told of the network: the table, the file, what to do next |
@@ -17,6 +18,7 @@ mod ask;
 mod control;
 mod error;
 mod faults;
+mod first_block;
 mod founding;
 mod layout;
 mod member;
@@ -56,14 +58,9 @@ struct StartArgs {
     #[command(flatten)]
     place: PlaceArgs,
     /// Port of the main node's RPC; the workers take the ports after it, with 0 every node takes a free one
-    #[arg(
-        short,
-        long,
-        env = "MAINSPRING_DEVNET_PORT",
-        value_name = "PORT",
-        default_value_t = 8545
-    )]
-    port: u16,
+    /// [default: as at its last start, at first 8545]
+    #[arg(short, long, env = "MAINSPRING_DEVNET_PORT", value_name = "PORT")]
+    port: Option<u16>,
     /// Delete the network that lies in the directory and start over
     #[arg(long)]
     fresh: bool,
@@ -104,6 +101,13 @@ enum Fault {
     Status(PlaceArgs),
 }
 
+impl DevnetArgs {
+    /// Does it start a network, rather than ask one that runs?
+    pub(super) const fn starts(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
 /// Starts the network and keeps it until ctrl-c, or hands a wish to the one that runs.
 pub(super) async fn run(args: DevnetArgs) -> Result<(), CliError> {
     let Some(fault) = args.fault else { return start(args.start).await };
@@ -126,9 +130,10 @@ async fn start(args: StartArgs) -> Result<(), CliError> {
     if args.fresh {
         layout.empty()?;
     }
-    let shape = args.shape.settle(&layout)?;
+    let mut shape = args.shape.settle(&layout)?;
+    shape.port = args.port.unwrap_or(shape.port);
     let founded = founding::found(&layout, &shape)?;
-    let mut supervisor = Supervisor::new(layout, shape, founded, args.port)?;
+    let mut supervisor = Supervisor::new(layout, shape, founded)?;
     let ran = supervisor.run(stop).await;
     // Whatever happened: no node stays behind.
     supervisor.stop_all().await;

@@ -83,7 +83,8 @@ fn head_and_peers(layout: &Layout, row: &Row) -> [String; 2] {
     [head.unwrap_or_else(silent), peers.unwrap_or_else(silent)]
 }
 
-fn quantity(value: &Value) -> Option<u64> {
+/// A number as JSON-RPC writes it.
+pub(super) fn quantity(value: &Value) -> Option<u64> {
     u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
 }
 

@@ -48,7 +48,7 @@ pub(super) struct ShapeArgs {
     chain_id: Option<u64>,
 }
 
-/// The settings that a network keeps for ever.
+/// The settings that a network keeps: for ever, all but its port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Shape {
@@ -59,6 +59,14 @@ pub(super) struct Shape {
     /// Of the first block, and half of it the least there is.
     pub(super) difficulty: u64,
     pub(super) chain_id: u64,
+    /// Of the main node's RPC, as it was asked for last.
+    #[serde(default = "first_port")]
+    pub(super) port: u16,
+}
+
+/// The port of a network that nobody named another for.
+const fn first_port() -> u16 {
+    8545
 }
 
 impl ShapeArgs {
@@ -68,7 +76,7 @@ impl ShapeArgs {
         if !path.exists() {
             let shape = self.new_shape()?;
             layout.check_free()?;
-            write_whole(&path, &serde_json::to_vec_pretty(&shape).unwrap_or_default())?;
+            shape.keep(layout)?;
             return Ok(shape);
         }
         let text = fs::read(&path).map_err(file(&path))?;
@@ -87,6 +95,7 @@ impl ShapeArgs {
             period: self.period.unwrap_or(2),
             difficulty: self.difficulty.unwrap_or(2_000),
             chain_id: self.chain_id.unwrap_or(31337),
+            port: first_port(),
         })
     }
 
@@ -124,6 +133,13 @@ impl ShapeArgs {
 }
 
 impl Shape {
+    /// Writes it down for the next start.
+    pub(super) fn keep(&self, layout: &Layout) -> Result<(), DevnetError> {
+        let path = layout.shape();
+        let format = |source| DevnetError::Format { path: path.clone(), source };
+        write_whole(&path, &serde_json::to_vec_pretty(self).map_err(format)?)
+    }
+
     /// The nodes' names: the main node, then the workers.
     pub(super) fn names(&self) -> Vec<String> {
         let workers = (1..=self.workers).map(|number| format!("worker-{number}"));
@@ -154,6 +170,20 @@ mod tests {
         let other = ShapeArgs { consensus: Some(Consensus::Pow), ..ShapeArgs::default() };
         let error = other.settle(&layout).unwrap_err().to_string();
         assert!(error.contains("--consensus poa, not pow"), "{error}");
+    }
+
+    #[test]
+    fn a_network_of_an_older_version_has_the_port_that_all_had() {
+        let (_dir, layout) = layout();
+        let mut made = ShapeArgs::default().settle(&layout).unwrap();
+        made.port = 9_000;
+        made.keep(&layout).unwrap();
+        assert_eq!(ShapeArgs::default().settle(&layout).unwrap().port, 9_000);
+        let text = fs::read_to_string(layout.shape()).unwrap();
+        let older = text.replace(",\n  \"port\": 9000", "");
+        assert_ne!(older, text);
+        fs::write(layout.shape(), older).unwrap();
+        assert_eq!(ShapeArgs::default().settle(&layout).unwrap().port, 8_545);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{
     CliError, DevnetError, Layout,
     control::{self, Answer, Asker},
+    first_block::FirstBlock,
     founding::Founded,
     member::{Member, Peer},
     report::{self, Row},
@@ -18,18 +19,14 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Supervisor {
     layout: Layout,
+    shape: Shape,
     pub(super) members: Vec<Member>,
 }
 
 impl Supervisor {
-    /// Nodes that do not run yet. The main node gets `port`, the workers those after it.
-    pub(super) fn new(
-        layout: Layout,
-        shape: Shape,
-        founded: Founded,
-        port: u16,
-    ) -> Result<Self, DevnetError> {
-        let names = shape.names();
+    /// Nodes that do not run yet. The main node gets the network's port, the workers those after it.
+    pub(super) fn new(layout: Layout, shape: Shape, founded: Founded) -> Result<Self, DevnetError> {
+        let (names, port) = (shape.names(), shape.port);
         let no_ports = DevnetError::NoPorts { port, nodes: names.len() };
         let keys = std::iter::once(None).chain(founded.keys.into_iter().map(Some));
         let mut members = Vec::new();
@@ -42,7 +39,7 @@ impl Supervisor {
             let Some(own) = own else { return Err(no_ports) };
             members.push(Member::new(&layout, name, shape.consensus, key, own));
         }
-        Ok(Self { layout, members })
+        Ok(Self { layout, shape, members })
     }
 
     /// Starts all nodes, tells of them, and does what is asked until `stop`.
@@ -55,10 +52,12 @@ impl Supervisor {
             started = self.start_all() => started?,
             requested = &mut stop => return requested.map_err(CliError::Signals),
         }
+        self.shape.keep(&self.layout)?;
         let listener = control::listen(&self.layout)?;
         let mut ended = signal(SignalKind::child()).map_err(CliError::Signals)?;
         let mut looks = tokio::time::interval(LOOK);
         report::tell(report::welcome(&self.layout, &self.rows()))?;
+        let mut first = FirstBlock::of(&self.shape, &self.members);
         loop {
             tokio::select! {
                 requested = &mut stop => return requested.map_err(CliError::Signals),
@@ -69,7 +68,11 @@ impl Supervisor {
                     }
                 }
                 _ = ended.recv() => self.mourn()?,
-                _ = looks.tick() => self.mourn()?,
+                _ = looks.tick() => {
+                    self.mourn()?;
+                    report::tell(first.iter_mut().flat_map(|first| first.look(&self.members)))?;
+                    first = first.filter(|first| !first.is_there());
+                }
             }
         }
     }

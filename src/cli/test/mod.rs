@@ -12,7 +12,8 @@ mod vectors;
 
 use clap::{Args, Subcommand};
 use regex::Regex;
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
+use suite::TestError;
 
 /// What is tested.
 #[derive(Subcommand, Clone, Debug)]
@@ -60,7 +61,10 @@ pub(super) fn run(test: &Test) -> ExitCode {
         Test::Vectors(args) => suite::run(args, vectors::cases),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("Error: {}", super::with_causes(&error));
+        if matches!(&error, TestError::Output(pipe) if pipe.kind() == io::ErrorKind::BrokenPipe) {
+            return ExitCode::from(super::CLOSED_PIPE);
+        }
+        super::complain(format_args!("Error: {}", super::with_causes(&error)));
         ExitCode::FAILURE
     })
 }

@@ -37,28 +37,34 @@ pub struct Cache {
 impl Cache {
     /// Computes the cache of an epoch; about half a second for Ethereum's first.
     pub fn new(sizes: Sizes, epoch: u64) -> Self {
-        Self::new_unless(sizes, epoch, || false).expect("nobody gives it up")
+        Self::new_unless(sizes, epoch, |_percent| false).expect("nobody gives it up")
     }
 
-    /// The same, unless somebody gives it up, who is asked every few milliseconds.
+    /// The same, unless somebody gives it up, who is told how much is done, in percent, and asked every few
+    /// milliseconds.
     pub(super) fn new_unless(
         sizes: Sizes,
         epoch: u64,
-        is_given_up: impl Fn() -> bool,
+        mut is_given_up: impl FnMut(u8) -> bool,
     ) -> Option<Self> {
         let count = (sizes.cache_bytes(epoch) / ROW_BYTES) as usize;
+        // Rows are written once, and then in every round.
+        let percent = |round: usize, row: usize| {
+            let all = count * (CACHE_ROUNDS + 1);
+            ((round * count + row) * 100 / all.max(1)) as u8
+        };
         let mut rows = Vec::with_capacity(count);
         let mut row = keccak512(&words(seed_hash(epoch)));
         while rows.len() < count {
-            if rows.len() % ASKED == 0 && is_given_up() {
+            if rows.len() % ASKED == 0 && is_given_up(percent(0, rows.len())) {
                 return None;
             }
             rows.push(row);
             row = keccak512(&row);
         }
-        for _ in 0..CACHE_ROUNDS {
+        for round in 1..=CACHE_ROUNDS {
             for index in 0..count {
-                if index % ASKED == 0 && is_given_up() {
+                if index % ASKED == 0 && is_given_up(percent(round, index)) {
                     return None;
                 }
                 let before = rows[(index + count - 1) % count];

@@ -9,7 +9,7 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Caches that are kept: of the epoch of the head, of the one before, and of the one that begins.
@@ -23,6 +23,9 @@ static SHARED: LazyLock<Arc<Caches>> = LazyLock::new(Arc::default);
 
 /// A cache that is there, or that the first thread which needs it computes.
 type Slot = Arc<Mutex<Option<Arc<Cache>>>>;
+
+/// Making a cache is told of after so much time, and then so often.
+const LONG: Duration = Duration::from_secs(2);
 
 /// By epoch, the least recently used first.
 #[derive(Debug, Default)]
@@ -88,8 +91,13 @@ impl Ethash {
         if let Some(cache) = &*made {
             return Ok(cache.clone());
         }
-        let cache = Cache::new_unless(self.sizes, epoch, || self.is_stopped());
+        let mut told = Told::new(epoch, self.sizes.cache_bytes(epoch));
+        let cache = Cache::new_unless(self.sizes, epoch, |done| {
+            told.at(done);
+            self.is_stopped()
+        });
         let cache = Arc::new(cache.ok_or(SealError::Stopped)?);
+        told.end();
         *made = Some(cache.clone());
         Ok(cache)
     }
@@ -103,6 +111,41 @@ impl Ethash {
             slots.remove(0);
         }
         slot
+    }
+}
+
+/// What the log says of a cache that takes long.
+struct Told {
+    epoch: u64,
+    bytes: u64,
+    began: Instant,
+    /// When the next line is due.
+    next: Duration,
+}
+
+impl Told {
+    fn new(epoch: u64, bytes: u64) -> Self {
+        Self { epoch, bytes, began: Instant::now(), next: LONG }
+    }
+
+    fn at(&mut self, percent: u8) {
+        let passed = self.began.elapsed();
+        if passed >= self.next {
+            self.next = passed + LONG;
+            tracing::info!(
+                target: "consensus",
+                "making the Ethash cache of epoch {}, {} MiB: {percent} %",
+                self.epoch,
+                self.bytes >> 20
+            );
+        }
+    }
+
+    fn end(&self) {
+        let (epoch, passed) = (self.epoch, self.began.elapsed());
+        if self.next > LONG {
+            tracing::info!(target: "consensus", "the Ethash cache of epoch {epoch} took {passed:.1?}");
+        }
     }
 }
 

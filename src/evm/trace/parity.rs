@@ -109,13 +109,15 @@ pub fn reward_traces(spec: &ChainSpec, block: &Block) -> Vec<LocalizedTransactio
     rewards.into_iter().enumerate().map(trace).collect()
 }
 
-/// Everything that is wanted of a block's transactions, or of the one at `only`.
+/// Everything that is wanted of a block's transactions, or of the one at `only`, if `keeps` says of it that it
+/// is to be kept.
 pub fn full_traces(
     spec: &ChainSpec,
     settings: &EvmSettings,
     block: Replay,
     only: Option<usize>,
     kinds: &TraceKinds,
+    mut keeps: impl FnMut(&TraceResultsWithTransactionHash) -> bool,
 ) -> Result<Vec<TraceResultsWithTransactionHash>, ParityError> {
     let mut recorder = Recorder::new(kinds);
     let mut found = Vec::new();
@@ -130,7 +132,8 @@ pub fn full_traces(
             let state = Shared::new(done.state);
             let full_trace = recorder.results(inspector, done.outcome, state)?;
             let transaction_hash = done.tx.hash();
-            found.push(TraceResultsWithTransactionHash { full_trace, transaction_hash });
+            let traced = TraceResultsWithTransactionHash { full_trace, transaction_hash };
+            found.extend(Some(traced).filter(&mut keeps));
             Ok::<_, ParityError>(())
         },
     )?;

@@ -3,7 +3,7 @@
 use super::error::WatchError;
 use crate::{
     primitives::Block,
-    rpc::{Answer, RpcContext, RpcError, convert, resolve},
+    rpc::{Answer, RpcContext, RpcError, convert, resolve, room::Room},
 };
 use alloy_eips::BlockNumberOrTag;
 use alloy_primitives::B256;
@@ -82,6 +82,10 @@ fn in_range(node: &RpcContext, filter: &Filter, range: Range) -> Answer<Vec<Log>
         let last = found.last().and_then(|log| log.block_number).unwrap_or(range.from);
         return Err(too_many(most, range.from, last).into());
     }
+    let mut room = Room::of(node);
+    for log in &found {
+        room.take(log)?;
+    }
     let mut search = node.chain.search_logs(filter, range.from, range.to)?;
     let asked = search.unindexed();
     if asked > limit {
@@ -89,7 +93,10 @@ fn in_range(node: &RpcContext, filter: &Filter, range: Range) -> Answer<Vec<Log>
     }
     while let Some(block) = search.next(limit)? {
         let number = block.header.number;
-        found.extend(convert::found(block));
+        for log in convert::found(block) {
+            room.take(&log)?;
+            found.push(log);
+        }
         if found.len() > node.limits.logs {
             return Err(too_many(node.limits.logs, range.from, number).into());
         }

@@ -8,6 +8,7 @@ use crate::{
         eth::transactions::of_sender,
         params::{At, Number},
         resolve,
+        room::Room,
     },
 };
 use alloy_eips::BlockId;
@@ -140,17 +141,22 @@ fn page(
     first_page: bool,
     last_page: bool,
 ) -> Answer<TransactionsWithReceipts> {
-    let (mut txs, mut receipts) = (Vec::new(), Vec::new());
+    let (mut txs, mut receipts, mut room) = (Vec::new(), Vec::new(), Room::of(node));
     for (number, places) in &found.places {
         let stored = found.block(*number)?;
         let (block, header) = (&stored.block, &stored.block.header);
         for (index, _) in places.iter().rev() {
             let Some(tx) = block.body.transactions.get(*index) else { continue };
-            txs.push(convert::mined(header, tx, *index));
+            let tx = convert::mined(header, tx, *index);
+            room.take(&tx)?;
+            txs.push(tx);
             let place = *index..*index + 1;
             let spec = node.chain.spec();
             let shown = convert::receipts_at(&spec, block, &stored.receipts, place);
-            receipts.extend(shown.map(|it| timed(it, header.timestamp)));
+            for receipt in shown.map(|it| timed(it, header.timestamp)) {
+                room.take(&receipt)?;
+                receipts.push(receipt);
+            }
         }
     }
     Ok(TransactionsWithReceipts { txs, receipts, first_page, last_page })

@@ -252,3 +252,30 @@ async fn a_thousand_log_queries_in_a_batch_are_a_bounded_answer() {
     let lengths = few.as_array().unwrap().iter().map(|it| it["result"].as_array().unwrap().len());
     assert_eq!(lengths.collect::<Vec<_>>(), [20; 10]);
 }
+
+#[tokio::test]
+async fn what_grows_longer_than_an_answer_is_given_up_while_it_is_collected() {
+    let limits = RpcLimits { response_bytes: 2_000, ..Default::default() };
+    let node = TestNode::with(Mode::Manual, limits);
+    let fill =
+        |to: &str, nonce: u64| json!({ "from": ALICE, "to": to, "nonce": format!("{nonce:#x}") });
+    let nobody = "0x00000000000000000000000000000000000000aa";
+    for nonce in 0..9 {
+        node.ask("eth_sendTransaction", json!([fill(nobody, nonce)])).await;
+    }
+    node.ask("evm_mine", json!([])).await;
+    for (method, params) in [
+        ("trace_block", json!(["0x1"])),
+        ("trace_filter", json!([{ "fromBlock": "0x1" }])),
+        ("trace_replayBlockTransactions", json!(["0x1", ["trace", "stateDiff"]])),
+        ("ots_searchTransactionsBefore", json!([ALICE, 0, 1_000])),
+        ("ots_searchTransactionsAfter", json!([nobody, 0, 1_000])),
+    ] {
+        let (code, text) = node.refusal(method, params).await;
+        assert_eq!(code, -32008, "{method}: {text}");
+        assert!(text.contains("2000 bytes"), "{method}: {text}");
+        assert!(text.contains("--rpc-max-response-bytes"), "{method}: {text}");
+    }
+    let first = node.ask("trace_filter", json!([{ "fromBlock": "0x1", "count": 1 }])).await;
+    assert_eq!(first.as_array().map(Vec::len), Some(1), "what fits is answered");
+}

@@ -183,6 +183,21 @@ async fn a_rollback_takes_blocks_back_and_what_was_in_them_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn a_rollback_makes_no_block_of_what_waits_since_a_reorganisation() {
+    let node = TestNode::start();
+    let emitter = node.deploy(EMITTER).await;
+    touch(&node, &emitter).await;
+    let second = touch(&node, &emitter).await;
+    node.ask("anvil_reorg", json!([1, []])).await;
+    assert_eq!(nonces(&node, ALICE).await, [2, 3], "it waits again");
+    node.ask("anvil_rollback", json!([1])).await;
+    assert_eq!(nonces(&node, ALICE).await, [2, 3], "and goes on waiting");
+    node.ask("evm_mine", json!([])).await;
+    assert_eq!(node.ask("eth_blockNumber", json!([])).await, "0x3", "nobody made one before");
+    assert_eq!(receipt(&node, &second["transactionHash"]).await["blockNumber"], "0x3");
+}
+
+#[tokio::test]
 async fn what_is_fixed_about_the_next_block_waits_for_the_block_after_the_new_branch() {
     let node = TestNode::start();
     node.ask("anvil_mine", json!([3])).await;

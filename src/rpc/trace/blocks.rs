@@ -3,7 +3,7 @@
 use crate::{
     evm::trace::{self, Replay, TraceKinds},
     primitives::Block,
-    rpc::{Answer, Api, RpcContext, RpcError, params::At, resolve},
+    rpc::{Answer, Api, RpcContext, RpcError, params::At, resolve, room::Room},
 };
 use alloy_primitives::B256;
 use alloy_rpc_types::{
@@ -64,8 +64,11 @@ pub trait Blocks {
 impl BlocksServer for Api {
     async fn block(&self, block: At) -> Answer<Vec<LocalizedTransactionTrace>> {
         self.blocking(move |node| {
-            let mut found = Vec::new();
-            in_block(node, named(node, block)?, |trace| found.push(trace))?;
+            let (mut found, mut room) = (Vec::new(), Room::of(node));
+            in_block(node, named(node, block)?, |trace| {
+                found.extend(Some(trace).filter(|trace| room.fits(trace)));
+            })?;
+            room.check()?;
             Ok(found)
         })
         .await
@@ -96,7 +99,10 @@ impl BlocksServer for Api {
         self.blocking(move |node| {
             let Some((block, index)) = mined(node, hash)? else { return Ok(None) };
             let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
-            let traces = trace::full_traces(spec, settings, block, Some(index), &kinds)?;
+            let mut room = Room::of(node);
+            let fits = |one: &_| room.fits(one);
+            let traces = trace::full_traces(spec, settings, block, Some(index), &kinds, fits)?;
+            room.check()?;
             Ok(traces.into_iter().next().map(|traces| traces.full_trace))
         })
         .await
@@ -110,7 +116,11 @@ impl BlocksServer for Api {
         self.blocking(move |node| {
             let Some(block) = replay(node, named(node, block)?)? else { return Ok(Vec::new()) };
             let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
-            Ok(trace::full_traces(spec, settings, block, None, &kinds)?)
+            let mut room = Room::of(node);
+            let fits = |one: &_| room.fits(one);
+            let traces = trace::full_traces(spec, settings, block, None, &kinds, fits)?;
+            room.check()?;
+            Ok(traces)
         })
         .await
     }
@@ -156,8 +166,11 @@ pub(super) fn in_block(
 fn in_transaction(node: &RpcContext, hash: B256) -> Answer<Option<Vec<LocalizedTransactionTrace>>> {
     let Some((block, index)) = mined(node, hash)? else { return Ok(None) };
     let (spec, settings) = (&node.chain.spec(), node.chain.evm_settings());
-    let mut found = Vec::new();
-    trace::flat_traces(spec, settings, block, Some(index), |trace| found.push(trace))?;
+    let (mut found, mut room) = (Vec::new(), Room::of(node));
+    trace::flat_traces(spec, settings, block, Some(index), |trace| {
+        found.extend(Some(trace).filter(|trace| room.fits(trace)));
+    })?;
+    room.check()?;
     Ok(Some(found))
 }
 

@@ -5,6 +5,7 @@ use crate::rpc::{
     Answer, Api, RpcContext, RpcError,
     params::{At, Number},
     resolve,
+    room::Room,
 };
 use alloy_eips::BlockId;
 use alloy_primitives::Address;
@@ -74,6 +75,7 @@ fn search(node: &RpcContext, mut wanted: Wanted) -> Answer<Vec<LocalizedTransact
         return Err(RpcError::TraceRange { asked: blocks, limit });
     }
     let limit = node.limits.traces;
+    let mut room = Room::of(node);
     for number in from..=to {
         if page.is_full() {
             break;
@@ -81,9 +83,10 @@ fn search(node: &RpcContext, mut wanted: Wanted) -> Answer<Vec<LocalizedTransact
         let Some(block) = node.chain.block(number)? else { break };
         in_block(node, block, |trace| {
             if matcher.matches(&trace.trace) {
-                page.turn(trace, limit);
+                page.turn(trace, limit, |trace| room.fits(trace));
             }
         })?;
+        room.check()?;
         if page.found.len() > limit {
             return Err(RpcError::TooManyTraces { limit });
         }
@@ -112,12 +115,12 @@ impl<T> Page<T> {
         self.found.len() >= self.take
     }
 
-    /// Takes a match if it is on the page. One more than `limit` is kept, to tell that there are
-    /// too many.
-    fn turn(&mut self, one: T, limit: usize) {
+    /// Takes a match if it is on the page and there is room for it. One more than `limit` is kept, to tell
+    /// that there are too many.
+    fn turn(&mut self, one: T, limit: usize, mut has_room: impl FnMut(&T) -> bool) {
         if self.skip > 0 {
             self.skip -= 1;
-        } else if !self.is_full() && self.found.len() <= limit {
+        } else if !self.is_full() && self.found.len() <= limit && has_room(&one) {
             self.found.push(one);
         }
     }
@@ -133,7 +136,7 @@ mod tests {
 
     fn page(skip: usize, take: usize, limit: usize) -> Vec<u32> {
         let mut page = Page { skip, take, found: Vec::new() };
-        (0..10).for_each(|number| page.turn(number, limit));
+        (0..10).for_each(|number| page.turn(number, limit, |_| true));
         page.found
     }
 
