@@ -1,10 +1,13 @@
 //! May two nodes talk? Chain, genesis, mode and forks are compared before anything else.
 
 use super::message::{ForkId, Head, Status};
-use crate::spec::{ChainSpec, Mode};
+use crate::{
+    consensus::clique::CliqueRules,
+    spec::{ChainSpec, Mode},
+};
 use alloy_eips::eip2124::{self, ForkFilter, ForkHash};
-use alloy_primitives::{B256, FixedBytes};
-use std::sync::Arc;
+use alloy_primitives::{Address, B256, FixedBytes};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// Which chain this node is on, and what it is.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct Identity {
     pub client: String,
     /// Does this node seal blocks?
     pub seals: bool,
+    /// As whom it signs them, where it has a key.
+    pub signer: Option<Address>,
 }
 
 /// Why two nodes may not talk: what theirs is, what ours is.
@@ -55,7 +60,13 @@ pub enum Mismatch {
         /// This node's.
         ours: Mode,
     },
-    /// Its rules were, or will be, others.
+    /// Its genesis file has the same first block, and other rules for those that follow.
+    #[error(
+        "its rules are others than ours: {}: make both nodes from one genesis file (mainspring init, into a \
+         new directory where there are blocks already)", listed(.0)
+    )]
+    Rules(Vec<OtherRule>),
+    /// Its forks were, or will be, others.
     #[error(
         "its fork id is {} (next fork {}), ours {} (next fork {}); give both the genesis file with the newest fork \
          times and start them again",
@@ -67,6 +78,28 @@ pub enum Mismatch {
         /// This node's.
         ours: ForkId,
     },
+}
+
+/// A rule that two nodes have differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherRule {
+    /// Its name in the genesis file.
+    pub name: String,
+    /// The peer's.
+    pub theirs: String,
+    /// This node's.
+    pub ours: String,
+}
+
+impl fmt::Display for OtherRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, theirs, ours } = self;
+        write!(f, "{name}: theirs {theirs}, ours {ours}")
+    }
+}
+
+fn listed(rules: &[OtherRule]) -> String {
+    rules.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Identity {
@@ -82,12 +115,26 @@ impl Identity {
             time,
             client: self.client.clone(),
             seals: self.seals,
+            signer: self.signer.filter(|_| self.seals),
+            rules: self.rules(time),
         }
+    }
+
+    /// The rules that genesis and fork id do not tell, as they are at a time in seconds.
+    fn rules(&self, time: u64) -> BTreeMap<String, String> {
+        let mut rules = self.spec.agreed_rules(time);
+        if self.spec.mode == Mode::Poa {
+            let CliqueRules { period, epoch } = CliqueRules::of(&self.spec.genesis);
+            rules.insert("config.clique.period".to_owned(), period.to_string());
+            rules.insert("config.clique.epoch".to_owned(), epoch.to_string());
+        }
+        rules
     }
 
     /// May we talk to whom this is from, while our head is this one?
     pub fn compare(&self, head: Head, timestamp: u64, theirs: &Status) -> Result<(), Mismatch> {
-        let ours = self.status(head, timestamp, 0);
+        // At their time, so that both compare the same limits for blobs.
+        let ours = self.status(head, timestamp, theirs.time);
         if theirs.chain_id != ours.chain_id {
             return Err(Mismatch::ChainId { theirs: theirs.chain_id, ours: ours.chain_id });
         }
@@ -97,6 +144,10 @@ impl Identity {
         if theirs.mode != ours.mode {
             return Err(Mismatch::Mode { theirs: theirs.mode, ours: ours.mode });
         }
+        let others = other_rules(&theirs.rules, ours.rules);
+        if !others.is_empty() {
+            return Err(Mismatch::Rules(others));
+        }
         let named = eip2124::ForkId { hash: ForkHash(theirs.fork.hash.0), next: theirs.fork.next };
         let goes = self.forks(head, timestamp).validate(named);
         goes.map_err(|_either_side| Mismatch::Fork { theirs: theirs.fork, ours: ours.fork })
@@ -105,6 +156,18 @@ impl Identity {
     fn forks(&self, head: Head, timestamp: u64) -> ForkFilter {
         self.spec.fork_filter(self.genesis, head.number, timestamp)
     }
+}
+
+/// Of the rules that both name, those that differ: one that a version does not know is no difference yet.
+fn other_rules(
+    theirs: &BTreeMap<String, String>,
+    ours: BTreeMap<String, String>,
+) -> Vec<OtherRule> {
+    let both = ours.into_iter().filter_map(|(name, ours)| {
+        let theirs = theirs.get(&name).filter(|theirs| **theirs != ours)?.clone();
+        Some(OtherRule { name, theirs, ours })
+    });
+    both.collect()
 }
 
 fn fork_id(filter: &ForkFilter) -> ForkId {
@@ -125,7 +188,7 @@ mod tests {
         change(&mut genesis);
         let spec = ChainSpec::from_genesis(serde_json::from_value(genesis).unwrap()).unwrap();
         let (spec, genesis) = (Arc::new(spec), B256::repeat_byte(1));
-        Identity { spec, genesis, client: "mainspring".to_owned(), seals: true }
+        Identity { spec, genesis, client: "mainspring".to_owned(), seals: true, signer: None }
     }
 
     fn at(number: u64) -> Head {
@@ -159,6 +222,46 @@ mod tests {
         });
         let mode = Mismatch::Mode { theirs: Mode::Pow, ours: Mode::Poa };
         assert_eq!(compared(&node, 5, &other, 5), Some(mode));
+    }
+
+    #[test]
+    fn rules_that_the_first_block_does_not_tell_are_compared_by_name() {
+        let node = identity(|_| {});
+        let other = identity(|it| {
+            it["config"]["clique"] = json!({ "period": 5, "epoch": 30_000 });
+            it["config"]["mainspring"] = json!({ "feeMarket": "zero" });
+        });
+        let differ = compared(&node, 5, &other, 5).unwrap().to_string();
+        for words in [
+            "config.clique.period: theirs 5, ours 1;",
+            "config.mainspring.feeMarket: theirs zero, ours eip1559:",
+            "mainspring init",
+        ] {
+            assert!(differ.contains(words), "{differ}");
+        }
+        assert!(!differ.contains("epoch"), "what is left out is the usual: {differ}");
+        let mut newer = node.status(at(5), 5, 0);
+        newer.rules.insert("config.mainspring.newer".to_owned(), "1".to_owned());
+        assert_eq!(node.compare(at(5), 5, &newer), Ok(()), "a rule that only one of the two knows");
+    }
+
+    #[test]
+    fn every_greeting_fits_into_its_bounds() {
+        use crate::network::codec::{MAX_RULE_BYTES, MAX_RULES};
+        let most = u64::MAX;
+        let node = identity(|it| {
+            let forks = ["cancun", "prague", "osaka", "bpo1", "bpo2", "bpo3", "bpo4", "bpo5"];
+            for (time, fork) in (most - 10..).zip(forks) {
+                it["config"][format!("{fork}Time")] = json!(time);
+            }
+            it["config"]["terminalTotalDifficulty"] = json!(alloy_primitives::U256::MAX);
+            it["config"]["mainspring"] = json!({ "feeMarket": { "fixed": most } });
+            it["config"]["daoForkBlock"] = json!(most);
+        });
+        let rules = node.rules(most);
+        assert!(rules.len() + 10 < MAX_RULES, "{rules:?}");
+        let texts = rules.iter().flat_map(|(name, value)| [name, value]);
+        texts.for_each(|text| assert!(text.len() <= MAX_RULE_BYTES, "{text}"));
     }
 
     #[test]

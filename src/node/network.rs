@@ -62,6 +62,7 @@ pub(super) async fn join(
         client: client(),
         // Headers of peers are checked against who may sign. It is in memory before the first one comes.
         seals: seals(chain, sealer)?,
+        signer: sealer.authority().map(Authority::address),
     };
     let links = Links { chain: chain.clone(), pool: pool.clone(), admit: door(sealer.clone()) };
     let (network, handle) = Network::open(settings, links).await?;

@@ -236,7 +236,7 @@ fn described(peer: &PeerInfo, local: &str) -> Peer {
         name: status.map(|it| it.client.clone()).unwrap_or_default(),
         enode: peer.listens.first().map_or_else(|| remote.clone(), ToString::to_string),
         enr: String::new(),
-        caps: vec!["mainspring/1"],
+        caps: vec!["mainspring/2"],
         network: json!({
             "localAddress": local,
             "remoteAddress": remote,

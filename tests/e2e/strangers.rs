@@ -1,4 +1,4 @@
-//! Nodes that may not talk: of another chain id, mode or fork. Both refuse at the handshake, and both say
+//! Nodes that may not talk: of another chain id, mode, rules or fork. Both refuse at the handshake, and both say
 //! what is different, with both values, and what to do. Who listens for peers hears the same.
 
 use crate::{
@@ -73,6 +73,26 @@ fn nodes_of_another_mode_refuse_each_other_with_both() {
         format!("its blocks are sealed by {}, ours by {}", name(theirs), name(ours))
     };
     refuse_each_other(&node, &other, says, "one genesis file");
+}
+
+#[test]
+fn nodes_whose_rules_differ_after_one_first_block_refuse_each_other_with_both() {
+    let node = launch(&["--p2p-port", "0"]).start();
+    let mut config = with(POA, "clique", json!({ "period": 5, "epoch": 10 }));
+    config["mainspring"] = json!({ "feeMarket": "zero" });
+    let other = follower(config, &node);
+    let (period, fees) = (
+        |chain: &str| if chain == "5" { 5 } else { 1 },
+        |chain: &str| if chain == "5" { "zero" } else { "eip1559" },
+    );
+    let says = |theirs: &str, ours: &str| {
+        format!("config.clique.period: theirs {}, ours {};", period(theirs), period(ours))
+    };
+    refuse_each_other(&node, &other, says, "one genesis file");
+    let says = |theirs: &str, ours: &str| {
+        format!("config.mainspring.feeMarket: theirs {}, ours {}:", fees(theirs), fees(ours))
+    };
+    refuse_each_other(&node, &other, says, "into a new directory");
 }
 
 /// Gives a chain that nobody serves a fork at a time in seconds.

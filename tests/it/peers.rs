@@ -55,6 +55,7 @@ fn identity(chain: &TestChain) -> Identity {
         genesis: chain.chain.header(0).unwrap().unwrap().seal(),
         client: "test".to_owned(),
         seals: false,
+        signer: None,
     }
 }
 

@@ -125,7 +125,11 @@ impl Protocol {
             Failure::Unsupported => {
                 let until = self.now.elapsed + self.settings.refused_time;
                 self.book.postpone(&peer, until);
-                self.disconnect(peer, "it does not speak our protocol");
+                let what = "it does not speak this version of the protocol: run one version of mainspring on all nodes";
+                if self.said.refused.is_news(self.now.elapsed, &peer) {
+                    tracing::warn!(target: "network", %peer, "a peer is refused: {what}");
+                }
+                self.disconnect(peer, what);
             }
             Failure::Unreadable(what) => self.offence(peer, Offence::Garbage, what),
         }

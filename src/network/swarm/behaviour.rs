@@ -65,7 +65,7 @@ pub(super) fn swarm(
     let requests = request_response::Config::default()
         .with_request_timeout(REQUEST_TIME)
         .with_max_concurrent_streams(STREAMS);
-    let about = identify::Config::new("/mainspring/1".to_owned(), key.public())
+    let about = identify::Config::new(PROTOCOL.to_string(), key.public())
         .with_agent_version(settings.client.clone())
         .with_push_listen_addr_updates(true);
     let behaviour = Behaviour {

@@ -242,7 +242,7 @@ impl Network {
     fn done(&mut self, done: Done) {
         match done {
             Done::Event(event) => self.tell(*event),
-            Done::Answer(id, response) => self.answer(id, response),
+            Done::Answer(id, response) => self.answer(id, response.map(|it| *it)),
         }
     }
 
@@ -485,6 +485,7 @@ fn machine(
         genesis,
         client: settings.client.clone(),
         seals: settings.seals,
+        signer: settings.signer,
     };
     let limits = ProtocolSettings {
         max_peers: settings.config.max_peers,
