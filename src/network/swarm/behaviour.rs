@@ -17,8 +17,9 @@ use libp2p::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// What an answer may take; a stream that is slower is given up.
-const REQUEST_TIME: Duration = Duration::from_secs(15);
+/// What an answer may take; a stream that is slower is given up. The machine gives most up earlier, and waits
+/// so long for a single large body.
+const REQUEST_TIME: Duration = Duration::from_secs(180);
 /// What connecting may take, with its encryption.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Requests of one connection at the same time, of both sides together.
