@@ -1,6 +1,9 @@
 //! May two nodes talk? Chain, genesis, mode and forks are compared before anything else.
 
-use super::message::{ForkId, Head, Status};
+use super::{
+    message::{ForkId, Head, Status},
+    moment::fork_point,
+};
 use crate::{
     consensus::clique::CliqueRules,
     spec::{ChainSpec, Mode},
@@ -68,16 +71,81 @@ pub enum Mismatch {
     Rules(Vec<OtherRule>),
     /// Its forks were, or will be, others.
     #[error(
-        "its fork id is {} (next fork {}), ours {} (next fork {}); give both the genesis file with the newest fork \
-         times and start them again",
+        "its fork id is {} (next fork {}), ours {} (next fork {}): {missed}",
         .theirs.hash, .theirs.next, .ours.hash, .ours.next
     )]
     Fork {
+        /// Who missed a fork.
+        missed: Missed,
         /// The peer's.
         theirs: ForkId,
         /// This node's.
         ours: ForkId,
     },
+}
+
+/// Which of two nodes missed a fork that the other has passed, and what helps?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// The peer lacks one of this node's.
+    ByPeer(u64),
+    /// This node has gone past one of the peer's under the old rules.
+    Here(u64),
+    /// This node does not know which.
+    Unknown,
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = match self {
+            Self::ByPeer(at) => {
+                write!(f, "it lacks the fork at {}, which has passed here; ", fork_point(*at))?;
+                "that node"
+            }
+            Self::Here(at) => {
+                let at = fork_point(*at);
+                write!(f, "this node lacks the fork at {at}, which its chain is past; ")?;
+                "this node"
+            }
+            Self::Unknown => {
+                f.write_str("it has passed a fork that this node does not know; ")?;
+                "this node"
+            }
+        };
+        write!(
+            f,
+            "stop {whose}, give it the genesis file with the newest fork times (mainspring init) and start it \
+             again; where init says that its chain is past the fork, make a new directory from that file"
+        )
+    }
+}
+
+/// A fork that is still to come and that one of two nodes does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoneFork {
+    /// Block or time.
+    pub at: u64,
+    /// Is it this node that knows it?
+    pub is_ours: bool,
+}
+
+impl fmt::Display for LoneFork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = fork_point(self.at);
+        let (who, whose) = match self.is_ours {
+            true => {
+                (format!("a peer does not know the fork at {at} that this node has"), "that node")
+            }
+            false => {
+                (format!("a peer has a fork at {at} that this node does not know"), "this node")
+            }
+        };
+        write!(
+            f,
+            "{who}: from then on the two refuse each other; before that, stop {whose}, give it the genesis file \
+             with that fork (mainspring init) and start it again"
+        )
+    }
 }
 
 /// A rule that two nodes have differently.
@@ -120,6 +188,11 @@ impl Identity {
         }
     }
 
+    /// Which forks have passed at a head of a time in seconds, and which comes next.
+    pub(super) fn fork(&self, head: Head, timestamp: u64) -> ForkId {
+        fork_id(&self.forks(head, timestamp))
+    }
+
     /// The rules that genesis and fork id do not tell, as they are at a time in seconds.
     fn rules(&self, time: u64) -> BTreeMap<String, String> {
         let mut rules = self.spec.agreed_rules(time);
@@ -150,7 +223,32 @@ impl Identity {
         }
         let named = eip2124::ForkId { hash: ForkHash(theirs.fork.hash.0), next: theirs.fork.next };
         let goes = self.forks(head, timestamp).validate(named);
-        goes.map_err(|_either_side| Mismatch::Fork { theirs: theirs.fork, ours: ours.fork })
+        goes.map_err(|_either_side| {
+            let missed = self.missed(theirs.fork, ours.fork);
+            Mismatch::Fork { missed, theirs: theirs.fork, ours: ours.fork }
+        })
+    }
+
+    /// Who missed a fork, of two nodes whose fork ids do not go together?
+    fn missed(&self, theirs: ForkId, ours: ForkId) -> Missed {
+        match self.spec.fork_after(self.genesis, theirs.hash.0) {
+            None => Missed::Unknown,
+            Some(_later) if theirs.hash == ours.hash => Missed::Here(theirs.next),
+            Some(at) => Missed::ByPeer(at),
+        }
+    }
+
+    /// The first fork to come that only one knows: this node, or whom this is from and who may talk with it.
+    pub fn lone_fork(&self, theirs: &Status) -> Option<LoneFork> {
+        let ours = self.spec.fork_after(self.genesis, theirs.fork.hash.0)?;
+        let their = theirs.fork.next;
+        let is_ours = match (ours, their) {
+            (ours, their) if ours == their => return None,
+            (0, _) => false,
+            (_, 0) => true,
+            (ours, their) => ours < their,
+        };
+        Some(LoneFork { at: if is_ours { ours } else { their }, is_ours })
     }
 
     fn forks(&self, head: Head, timestamp: u64) -> ForkFilter {
@@ -273,6 +371,32 @@ mod tests {
         assert_eq!(compared(&node, 5, &other, 5), None, "it may learn of the fork yet");
         let parted = compared(&node, 150, &other, 150).unwrap().to_string();
         assert!(parted.contains("its fork id is 0x") && parted.contains("next fork 0"), "{parted}");
-        assert!(compared(&other, 150, &node, 150).is_some());
+        assert!(parted.contains("it lacks the fork at block (or time) 100"), "{parted}");
+        let parted = compared(&other, 150, &node, 150).unwrap().to_string();
+        assert!(parted.contains("a fork that this node does not know; stop this node"), "{parted}");
+        let late = compared(&other, 150, &node, 5).unwrap().to_string();
+        assert!(late.contains("this node lacks the fork at block (or time) 100"), "{late}");
+        assert!(late.contains("make a new directory"), "{late}");
+    }
+
+    #[test]
+    fn a_fork_to_come_that_one_does_not_know_is_seen_by_both_before_it_comes() {
+        let with = |time: Option<u64>| identity(|it| it["config"]["cancunTime"] = json!(time));
+        let (node, other) = (with(Some(1_800_000_000)), with(None));
+        let seen = |ours: &Identity, time, theirs: &Identity, at_time| {
+            assert_eq!(compared(ours, time, theirs, at_time), None);
+            ours.lone_fork(&theirs.status(at(at_time), at_time, 0))
+        };
+        for (ours, theirs) in [(5, 5), (5, 200), (200, 5), (200, 200)] {
+            assert_eq!(seen(&node, ours, &node, theirs), None, "{ours} {theirs}");
+        }
+        let lone = LoneFork { at: 1_800_000_000, is_ours: true };
+        assert_eq!(seen(&node, 200, &other, 200), Some(lone));
+        assert_eq!(seen(&node, 5, &other, 200), Some(lone), "ahead of this node");
+        let lone = LoneFork { is_ours: false, ..lone };
+        assert_eq!(seen(&other, 200, &node, 200), Some(lone));
+        assert!(lone.to_string().contains("2027-01-15 08:00:00 UTC (time 1800000000)"), "{lone}");
+        let later = with(Some(1_900_000_000));
+        assert_eq!(seen(&later, 200, &node, 200), Some(lone), "the earlier one parts them");
     }
 }

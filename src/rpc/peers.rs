@@ -65,7 +65,8 @@ pub trait Peers {
     #[method(name = "addPeer")]
     async fn add_peer(&self, address: String) -> Answer<bool>;
 
-    /// Ends the connection to a peer, named by its address or its id, and keeps none up any more.
+    /// Ends the connection to a peer, named by its address or its id, and keeps none up any more. It may not
+    /// come back by itself for ten minutes, unless `admin_addPeer` names it before.
     #[method(name = "removePeer")]
     async fn remove_peer(&self, peer: String) -> Answer<bool>;
 

@@ -148,6 +148,21 @@ fn a_node_that_missed_an_upgrade_is_refused_and_refuses_with_both_fork_ids() {
     behind.client().wait(|client| (client.block_number() > 0).then_some(()));
 }
 
+#[test]
+fn a_fork_to_come_that_one_node_does_not_know_is_said_by_both_before_it_comes() {
+    let config = |time: Value| with(POA, "bpo1Time", time);
+    let node = launch(&["--p2p-port", "0"]).start();
+    let other = follower(config(json!(4_000_000_000_u64)), &node);
+    wait_for_peers(&node, 1);
+    let time = "2096-10-02 07:06:40 UTC (time 4000000000)";
+    node.says(&format!("a peer has a fork at {time} that this node does not know"));
+    other.says(&format!("a peer does not know the fork at {time} that this node has"));
+    for output in [node.output(), other.output()] {
+        let lines: Vec<_> = output.lines().filter(|line| line.contains(time)).collect();
+        assert!(lines.len() == 1 && lines[0].contains("mainspring init"), "{lines:?}");
+    }
+}
+
 async fn connected(node: &Node) -> WsClient {
     WsClientBuilder::default().build(format!("ws://{}", node.address)).await.unwrap()
 }

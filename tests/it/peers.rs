@@ -1,6 +1,7 @@
 //! One node among peers that a test plays: what they send is checked, and whoever lies or stalls is left.
 
 mod gossip;
+mod named;
 mod slow;
 
 use crate::{

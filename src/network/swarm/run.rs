@@ -307,7 +307,7 @@ impl Network {
         tracing::warn!(
             target: "network",
             "{} connections were turned away: banned or not allowed, or too many (--max-peers); \
-             --verbosity 4 names them", now - before
+             RUST_LOG=network=debug names them", now - before
         );
     }
 
@@ -330,6 +330,7 @@ impl Network {
             highest: it.highest,
         });
         view.clock_difference = machine.clock_difference;
+        view.refused = machine.refused;
     }
 
     fn obey(&mut self, command: Command) {
