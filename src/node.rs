@@ -10,7 +10,7 @@
 //! | `genesis_file` | how does a genesis go into a file, and the state of a stored chain with it? |
 //! | `files` | how do blocks lie in files? |
 //! | `follow` | who tells the pool what others did to the chain? |
-//! | `hold` | may the node make blocks yet, or does it lack what its peers have? |
+//! | `hold` | who tells the sealer what the network knows? |
 //! | `library` | who reads artifacts, and reads them again when they change? |
 //! | `import` | how do blocks come from a file into a chain? |
 //! | `ipc` | does the node answer on a Unix socket? |

@@ -123,10 +123,12 @@ fn parent(chain: &Chain, child: &Block) -> Result<Option<Block>, ChainError> {
     Ok(chain.side_block(at)?.map(|aside| aside.block))
 }
 
-/// The oldest that can run: others follow when these are mined.
+/// The oldest that can run, then the oldest that others must precede: after a partition each side may have
+/// what the other's wait for.
 fn waiting(pool: &Pool) -> Vec<B256> {
-    let pending = pool.pending().into_iter().filter(|one| !one.is_impersonated());
-    pending.take(MAX_TRANSACTIONS).map(|one| one.hash()).collect()
+    let all = pool.pending().into_iter().chain(pool.queued());
+    let told = all.filter(|one| !one.is_impersonated());
+    told.take(MAX_TRANSACTIONS).map(|one| one.hash()).collect()
 }
 
 fn transactions(pool: &Pool, hashes: &[B256]) -> Vec<Bytes> {

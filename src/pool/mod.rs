@@ -347,6 +347,11 @@ impl Pool {
         self.in_order_of_arrival(|nonce, queue| nonce < queue.next_nonce())
     }
 
+    /// All that wait for an earlier nonce of their sender, in order of arrival.
+    pub fn queued(&self) -> Vec<Transaction> {
+        self.in_order_of_arrival(|nonce, queue| nonce >= queue.next_nonce())
+    }
+
     fn in_order_of_arrival(
         &self,
         is_wanted: impl Fn(u64, &SenderQueue) -> bool,

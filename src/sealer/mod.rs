@@ -25,7 +25,7 @@ pub use build::{BlockOptions, build, build_like};
 pub use burst::Spacing;
 pub use error::SealError;
 pub use handle::{Admitted, SealerHandle, SealingPause};
-pub use hold::Hold;
+pub use hold::{Heard, Hold, Patience};
 pub use plan::{WIGGLE, earliest, wait};
 pub use run::Sealer;
 pub use stats::SealerStats;

@@ -216,6 +216,16 @@ fn what_a_lost_branch_had_mined_is_told_again_in_another_message() {
     assert_eq!((told.len(), told.iter().sum::<usize>()), (2, 5_000), "as many as fit together");
 }
 
+#[test]
+fn who_asks_what_waits_hears_also_of_what_misses_an_earlier_nonce() {
+    let node = Node::new(ProtocolSettings::default());
+    node.pool.reinject([2, 0].map(to_nobody).into(), |_sender| 0);
+    assert_eq!((node.pool.pending_len(), node.pool.queued_len()), (1, 1));
+    let told = serve::serve(&node.chain.chain, &node.pool, &Request::Waiting).unwrap();
+    let hashes = [0, 2].map(|nonce| to_nobody(nonce).hash());
+    assert_eq!(told, Some(Response::Waiting(hashes.into())), "what can run comes first");
+}
+
 fn to_nobody(nonce: u64) -> Transaction {
     transfer(&key(5), nonce, Address::repeat_byte(9), 1)
 }

@@ -15,7 +15,7 @@ use mainspring::{
     },
     pool::{Limits, Pool},
     primitives::Transaction,
-    sealer::{Authority, Sealer, SealerHandle, SealerSettings, Turn},
+    sealer::{Authority, Heard, Hold, Patience, Sealer, SealerHandle, SealerSettings, Turn},
     storage::{Durability, Storage},
 };
 use rand::Rng;
@@ -28,6 +28,9 @@ use std::{
     },
     time::Duration,
 };
+
+/// So long a node that starts waits for its peers.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A node, whether it runs or not.
 pub(super) struct Node {
@@ -52,6 +55,8 @@ pub(super) struct Running {
     pub(super) sealer: SealerHandle,
     pub(super) protocol: Protocol,
     pub(super) cursor: Cursor,
+    /// Whether it has to wait for its peers, which it begins to at this time of the simulation.
+    pub(super) patience: (Patience, u64),
     /// On which block it means to make one, and why then.
     pub(super) plan: Option<(B256, Turn)>,
     /// Messages of gossip that came already.
@@ -96,11 +101,12 @@ impl Node {
         Now { elapsed: Duration::from_millis(now), unix }
     }
 
-    pub(super) fn start(&mut self, seed: u64) {
+    pub(super) fn start(&mut self, now: u64, seed: u64) {
         assert!(self.running.is_none());
         self.life += 1;
         let settings = self.chain_settings();
-        let (running, _) = Running::open(self.dir.path(), &self.rules, settings, self.index, seed);
+        let mut running = Running::open(self.dir.path(), &self.rules, settings, self.index, seed);
+        running.patience.1 = now;
         self.running = Some(running);
     }
 
@@ -160,15 +166,9 @@ fn copy(from: &Path, to: &Path) {
 }
 
 impl Running {
-    fn open(
-        dir: &Path,
-        rules: &Rules,
-        settings: ChainSettings,
-        index: usize,
-        seed: u64,
-    ) -> (Self, u64) {
+    fn open(dir: &Path, rules: &Rules, settings: ChainSettings, index: usize, seed: u64) -> Self {
         let storage = Storage::open(dir, Durability::Ephemeral).unwrap();
-        let (chain, opened) = Chain::open(storage.clone(), rules.spec.clone(), settings).unwrap();
+        let (chain, _) = Chain::open(storage.clone(), rules.spec.clone(), settings).unwrap();
         let pool = Arc::new(Pool::new(Limits::default()));
         let (_, view) = chain.latest().unwrap();
         pool.restore(chain.pool_journal().unwrap(), |sender| {
@@ -193,7 +193,8 @@ impl Running {
         };
         let at = head_of(&chain);
         let protocol = Protocol::new(settings, identity, peer_of(index), at, seed);
-        let running = Self {
+        sealer.hold(Some(Hold::Unheard));
+        Self {
             cursor: chain.follow(),
             storage,
             ethash: rules.ethash.clone(),
@@ -206,8 +207,25 @@ impl Running {
             unjudged: BTreeMap::new(),
             unanswered: BTreeMap::new(),
             last_id: 0,
+            patience: (Patience::new(Some(GRACE)), 0),
+        }
+    }
+
+    /// Makes no blocks while it has to wait for its peers.
+    pub(super) fn wait(&mut self, now: u64) {
+        let view = self.protocol.view();
+        let theirs = view.peers.into_iter().filter_map(|peer| peer.status);
+        let heard = Heard {
+            ours: self.chain.total_difficulty(self.chain.head().number).unwrap(),
+            theirs: theirs.map(|status| status.head.total_difficulty).max(),
+            is_behind: view.sync.is_some(),
         };
-        (running, opened.executed)
+        let (patience, began) = &mut self.patience;
+        let hold = patience.look(Duration::from_millis(now - *began), heard);
+        if hold != self.sealer.held() {
+            self.sealer.hold(hold);
+            self.plan = None;
+        }
     }
 
     pub(super) fn next_id(&mut self) -> u64 {

@@ -244,7 +244,8 @@ impl World {
         self.schedule(self.now + TICK, Happening::Tick { node, life });
         self.tell(node, Event::Tick);
         let writes_state = self.rng.random_bool(0.01);
-        let Some(running) = &self.nodes[node].running else { return };
+        let Some(running) = &mut self.nodes[node].running else { return };
+        running.wait(self.now);
         if self.now % 1_000 < TICK {
             running.write_journal();
         }
@@ -272,7 +273,7 @@ impl World {
             return;
         }
         running.plan = Some((parent, turn));
-        let Some(wait) = wait else { return };
+        let Some(wait) = wait.filter(|_| running.sealer.held().is_none()) else { return };
         let at = self.now + wait.as_millis() as u64 + 1;
         self.schedule(at, Happening::Makes { node, life, parent });
     }
@@ -386,7 +387,7 @@ impl World {
             self.end_link(one, other, self.now);
         }
         let seed = self.rng.random();
-        self.nodes[node].start(seed);
+        self.nodes[node].start(self.now, seed);
         let life = self.nodes[node].life;
         self.schedule(self.now, Happening::Tick { node, life });
         for other in (0..self.nodes.len()).filter(|other| *other != node) {
