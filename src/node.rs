@@ -64,7 +64,7 @@ use crate::{
     network::NetworkHandle,
     pool::{self, Limits, Pool},
     primitives::SealedHeader,
-    rpc::{self, Dialect, FeeSettings, Kind, Namespaces, Readiness, RpcContext, Verbosity},
+    rpc::{self, Dialect, FeeSettings, Kind, Namespaces, RpcContext, Verbosity},
     sealer::{Authority, DatasetProgress, Miner, Sealer, SealerHandle, SealerSettings},
     spec::{self, ChainSpec},
 };
@@ -222,7 +222,7 @@ pub async fn start(mut config: Config, verbosity: Verbosity) -> Result<NodeHandl
             admin: config.server.hosts.iter().all(std::net::IpAddr::is_loopback),
             named: config.server.namespaces.clone(),
         },
-        ready: readiness(&chain, &handle, peers.as_ref()),
+        ready: network::readiness(&config, &chain, &handle, peers.as_ref()),
         verbosity,
         files: files::files(&chain, directory.path.clone()),
         scripts: parts::script_host(&config),
@@ -492,27 +492,6 @@ fn write_journal(chain: &Chain, pool: &Pool) -> Result<(), ChainError> {
         pool.journal_not_written(changes);
     }
     written
-}
-
-/// A node that catches up answers of an old head: it is as ready as `eth_syncing` says.
-fn readiness(
-    chain: &Arc<Chain>,
-    sealer: &SealerHandle,
-    network: Option<&NetworkHandle>,
-) -> Readiness {
-    let (chain, sealer, network) = (chain.clone(), sealer.clone(), network.cloned());
-    Readiness::new(move || {
-        if let Some(failure) = chain.write_failure() {
-            return Err(failure.to_string());
-        }
-        if let Some(failure) = sealer.failure() {
-            return Err(failure.to_string());
-        }
-        match network.as_ref().and_then(NetworkHandle::sync_progress) {
-            Some(at) => Err(format!("it catches up: block {} of {}", at.current, at.highest)),
-            None => Ok(()),
-        }
-    })
 }
 
 fn thread(

@@ -9,12 +9,12 @@ use crate::{
     spec::Mode,
 };
 use alloy_consensus::Header;
-use alloy_primitives::{B256, Bytes, FixedBytes, U256};
-use alloy_rlp::{Decodable, Encodable, Header as Prefix};
-use std::sync::Arc;
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256};
+use alloy_rlp::{Decodable, Encodable, Error as RlpError, Header as Prefix};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Of the encoding; the first byte of every message.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Bytes of a request: the largest names [`MAX_TRANSACTIONS`] hashes.
 pub const MAX_REQUEST_BYTES: usize = 160 << 10;
 /// Bytes of an answer. One holds two MiB or a single block, of which the largest
@@ -38,6 +38,10 @@ pub const MAX_ADDRESS_BYTES: usize = 256;
 pub const MAX_TRANSACTIONS: usize = 4096;
 /// Bytes of the name of somebody's software.
 pub const MAX_CLIENT_BYTES: usize = 64;
+/// Rules that somebody names in its greeting.
+pub const MAX_RULES: usize = 32;
+/// Bytes of the name of a rule, and of its value.
+pub const MAX_RULE_BYTES: usize = 128;
 
 /// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +93,9 @@ pub enum CodecError {
     /// It decodes, but is encoded otherwise.
     #[error("the encoding is not canonical")]
     NotCanonical,
+    /// A rule that is named twice, or not in the order of names.
+    #[error("rules that are not in order")]
+    Order,
     /// Neither a mode nor a flag.
     #[error("{field} is {given}")]
     Value {
@@ -351,12 +358,15 @@ fn read_head(rest: &mut &[u8]) -> Result<Head, CodecError> {
 }
 
 fn status_fields(status: &Status) -> Vec<u8> {
-    let Status { chain_id, genesis, mode, fork, head, time, client, seals } = status;
+    let Status { chain_id, genesis, mode, fork, head, time, client, seals, signer, rules } = status;
     let client: Vec<u8> = client.bytes().filter(|byte| (0x20..0x7f).contains(byte)).collect();
     let client = &client[..client.len().min(MAX_CLIENT_BYTES)];
     let mut bytes = fields(&[chain_id, genesis, &mode_byte(*mode), &fork.hash, &fork.next]);
     bytes.extend(head_fields(head));
-    bytes.extend(fields(&[time, &client, &u8::from(*seals)]));
+    let signer = signer.as_ref().map_or(&[][..], |signer| signer.as_slice());
+    bytes.extend(fields(&[time, &client, &u8::from(*seals), &signer]));
+    let rules: Vec<_> = rules.iter().flat_map(|(name, value)| [name, value]).collect();
+    bytes.extend(joined(&rules));
     bytes
 }
 
@@ -374,7 +384,24 @@ fn read_status(rest: &mut &[u8]) -> Result<Status, CodecError> {
             1 => true,
             given => return Err(CodecError::Value { field: "whether it seals", given }),
         },
+        signer: match Prefix::decode_bytes(rest, false)? {
+            [] => None,
+            bytes => Some(Address::try_from(bytes).map_err(|_length| RlpError::UnexpectedLength)?),
+        },
+        rules: read_rules(rest)?,
     })
+}
+
+/// Names and values in turn, to the end.
+fn read_rules(rest: &mut &[u8]) -> Result<BTreeMap<String, String>, CodecError> {
+    let rules = read_all(rest, "rules", MAX_RULES, |rest| {
+        let name = read_text(rest, "the name of a rule", MAX_RULE_BYTES)?;
+        Ok((name, read_text(rest, "a rule", MAX_RULE_BYTES)?))
+    })?;
+    match rules.is_sorted_by(|(one, _), (next, _)| one < next) {
+        true => Ok(rules.into_iter().collect()),
+        false => Err(CodecError::Order),
+    }
 }
 
 const fn mode_byte(mode: Mode) -> u8 {

@@ -67,6 +67,7 @@ pub(super) struct View {
     pub(super) peers: Vec<Seen>,
     pub(super) sync: Option<SyncProgress>,
     pub(super) clock_difference: Option<i64>,
+    pub(super) refused: Vec<(PeerId, String)>,
     pub(super) isolated: BTreeSet<PeerId>,
 }
 
@@ -155,6 +156,11 @@ impl NetworkHandle {
         self.shared.view.read().clock_difference
     }
 
+    /// Peers that refuse this node or that it refuses, lately, and why; the newest first.
+    pub fn refused(&self) -> Vec<(PeerId, String)> {
+        self.shared.view.read().refused.clone()
+    }
+
     /// Peers that this node is cut off from.
     pub fn isolated(&self) -> Vec<PeerId> {
         self.shared.view.read().isolated.iter().copied().collect()
@@ -166,7 +172,8 @@ impl NetworkHandle {
         self.tell(|done| Command::AddPeer(peer, done)).await
     }
 
-    /// Ends the connection to this peer, and keeps none up any more. Was it connected?
+    /// Ends the connection to this peer, keeps none up any more, and takes none for a while unless it is added
+    /// again. Was it connected?
     pub async fn remove_peer(&self, peer: PeerId) -> Result<bool, NetworkError> {
         self.tell(|done| Command::RemovePeer(peer, done)).await
     }

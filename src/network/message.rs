@@ -5,8 +5,8 @@ use crate::{
     spec::Mode,
 };
 use alloy_consensus::Header;
-use alloy_primitives::{B256, Bytes, FixedBytes, U256};
-use std::sync::Arc;
+use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What a node says of itself before anything else, and again when its head moves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct Status {
     pub client: String,
     /// Does this node seal blocks?
     pub seals: bool,
+    /// As whom it says that it signs them, on a chain of proof of authority. Nobody has proven it.
+    pub signer: Option<Address>,
+    /// Rules that neither genesis nor fork id tell, by their names in the genesis file.
+    pub rules: BTreeMap<String, String>,
 }
 
 /// The newest block of somebody's chain.

@@ -5,7 +5,7 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `status` | may two nodes talk? |
+//! | `status`, `moment` | may two nodes talk, and until when? |
 //! | `codec` | how do messages look on the wire? |
 //! | `message` | what do nodes say to each other? |
 //! | `check`, `importer` | is what others sent right, and what becomes of it? |
@@ -26,6 +26,7 @@ mod handle;
 mod identity;
 pub mod importer;
 pub mod message;
+mod moment;
 pub mod protocol;
 mod recent;
 pub mod serve;

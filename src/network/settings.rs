@@ -1,6 +1,7 @@
 //! How does a node take part in the network?
 
 use super::{Multiaddr, PeerAddress, PeerId};
+use alloy_primitives::Address;
 use libp2p::identity::Keypair;
 use std::{
     collections::BTreeSet,
@@ -62,4 +63,6 @@ pub struct NetworkSettings {
     pub client: String,
     /// Does this node seal blocks? Until [`super::NetworkHandle::set_seals`] says otherwise.
     pub seals: bool,
+    /// As whom it signs them, where it has a key.
+    pub signer: Option<Address>,
 }

@@ -7,6 +7,7 @@ use crate::{
     network::{Admission, Admit, Links, Network, NetworkHandle, NetworkSettings, node_key},
     pool::{Pool, PoolError},
     primitives::BlockNumHash,
+    rpc::Readiness,
     sealer::{Authority, SealError, SealerHandle},
     spec::Mode,
 };
@@ -62,6 +63,7 @@ pub(super) async fn join(
         client: client(),
         // Headers of peers are checked against who may sign. It is in memory before the first one comes.
         seals: seals(chain, sealer)?,
+        signer: sealer.authority().map(Authority::address),
     };
     let links = Links { chain: chain.clone(), pool: pool.clone(), admit: door(sealer.clone()) };
     let (network, handle) = Network::open(settings, links).await?;
@@ -135,4 +137,35 @@ const fn is_invalid(error: &SealError) -> bool {
             | PoolError::BlobCount { .. }
             | PoolError::Kzg(_)
     )
+}
+
+/// A node that catches up, or that reaches none of those it was told to follow, answers of an old head.
+pub(super) fn readiness(
+    config: &Config,
+    chain: &Arc<Chain>,
+    sealer: &SealerHandle,
+    network: Option<&NetworkHandle>,
+) -> Readiness {
+    let (chain, sealer, network) = (chain.clone(), sealer.clone(), network.cloned());
+    let is_told_of_peers = config.network.as_ref().is_some_and(|it| !it.peers.is_empty());
+    Readiness::new(move || {
+        if let Some(failure) = chain.write_failure() {
+            return Err(failure.to_string());
+        }
+        if let Some(failure) = sealer.failure() {
+            return Err(failure.to_string());
+        }
+        let Some(network) = &network else { return Ok(()) };
+        if let Some(at) = network.sync_progress() {
+            return Err(format!("it catches up: block {} of {}", at.current, at.highest));
+        }
+        match is_told_of_peers && network.peer_count() == 0 {
+            true => Err(
+                "it has no peer, though it was started with --peer: where the chain is now is not \
+                         known; the log says why"
+                    .to_owned(),
+            ),
+            false => Ok(()),
+        }
+    })
 }

@@ -65,7 +65,8 @@ pub trait Peers {
     #[method(name = "addPeer")]
     async fn add_peer(&self, address: String) -> Answer<bool>;
 
-    /// Ends the connection to a peer, named by its address or its id, and keeps none up any more.
+    /// Ends the connection to a peer, named by its address or its id, and keeps none up any more. It may not
+    /// come back by itself for ten minutes, unless `admin_addPeer` names it before.
     #[method(name = "removePeer")]
     async fn remove_peer(&self, peer: String) -> Answer<bool>;
 
@@ -236,7 +237,7 @@ fn described(peer: &PeerInfo, local: &str) -> Peer {
         name: status.map(|it| it.client.clone()).unwrap_or_default(),
         enode: peer.listens.first().map_or_else(|| remote.clone(), ToString::to_string),
         enr: String::new(),
-        caps: vec!["mainspring/1"],
+        caps: vec!["mainspring/2"],
         network: json!({
             "localAddress": local,
             "remoteAddress": remote,

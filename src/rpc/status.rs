@@ -201,7 +201,7 @@ impl ChainStatus {
             authority,
             work,
             pool: Pool { pending: waiting.pending, queued: waiting.queued, ready: waiting.ready },
-            peers: situation.peers.map(Connected::from),
+            peers: situation.peers.as_ref().map(Connected::from),
         }
     }
 }
@@ -230,14 +230,14 @@ impl Authority {
             in_turn: signers.in_turn,
             signers: all.collect(),
             needed: signers.needed,
-            reachable: signers.reachable(situation.peers),
+            reachable: signers.reachable(situation.peers.as_ref()),
             own,
         }
     }
 }
 
-impl From<Peers> for Connected {
-    fn from(peers: Peers) -> Self {
+impl From<&Peers> for Connected {
+    fn from(peers: &Peers) -> Self {
         let syncing = peers.syncing.map(|it| Syncing {
             starting_block: U64::from(it.from),
             current_block: U64::from(it.at),

@@ -23,6 +23,21 @@ impl ChainSpec {
         all.fold(ForkHash::from(genesis), |hash, at| hash + at).0
     }
 
+    /// The first fork after those that a fork hash names, by block or time, 0 where none is planned; `None`
+    /// where the hash is none of this chain's, as far as its forks are known here.
+    pub fn fork_after(&self, genesis: B256, hash: [u8; 4]) -> Option<u64> {
+        let times = self.fork_times().into_iter().filter(|at| *at > self.genesis.timestamp);
+        let mut forks = self.fork_numbers().into_iter().chain(times);
+        let mut at = ForkHash::from(genesis);
+        loop {
+            let next = forks.next();
+            if at.0 == hash {
+                return Some(next.unwrap_or(0));
+            }
+            at += next?;
+        }
+    }
+
     /// What names the chain's rules at a head, and tells whether another node's name for its own goes with
     /// it ([EIP-2124](https://eips.ethereum.org/EIPS/eip-2124)).
     pub fn fork_filter(&self, genesis: B256, number: u64, timestamp: u64) -> ForkFilter {
@@ -84,6 +99,10 @@ mod tests {
         assert_eq!(at(1_681_338_455), "dce96c2d");
         assert_eq!(at(1_710_338_135), "9f3d2254");
         assert_eq!(spec.fork_times(), [1_681_338_455, 1_710_338_135]);
+        assert_eq!(spec.fork_after(hash, spec.fork_hash(hash, 1_681_338_454)), Some(1_681_338_455));
+        assert_eq!(spec.fork_after(hash, spec.fork_hash(hash, u64::MAX)), Some(0));
+        assert_eq!(spec.fork_after(hash, ForkHash::from(hash).0), Some(1_150_000));
+        assert_eq!(spec.fork_after(hash, [1, 2, 3, 4]), None);
         let current = spec.fork_filter(hash, 17_034_870, 1_681_338_455).current();
         assert_eq!((hex::encode(current.hash.0), current.next), ("dce96c2d".into(), 1_710_338_135));
     }

@@ -5,6 +5,7 @@
 //! | `chain_spec`, `forks`, `fork_plan` | which rules apply at a block? |
 //! | `chain_ids` | which chain id holds in which block? |
 //! | `fork_id` | what names a chain's rules at a time? |
+//! | `agreed` | which rules must nodes share that their hashes do not tell? |
 //! | `fork_change` | may a chain go on under other forks? |
 //! | `genesis`, `dev`, `network_genesis` | what is block zero, on a development chain, of a network? |
 //! | `genesis_names` | does every name in a genesis file mean something? |
@@ -14,6 +15,7 @@
 //! | `header`, `body`, `ommers`, `transaction` | is a part of a block valid? |
 //! | `invalid`, `error` | why is it not, or why is there no chain? |
 
+mod agreed;
 mod body;
 mod chain_ids;
 mod chain_spec;

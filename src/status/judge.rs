@@ -2,6 +2,7 @@
 
 use super::{
     Making, Signers, Situation, Work,
+    hints::hints,
     words::{count, list, span},
 };
 use crate::sealer::{Hold, Mode, Turn, WIGGLE};
@@ -61,7 +62,7 @@ pub fn patience(making: &Making, ready: bool) -> Option<Duration> {
 pub fn judge(situation: &Situation) -> Judgement {
     let patience = patience(&situation.making, situation.waiting.ready);
     let is_overdue = patience.is_some_and(|patience| situation.age() > patience);
-    let (reason, advice) = first_of_all(situation).unwrap_or_else(|| match &situation.making {
+    let (reason, mut advice) = first_of_all(situation).unwrap_or_else(|| match &situation.making {
         Making::Elsewhere => (
             "blocks of this chain are made elsewhere: they come in as files".into(),
             "mainspring import takes in more of them".into(),
@@ -70,7 +71,20 @@ pub fn judge(situation: &Situation) -> Judgement {
         Making::Signers(signers) => by_turns(situation, signers, is_overdue),
         Making::Work(work) => by_work(situation, work, is_overdue),
     });
+    for hint in hints(situation, is_overdue || is_someone_missing(situation)) {
+        advice = if advice == NOTHING_TO_DO { hint } else { format!("{advice}; {hint}") };
+    }
     Judgement { expected: expected(&situation.making), is_overdue, reason, advice }
+}
+
+/// Is this node without peers, or does it reach fewer signers than have to take part?
+fn is_someone_missing(situation: &Situation) -> bool {
+    let Some(peers) = &situation.peers else { return false };
+    match &situation.making {
+        Making::Signers(signers) => signers.reachable(Some(peers)) < signers.needed,
+        Making::Elsewhere | Making::Alone { .. } => false,
+        Making::Work(_) => peers.connected == 0,
+    }
 }
 
 fn expected(making: &Making) -> Option<Duration> {
@@ -102,7 +116,7 @@ fn first_of_all(situation: &Situation) -> Option<(String, String)> {
     if let Some(said) = situation.hold.and_then(held) {
         return Some(said);
     }
-    let syncing = situation.peers?.syncing?;
+    let syncing = situation.peers.as_ref()?.syncing?;
     Some((
         format!("this node catches up: it is at block {} of {}", syncing.at, syncing.to),
         format!("wait until eth_syncing answers false; {NOTHING_TO_DO}"),
@@ -200,7 +214,7 @@ fn by_turns(situation: &Situation, signers: &Signers, is_overdue: bool) -> (Stri
         true => "no block was made yet".to_owned(),
         false => format!("there was no block for {}", span(situation.age())),
     };
-    let reachable = signers.reachable(situation.peers);
+    let reachable = signers.reachable(situation.peers.as_ref());
     let (all, needed) = (signers.all.len(), signers.needed);
     if reachable < needed {
         return (
@@ -245,13 +259,13 @@ fn own_part(signers: &Signers) -> &'static str {
 
 /// What brings signers back.
 fn missing(situation: &Situation, signers: &Signers) -> String {
-    let silent =
-        signers.all.iter().filter(|it| Some(it.address) != signers.own.map(|own| own.address));
+    let peers = situation.peers.as_ref();
+    let silent = signers.all.iter().filter(|it| !signers.is_reached(peers, it.address));
     let mut silent: Vec<_> = silent.collect();
     // Whoever was not heard of for longest comes first.
     silent.sort_by_key(|it| it.last.map_or(0, |last| last.number));
     let silent: Vec<_> = silent.into_iter().map(|it| it.address).collect();
-    let connect = match situation.peers {
+    let connect = match &situation.peers {
         Some(peers) if peers.connected == 0 => {
             "connect this node to the others (--peer MULTIADDR, or admin_addPeer) and "
         }
@@ -286,13 +300,28 @@ fn in_time(situation: &Situation, signers: &Signers) -> (String, String) {
         Some(Turn::Recently { next }) => format!("; this node may sign again from block {next} on"),
         _ => String::new(),
     };
+    if is_someone_missing(situation) {
+        let (reachable, needed) = (signers.reachable(situation.peers.as_ref()), signers.needed);
+        let all = signers.all.len();
+        return (
+            format!(
+                "{due}, and block {next} is {whose}{note}; {needed} of the {all} signers have to take part, and \
+                 this node reaches {reachable}{}",
+                own_part(signers)
+            ),
+            format!(
+                "unless blocks come all the same, by way of others, {}",
+                missing(situation, signers)
+            ),
+        );
+    }
     (format!("{due}, and block {next} is {whose}{note}"), NOTHING_TO_DO.into())
 }
 
 /// Whoever finds a proof of work.
 fn by_work(situation: &Situation, work: &Work, is_overdue: bool) -> (String, String) {
     let interval = span(work.interval);
-    let others = situation.peers.map_or(0, |peers| peers.sealing);
+    let others = situation.peers.as_ref().map_or(0, |peers| peers.sealing);
     let rate = work.hash_rate.filter(|rate| work.mines && *rate > 0.0);
     let alone = rate.map(|rate| f64::from(work.difficulty) / rate);
     let alone = alone.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());

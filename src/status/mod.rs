@@ -5,8 +5,10 @@
 //! | `situation` | what is known of a chain and its nodes? |
 //! | `observe` | how is that found out? |
 //! | `judge` | what does it mean, in words? |
+//! | `hints` | what does the network know that may be why? |
 //! | `words` | how are a span of time and a list of addresses said? |
 
+mod hints;
 mod judge;
 mod observe;
 mod situation;

@@ -159,6 +159,9 @@ fn peers(network: &NetworkHandle) -> Peers {
     Peers {
         connected: statuses.len(),
         sealing: statuses.iter().filter(|status| status.seals).count(),
+        signers: statuses.iter().filter_map(|status| status.signer).collect(),
+        refused: network.refused(),
+        clock_difference: network.clock_difference(),
         syncing: network.sync_progress().map(|progress| Syncing {
             from: progress.starting,
             at: progress.current,

@@ -1,11 +1,12 @@
 //! What is known of a chain and its nodes? Plain values, so that what they mean can be told without any.
 
 use crate::{
+    network::PeerId,
     primitives::BlockNumHash,
     sealer::{Hold, Mode, Turn},
 };
 use alloy_primitives::{Address, U256};
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// A node's view of its chain at one moment.
 #[derive(Clone, Debug)]
@@ -119,12 +120,18 @@ pub struct Waiting {
 }
 
 /// The network as a node sees it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peers {
     /// How many are connected.
     pub connected: usize,
     /// How many of them say that they make blocks.
     pub sealing: usize,
+    /// As whom they say that they sign, on a chain of proof of authority.
+    pub signers: BTreeSet<Address>,
+    /// Peers that are not talked with, and why: one of the two refuses the other.
+    pub refused: Vec<(PeerId, String)>,
+    /// What the middle one of their clocks says more than this machine's, in seconds.
+    pub clock_difference: Option<i64>,
     /// Blocks that others have and this node lacks.
     pub syncing: Option<Syncing>,
 }
@@ -149,9 +156,18 @@ impl Situation {
 
 impl Signers {
     /// How many signers this node knows to be running: itself, and peers that say that they sign.
-    pub fn reachable(&self, peers: Option<Peers>) -> usize {
-        let own = self.own.is_some_and(|own| own.turn != Turn::NoSigner);
-        (usize::from(own) + peers.map_or(0, |peers| peers.sealing)).min(self.all.len())
+    pub fn reachable(&self, peers: Option<&Peers>) -> usize {
+        let named = self.all.iter().filter(|it| self.is_reached(peers, it.address)).count();
+        // Those that say that they make blocks, and not as whom.
+        let others = peers.map_or(0, |peers| peers.sealing.saturating_sub(peers.signers.len()));
+        (named + others).min(self.all.len())
+    }
+
+    /// Is this signer's node this one, or one of its peers?
+    pub fn is_reached(&self, peers: Option<&Peers>, signer: Address) -> bool {
+        let own = self.own.filter(|own| own.turn != Turn::NoSigner);
+        own.is_some_and(|own| own.address == signer)
+            || peers.is_some_and(|peers| peers.signers.contains(&signer))
     }
 
     /// Those who may sign the next block.

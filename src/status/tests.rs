@@ -51,7 +51,7 @@ fn own(number: u8, turn: Turn) -> Option<Own> {
 }
 
 fn peers(connected: usize, sealing: usize) -> Option<Peers> {
-    Some(Peers { connected, sealing, syncing: None })
+    Some(Peers { connected, sealing, ..Peers::default() })
 }
 
 #[track_caller]
@@ -131,6 +131,42 @@ fn too_few_signers_are_named_with_those_not_heard_of_for_longest_first() {
 }
 
 #[test]
+fn too_few_signers_are_said_at_once_and_those_that_are_reached_are_not_missed() {
+    let mut cut = chain(signers(5, 2, own(1, Turn::Recently { next: 12 })), 1);
+    let reached =
+        Peers { connected: 2, sealing: 1, signers: [address(4)].into(), ..Peers::default() };
+    cut.peers = Some(reached.clone());
+    let silent = format!("{}, {}, {}", address(3), address(5), address(2));
+    let reason = ["every 2 seconds", "3 of the 5 signers", "reaches 2"];
+    says(&cut, false, &reason, &["start the nodes of the other signers", &silent]);
+    assert!(!judge(&cut).advice.contains(&address(4).to_string()), "it is reached");
+    // Two nodes with one key, and one with this node's, are one signer.
+    let twins = Peers { signers: [address(1), address(4)].into(), sealing: 2, ..reached.clone() };
+    cut.peers = Some(twins);
+    says(&cut, false, &["reaches 2"], &[]);
+    let enough = [address(4), address(5)].into();
+    cut.peers = Some(Peers { signers: enough, sealing: 2, ..reached });
+    says(&cut, false, &["turn"], &["nothing needs to be done"]);
+}
+
+#[test]
+fn what_the_network_knows_is_part_of_the_advice() {
+    let mut cut = chain(signers(3, 2, own(1, Turn::Recently { next: 12 })), 1);
+    let peer = crate::network::PeerId::random();
+    let refused = vec![(peer, "its genesis is another".to_owned())];
+    cut.peers = Some(Peers { refused: refused.clone(), ..Peers::default() });
+    let who = format!("peer {peer} is not talked with: its genesis is another");
+    says(&cut, false, &["reaches 1"], &[&who, "--peer MULTIADDR"]);
+    let signers = [address(2), address(3)].into();
+    let late = Peers { connected: 2, sealing: 2, signers, refused, ..Peers::default() };
+    cut.peers = Some(Peers { clock_difference: Some(12), ..late.clone() });
+    says(&cut, false, &[], &["this machine's clock is 12 seconds behind the middle one"]);
+    assert!(!judge(&cut).advice.contains("genesis"), "nobody is missing");
+    cut.peers = Some(Peers { clock_difference: Some(-4), ..late });
+    says(&cut, false, &[], &["nothing needs to be done"]);
+}
+
+#[test]
 fn enough_signers_and_no_block_points_at_who_should_sign() {
     let mut mine = chain(signers(3, 2, own(3, Turn::Ready { in_turn: true })), 60);
     mine.peers = peers(1, 1);
@@ -168,7 +204,7 @@ fn what_stands_in_everyones_way_is_said_first() {
     says(&late, false, &["100 seconds ahead of this machine's clock"], &["NTP"]);
     let mut behind = chain(signers(3, 2, None), 60);
     let syncing = Some(Syncing { from: 1, at: 10, to: 500 });
-    behind.peers = Some(Peers { connected: 1, sealing: 1, syncing });
+    behind.peers = Some(Peers { connected: 1, sealing: 1, syncing, ..Peers::default() });
     says(&behind, true, &["block 10 of 500"], &["eth_syncing"]);
     // A developer may set the time of the next block.
     let mut set = chain(alone(Mode::Instant), 0);

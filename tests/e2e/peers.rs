@@ -58,6 +58,53 @@ fn a_node_is_reached_where_it_says_and_stays_itself_over_a_kill() {
     wait_for_peers(&second, 1);
 }
 
+/// How often a node has printed these words.
+fn said(node: &Node, words: &str) -> usize {
+    node.output().lines().filter(|line| line.contains(words)).count()
+}
+
+#[test]
+fn a_named_peer_that_cannot_be_reached_is_said_once_and_when_it_is() {
+    let first = launch(&["--p2p-port", "0"]).start();
+    let address = printed(&first);
+    let port = address.split('/').nth(4).unwrap().to_owned();
+    let killed = first.kill9();
+    let second = launch(&["--p2p-port", "0", "--peer", &address]).start();
+    second.says("a named peer cannot be reached");
+    let (status, reason) = second.client().get_page("/ready").unwrap();
+    assert!(status == 503 && reason.contains("--peer"), "{status} {reason}");
+
+    let flags = ["node", "--no-seal", "--p2p-host", "127.0.0.1", "--p2p-port", &port];
+    let first = killed.with_flags(&flags).start();
+    second.says("a named peer is reached after all");
+    wait_for_peers(&second, 1);
+    assert_eq!(second.client().get_page("/ready").unwrap().0, 200);
+    assert_eq!(first.client().get_page("/ready").unwrap().0, 200, "it was told of nobody");
+    assert_eq!(said(&second, "a named peer cannot be reached"), 1);
+    assert_eq!(said(&second, "reached after all"), 1);
+}
+
+#[test]
+fn who_answers_in_place_of_a_named_peer_is_said() {
+    let first = launch(&["--p2p-port", "0"]).start();
+    let address = printed(&first);
+    let (place, id) = address.rsplit_once('/').unwrap();
+    let second = launch(&["--p2p-port", "0", "--peer", &format!("{place}/{ID}")]).start();
+    second.says(&format!("another node answers there: {id}"));
+}
+
+#[test]
+fn who_is_not_on_the_list_of_a_named_peer_is_told_what_to_ask_for() {
+    let first = launch(&["--p2p-port", "0", "--allow-peers", ID]).start();
+    let second = launch(&["--p2p-port", "0", "--peer", &printed(&first)]).start();
+    let info = second.client().get("admin_nodeInfo", json!([]));
+    let id = info["id"].as_str().unwrap();
+    second.says("a named peer closes the connection before it greets");
+    second.says(&format!("(--allow-peers) that lacks this node's id {id}"));
+    first.says("RUST_LOG=network=debug");
+    assert_eq!(said(&second, "closes the connection before it greets"), 1);
+}
+
 #[test]
 fn settings_of_the_network_come_from_the_environment_and_a_file_too() {
     let first = launch(&["--p2p-port", "0"]).start();

@@ -1,4 +1,4 @@
-//! Nodes that may not talk: of another chain id, mode or fork. Both refuse at the handshake, and both say
+//! Nodes that may not talk: of another chain id, mode, rules or fork. Both refuse at the handshake, and both say
 //! what is different, with both values, and what to do. Who listens for peers hears the same.
 
 use crate::{
@@ -75,6 +75,26 @@ fn nodes_of_another_mode_refuse_each_other_with_both() {
     refuse_each_other(&node, &other, says, "one genesis file");
 }
 
+#[test]
+fn nodes_whose_rules_differ_after_one_first_block_refuse_each_other_with_both() {
+    let node = launch(&["--p2p-port", "0"]).start();
+    let mut config = with(POA, "clique", json!({ "period": 5, "epoch": 10 }));
+    config["mainspring"] = json!({ "feeMarket": "zero" });
+    let other = follower(config, &node);
+    let (period, fees) = (
+        |chain: &str| if chain == "5" { 5 } else { 1 },
+        |chain: &str| if chain == "5" { "zero" } else { "eip1559" },
+    );
+    let says = |theirs: &str, ours: &str| {
+        format!("config.clique.period: theirs {}, ours {};", period(theirs), period(ours))
+    };
+    refuse_each_other(&node, &other, says, "one genesis file");
+    let says = |theirs: &str, ours: &str| {
+        format!("config.mainspring.feeMarket: theirs {}, ours {}:", fees(theirs), fees(ours))
+    };
+    refuse_each_other(&node, &other, says, "into a new directory");
+}
+
 /// Gives a chain that nobody serves a fork at a time in seconds.
 fn add_fork(launch: &Launch, field: &str, time: u64) {
     let file = launch.home().join("genesis.json");
@@ -126,6 +146,21 @@ fn a_node_that_missed_an_upgrade_is_refused_and_refuses_with_both_fork_ids() {
     add_fork(&launch, "osakaTime", PASSED);
     let behind = launch.start();
     behind.client().wait(|client| (client.block_number() > 0).then_some(()));
+}
+
+#[test]
+fn a_fork_to_come_that_one_node_does_not_know_is_said_by_both_before_it_comes() {
+    let config = |time: Value| with(POA, "bpo1Time", time);
+    let node = launch(&["--p2p-port", "0"]).start();
+    let other = follower(config(json!(4_000_000_000_u64)), &node);
+    wait_for_peers(&node, 1);
+    let time = "2096-10-02 07:06:40 UTC (time 4000000000)";
+    node.says(&format!("a peer has a fork at {time} that this node does not know"));
+    other.says(&format!("a peer does not know the fork at {time} that this node has"));
+    for output in [node.output(), other.output()] {
+        let lines: Vec<_> = output.lines().filter(|line| line.contains(time)).collect();
+        assert!(lines.len() == 1 && lines[0].contains("mainspring init"), "{lines:?}");
+    }
 }
 
 async fn connected(node: &Node) -> WsClient {

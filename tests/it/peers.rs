@@ -1,6 +1,8 @@
 //! One node among peers that a test plays: what they send is checked, and whoever lies or stalls is left.
 
 mod gossip;
+mod named;
+mod slow;
 
 use crate::{
     maker::{Maker, Wanted, signed},
@@ -55,6 +57,7 @@ fn identity(chain: &TestChain) -> Identity {
         genesis: chain.chain.header(0).unwrap().unwrap().seal(),
         client: "test".to_owned(),
         seals: false,
+        signer: None,
     }
 }
 

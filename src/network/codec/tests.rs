@@ -14,7 +14,15 @@ fn status() -> Status {
         time: 1_700_000_000,
         client: "mainspring/0.1".to_owned(),
         seals: true,
+        signer: Some(Address::repeat_byte(5)),
+        rules: rules(MAX_RULES),
     }
+}
+
+/// As long as they may be.
+fn rules(count: usize) -> BTreeMap<String, String> {
+    let names = (0..count).map(|number| format!("{number:0MAX_RULE_BYTES$}"));
+    names.map(|name| (name, "x".repeat(MAX_RULE_BYTES))).collect()
 }
 
 fn block() -> EncodedBlock {
@@ -184,4 +192,25 @@ fn a_name_is_of_characters_that_a_terminal_may_show() {
     let at = bytes.windows(4).position(|four| four == b"main").unwrap();
     bytes[at] = 0x1b;
     assert_eq!(decode_request(&bytes), Err(CodecError::Text("the client")));
+}
+
+#[test]
+fn a_greeting_names_so_many_rules_each_once_and_briefly() {
+    let hello = |status: Status| decode_request(&encode_request(&Request::Hello(status)));
+    let without = Status { signer: None, rules: BTreeMap::new(), ..status() };
+    assert_eq!(hello(without.clone()), Ok(Request::Hello(without)));
+    let many = Status { rules: rules(MAX_RULES + 1), ..status() };
+    assert!(matches!(hello(many), Err(CodecError::TooMany { what: "rules", .. })));
+    let long = BTreeMap::from([("x".to_owned(), "y".repeat(MAX_RULE_BYTES + 1))]);
+    assert!(matches!(hello(Status { rules: long, ..status() }), Err(CodecError::TooLong { .. })));
+    let escape = BTreeMap::from([("x".to_owned(), "\x1b[31m".to_owned())]);
+    let escape = Status { rules: escape, ..status() };
+    assert_eq!(hello(escape), Err(CodecError::Text("a rule")));
+
+    let pair = |name: &str| (name.to_owned(), "rule value".to_owned());
+    let two = Status { rules: [pair("name1"), pair("name2")].into(), ..status() };
+    let mut bytes = encode_request(&Request::Hello(two));
+    let at = bytes.windows(5).position(|five| five == b"name2").unwrap();
+    bytes[at + 4] = b'1';
+    assert_eq!(decode_request(&bytes), Err(CodecError::Order), "named twice");
 }

@@ -63,7 +63,8 @@ impl Protocol {
         let id = self.next_id();
         let time = match what {
             AskFor::Hello => self.settings.hello_time,
-            AskFor::Bodies(_) | AskFor::Headers(_) | AskFor::Probe(_) => self.settings.bodies_time,
+            AskFor::Bodies(_) => self.lessons.bodies_time(self.settings.bodies_time),
+            AskFor::Headers(_) | AskFor::Probe(_) => self.settings.bodies_time,
             _ => self.settings.answer_time,
         };
         self.asks.insert(id, Ask { peer, what, until: self.now.elapsed + time });
@@ -116,16 +117,24 @@ impl Protocol {
 
     pub(super) fn failed(&mut self, peer: PeerId, id: RequestId, failure: &Failure) {
         let Some(ask) = self.asks.remove(&id) else { return };
-        if let (Failure::Timeout, AskFor::Bodies(part)) = (failure, ask.what) {
-            self.bodies_late(&peer, part);
-        }
+        let is_given_time = match (failure, ask.what) {
+            (Failure::Timeout, AskFor::Bodies(part)) => self.bodies_late(&peer, part),
+            _ => false,
+        };
         match failure {
+            Failure::Timeout if is_given_time => {}
             Failure::Timeout => self.offence(peer, Offence::Slow, "it does not answer in time"),
+            // What is said of that is said when the connection is gone.
+            Failure::Closed if ask.what == AskFor::Hello => return,
             Failure::Closed => {}
             Failure::Unsupported => {
                 let until = self.now.elapsed + self.settings.refused_time;
                 self.book.postpone(&peer, until);
-                self.disconnect(peer, "it does not speak our protocol");
+                let what = "it does not speak this version of the protocol: run one version of mainspring on all nodes";
+                if self.said.refused.is_news(self.now.elapsed, &peer) {
+                    tracing::warn!(target: "network", %peer, "a peer is refused: {what}");
+                }
+                self.disconnect(peer, what);
             }
             Failure::Unreadable(what) => self.offence(peer, Offence::Garbage, what),
         }

@@ -4,7 +4,10 @@ use super::settings::ProtocolSettings;
 use crate::network::{Multiaddr, PeerId, address::peer_of};
 use libp2p::multiaddr::Protocol;
 use rand::{Rng, seq::IteratorRandom};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Peers that are remembered besides those that somebody named.
 const REMEMBERED: usize = 512;
@@ -12,6 +15,8 @@ const REMEMBERED: usize = 512;
 const ADDRESSES: usize = 4;
 /// So many failures in a row, and a peer that nobody named is forgotten.
 const HOPELESS: u32 = 8;
+/// Peers that somebody removed and that may not come back yet.
+const REMOVED: usize = 1_024;
 
 /// What is known of where a peer is.
 #[derive(Clone, Debug, Default)]
@@ -22,12 +27,18 @@ struct Entry {
     failures: u32,
     /// Not before.
     next: Duration,
+    /// Addresses that somebody gave, and whether it was said that they lead to nobody.
+    named: BTreeMap<Multiaddr, bool>,
+    /// It was said that it closes connections before it greets.
+    is_shut: bool,
 }
 
 /// Where peers can be reached.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     entries: BTreeMap<PeerId, Entry>,
+    /// Peers that somebody removed, and until when they may not come back.
+    removed: BTreeMap<PeerId, Duration>,
 }
 
 /// Does it lead to the same machine?
@@ -65,7 +76,10 @@ impl Book {
     /// From now on a connection to whom this address leads to is kept up.
     pub(super) fn keep(&mut self, address: Multiaddr) -> Option<PeerId> {
         let peer = peer_of(&address)?;
+        self.removed.remove(&peer);
         let entry = self.entries.entry(peer).or_default();
+        while entry.named.len() >= ADDRESSES && entry.named.pop_first().is_some() {}
+        entry.named.insert(address.clone(), false);
         entry.addresses.retain(|known| *known != address);
         entry.addresses.insert(0, address);
         entry.addresses.truncate(ADDRESSES);
@@ -76,6 +90,38 @@ impl Book {
     /// Forgets a peer.
     pub(super) fn forget(&mut self, peer: &PeerId) {
         self.entries.remove(peer);
+    }
+
+    /// Forgets a peer, which may not come back before then unless somebody names it again.
+    pub(super) fn remove(&mut self, now: Duration, peer: PeerId, until: Duration) {
+        self.entries.remove(&peer);
+        self.removed.retain(|_, until| *until > now);
+        if self.removed.len() < REMOVED {
+            self.removed.insert(peer, until);
+        }
+    }
+
+    /// How long may it not come back, because somebody removed it?
+    pub(super) fn is_removed(&self, now: Duration, peer: &PeerId) -> Option<Duration> {
+        self.removed.get(peer)?.checked_sub(now).filter(|left| !left.is_zero())
+    }
+
+    /// All of those.
+    pub(super) fn all_removed(&self, now: Duration) -> BTreeSet<PeerId> {
+        let removed = self.removed.iter().filter(|(_, until)| **until > now);
+        removed.map(|(peer, _)| *peer).collect()
+    }
+
+    /// Nobody answers at this address of a peer: is that to be said? Of those that somebody gave, once.
+    pub(super) fn is_lost(&mut self, peer: &PeerId, address: &Multiaddr) -> bool {
+        let entry = self.entries.get_mut(peer).and_then(|entry| entry.named.get_mut(address));
+        entry.is_some_and(|was_said| !std::mem::replace(was_said, true))
+    }
+
+    /// It closes connections before it greets: is that to be said? Of one that somebody named, once.
+    pub(super) fn is_shut(&mut self, peer: &PeerId) -> bool {
+        let entry = self.entries.get_mut(peer).filter(|entry| entry.is_static);
+        entry.is_some_and(|entry| !std::mem::replace(&mut entry.is_shut, true))
     }
 
     /// Is a connection to this peer kept up?
@@ -90,11 +136,14 @@ impl Book {
         }
     }
 
-    /// It has said who it is, and is one of us: the next attempt, should it go, is at once.
-    pub(super) fn greeted(&mut self, peer: &PeerId) {
-        if let Some(entry) = self.entries.get_mut(peer) {
-            (entry.failures, entry.next) = (0, Duration::ZERO);
-        }
+    /// It has said who it is, and is one of us: the next attempt, should it go, is at once. Was it said that it
+    /// cannot be reached?
+    pub(super) fn greeted(&mut self, peer: &PeerId) -> bool {
+        let Some(entry) = self.entries.get_mut(peer) else { return false };
+        (entry.failures, entry.next) = (0, Duration::ZERO);
+        let was_lost = entry.named.values().any(|was_said| *was_said);
+        entry.named.values_mut().for_each(|was_said| *was_said = false);
+        std::mem::replace(&mut entry.is_shut, false) || was_lost
     }
 
     /// An attempt failed, or a connection ended: the next one comes later each time.

@@ -24,9 +24,10 @@ impl Protocol {
     }
 
     pub(super) fn remove_peer(&mut self, peer: &PeerId) {
-        self.book.forget(peer);
+        let now = self.now.elapsed;
+        self.book.remove(now, *peer, now + self.settings.refused_time);
         if self.peers.get(peer).is_some() {
-            self.disconnect(*peer, "it was removed");
+            self.disconnect(*peer, "it was removed (admin_removePeer)");
         }
     }
 
@@ -35,6 +36,15 @@ impl Protocol {
         if let Some(peer) = peer_of(address) {
             let now = self.now.elapsed;
             self.book.failed(now, &self.settings, &peer, &mut self.rng);
+            // One that came by itself meanwhile is not lost.
+            if self.peers.get(&peer).is_none() && self.book.is_lost(&peer, address) {
+                let seconds = self.settings.redial_most.as_secs();
+                tracing::warn!(
+                    target: "network", %address,
+                    "a named peer cannot be reached: {reason}; it is tried again every {seconds} seconds or more \
+                     often, and it is said when it is reached"
+                );
+            }
         }
     }
 
@@ -43,8 +53,12 @@ impl Protocol {
         let now = self.now.elapsed;
         let lacking = self.settings.wanted_peers.saturating_sub(self.peers.all.len());
         let (peers, scores, local) = (&self.peers, &self.scores, self.local);
+        let removed = self.book.all_removed(now);
         let is_taken = |peer: &PeerId| {
-            peers.get(peer).is_some() || scores.is_banned(now, peer) || *peer == local
+            peers.get(peer).is_some()
+                || scores.is_banned(now, peer)
+                || removed.contains(peer)
+                || *peer == local
         };
         let due = self.book.due(now, lacking, is_taken, &mut self.rng);
         self.out.extend(due.into_iter().map(Action::Dial));

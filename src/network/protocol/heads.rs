@@ -41,7 +41,12 @@ impl Protocol {
         if head == self.head {
             return;
         }
+        let before = self.identity.fork(self.head, self.head_timestamp).hash;
         (self.head, self.head_timestamp) = (head, timestamp);
+        if self.identity.fork(head, timestamp).hash != before {
+            // A fork has passed: who does not know it learns now that the two part.
+            self.greet_again();
+        }
         self.blocks.known.insert(head.hash);
         self.told.is_old = true;
         self.tell_head();

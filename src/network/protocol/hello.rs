@@ -27,6 +27,12 @@ impl Protocol {
         if self.peers.get(&peer).is_some() {
             return;
         }
+        if let Some(left) = self.book.is_removed(now, &peer) {
+            let seconds = left.as_secs().max(1);
+            let reason =
+                format!("it was removed (admin_removePeer): it may come back in {seconds} seconds");
+            return self.out.push(Action::Disconnect { peer, reason });
+        }
         if let Some(reason) = self.is_full(&peer, direction) {
             return self.out.push(Action::Disconnect { peer, reason: reason.to_owned() });
         }
@@ -51,10 +57,20 @@ impl Protocol {
     }
 
     pub(super) fn disconnected(&mut self, peer: &PeerId) {
-        let known = self.peers.all.remove(peer);
-        if known.is_some() {
+        if let Some(known) = self.peers.all.remove(peer) {
             let now = self.now.elapsed;
             self.book.failed(now, &self.settings, peer, &mut self.rng);
+            let is_unheard = known.status.is_none() && known.refused.is_none();
+            let is_theirs = known.direction == Direction::Outbound && !known.is_dropped;
+            if is_unheard && is_theirs && self.book.is_shut(peer) {
+                let ours = self.local;
+                tracing::warn!(
+                    target: "network", %peer, address = %known.address,
+                    "a named peer closes the connection before it greets: it may keep a list of peers \
+                     (--allow-peers) that lacks this node's id {ours}, or have removed or banned this node, or \
+                     no room; its own log says which (RUST_LOG=network=debug)"
+                );
+            }
         }
         self.forget_asks_of(peer);
         self.sync_lost(peer);
@@ -102,9 +118,13 @@ impl Protocol {
 
     /// This node makes blocks from now on, or none any more: all hear what it is now.
     pub(super) fn seals(&mut self, seals: bool) {
-        if std::mem::replace(&mut self.identity.seals, seals) == seals {
-            return;
+        if std::mem::replace(&mut self.identity.seals, seals) != seals {
+            self.greet_again();
         }
+    }
+
+    /// Tells all what this node is now.
+    pub(super) fn greet_again(&mut self) {
         let peers: Vec<PeerId> = self.peers.ready().map(|(peer, _)| *peer).collect();
         for peer in peers {
             let status = self.status();
@@ -123,6 +143,7 @@ impl Protocol {
     fn leave_alone(&mut self, peer: PeerId, reason: &str) {
         let now = self.now.elapsed;
         self.book.postpone(&peer, now + self.settings.refused_time);
+        self.refusals.note(now, peer, reason);
         if let Some(known) = self.peers.get_mut(&peer) {
             (known.status, known.takes_us) = (None, false);
             known.refused.get_or_insert_with(|| reason.to_owned());
@@ -143,6 +164,7 @@ impl Protocol {
         known.head = theirs.head;
         let client = theirs.client.clone();
         known.takes_us |= takes_us;
+        let lone = self.identity.lone_fork(&theirs);
         let is_first = known.status.replace(theirs).is_none();
         let is_ready = known.is_ready();
         if is_first {
@@ -152,10 +174,18 @@ impl Protocol {
         if is_first && is_off && self.said.clock.is_news(self.now.elapsed, &peer) {
             say_clock(peer, difference);
         }
+        if let Some(lone) = lone.filter(|_| is_first)
+            && self.said.fork.is_news(self.now.elapsed, &(peer, lone.at))
+        {
+            tracing::warn!(target: "network", %peer, "{lone}");
+        }
         if is_ready && !was_ready {
             known.leaves = None;
             tracing::info!(target: "network", %peer, client, "a peer joined");
-            self.book.greeted(&peer);
+            self.refusals.forget(&peer);
+            if self.book.greeted(&peer) {
+                tracing::info!(target: "network", %peer, "a named peer is reached after all");
+            }
             self.welcome(peer);
         }
     }

@@ -49,7 +49,7 @@ use heads::Told;
 use imports::Imports;
 use peers::Peers;
 use rand::{SeedableRng, rngs::StdRng};
-use said::Lines;
+use said::{Lines, Refusals};
 use scores::{Scores, Sentence};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -75,6 +75,7 @@ pub struct Protocol {
     peers: Peers,
     scores: Scores,
     said: Lines,
+    refusals: Refusals,
     book: Book,
     /// For whom there is always room.
     trusted: BTreeSet<PeerId>,
@@ -113,6 +114,7 @@ impl Protocol {
             peers: Peers::default(),
             scores: Scores::default(),
             said: Lines::default(),
+            refusals: Refusals::default(),
             book: Book::default(),
             trusted: BTreeSet::new(),
             asks: BTreeMap::new(),
@@ -190,6 +192,9 @@ impl Protocol {
                 .filter(|_| self.is_behind())
                 .map(|it| it.view(self.head.number)),
             clock_difference: self.peers.clock_difference(),
+            refused: self
+                .refusals
+                .since(self.now.elapsed.saturating_sub(self.settings.refused_time)),
             best: self
                 .peers
                 .ready()
@@ -229,6 +234,7 @@ impl Protocol {
     fn disconnect(&mut self, peer: PeerId, reason: &str) {
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.leaves = None;
+            peer.is_dropped = true;
         }
         self.out.push(Action::Disconnect { peer, reason: reason.to_owned() });
     }
@@ -252,6 +258,9 @@ impl Protocol {
                     );
                 }
                 self.book.postpone(&peer, now + time);
+                if let Some(peer) = self.peers.get_mut(&peer) {
+                    peer.is_dropped = true;
+                }
                 self.out.push(Action::Ban { peer, time, reason: what.to_owned() });
             }
         }

@@ -31,6 +31,8 @@ pub(super) struct Peer {
     pub(super) useless: Option<B256>,
     /// Until then others are followed rather: it did not answer.
     pub(super) set_aside: Duration,
+    /// Was it this node that ended the connection?
+    pub(super) is_dropped: bool,
     /// When the connection is ended, whatever comes.
     pub(super) leaves: Option<Duration>,
     /// Requests that it may send now, and when that was counted.
@@ -53,6 +55,7 @@ impl Peer {
             status: None,
             takes_us: false,
             refused: None,
+            is_dropped: false,
             clock_difference: 0,
             head: Head::default(),
             ahead_since: None,
@@ -154,6 +157,8 @@ pub struct ProtocolView {
     pub sync: Option<SyncView>,
     /// What the middle one of the peers' clocks says more than ours, in seconds.
     pub clock_difference: Option<i64>,
+    /// Peers that refuse this node or that it refuses, lately, and why.
+    pub refused: Vec<(PeerId, String)>,
     /// The heaviest head that a peer has.
     pub best: Option<(u64, U256)>,
 }

@@ -79,7 +79,7 @@ impl Network {
         match self.work.begin(lane, lost, run) {
             None => {}
             Some(Done::Event(event)) => self.tell_after(*event),
-            Some(Done::Answer(id, response)) => self.answer(id, response),
+            Some(Done::Answer(id, response)) => self.answer(id, response.map(|it| *it)),
         }
     }
 
@@ -110,7 +110,7 @@ impl Network {
                 tracing::error!(target: "network", %error, "a peer was not answered");
                 None
             });
-            Done::Answer(id, answer)
+            Done::Answer(id, answer.map(Box::new))
         };
         self.begin(Lane::Serve, Done::Answer(id, None), run);
     }

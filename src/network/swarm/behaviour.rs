@@ -17,8 +17,9 @@ use libp2p::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// What an answer may take; a stream that is slower is given up.
-const REQUEST_TIME: Duration = Duration::from_secs(15);
+/// What an answer may take; a stream that is slower is given up. The machine gives most up earlier, and waits
+/// so long for a single large body.
+const REQUEST_TIME: Duration = Duration::from_secs(180);
 /// What connecting may take, with its encryption.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Requests of one connection at the same time, of both sides together.
@@ -65,7 +66,7 @@ pub(super) fn swarm(
     let requests = request_response::Config::default()
         .with_request_timeout(REQUEST_TIME)
         .with_max_concurrent_streams(STREAMS);
-    let about = identify::Config::new("/mainspring/1".to_owned(), key.public())
+    let about = identify::Config::new(PROTOCOL.to_string(), key.public())
         .with_agent_version(settings.client.clone())
         .with_push_listen_addr_updates(true);
     let behaviour = Behaviour {

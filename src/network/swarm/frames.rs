@@ -15,7 +15,7 @@ use libp2p::{
 use std::{io, sync::Arc};
 
 /// Of the messages. Nodes of another version are told by it.
-pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/mainspring/1");
+pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/mainspring/2");
 
 /// What a peer asks, or what was wrong with it: a request that cannot be read must not be lost, since its
 /// peer is to be held to account.

@@ -242,7 +242,7 @@ impl Network {
     fn done(&mut self, done: Done) {
         match done {
             Done::Event(event) => self.tell(*event),
-            Done::Answer(id, response) => self.answer(id, response),
+            Done::Answer(id, response) => self.answer(id, response.map(|it| *it)),
         }
     }
 
@@ -307,7 +307,7 @@ impl Network {
         tracing::warn!(
             target: "network",
             "{} connections were turned away: banned or not allowed, or too many (--max-peers); \
-             --verbosity 4 names them", now - before
+             RUST_LOG=network=debug names them", now - before
         );
     }
 
@@ -330,6 +330,7 @@ impl Network {
             highest: it.highest,
         });
         view.clock_difference = machine.clock_difference;
+        view.refused = machine.refused;
     }
 
     fn obey(&mut self, command: Command) {
@@ -485,6 +486,7 @@ fn machine(
         genesis,
         client: settings.client.clone(),
         seals: settings.seals,
+        signer: settings.signer,
     };
     let limits = ProtocolSettings {
         max_peers: settings.config.max_peers,

@@ -48,7 +48,7 @@ pub(super) enum Done {
     /// The machine is told.
     Event(Box<Event>),
     /// A peer is answered; with nothing, its stream ends.
-    Answer(RequestId, Option<Response>),
+    Answer(RequestId, Option<Box<Response>>),
 }
 
 impl From<Event> for Done {

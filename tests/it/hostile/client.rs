@@ -150,7 +150,7 @@ impl Client {
             .unwrap()
             .with_behaviour(|key| Spoken {
                 requests: request_response::Behaviour::new(
-                    [(StreamProtocol::new("/mainspring/1"), ProtocolSupport::Full)],
+                    [(StreamProtocol::new("/mainspring/2"), ProtocolSupport::Full)],
                     request_response::Config::default(),
                 ),
                 gossip: gossipsub::Behaviour::new(
@@ -187,6 +187,7 @@ impl Client {
                 genesis,
                 client: "hostile".to_owned(),
                 seals: true,
+                signer: None,
             },
             head: Head { number: 0, hash: genesis, total_difficulty: U256::from(1) },
             answers: Box::new(|_| None),

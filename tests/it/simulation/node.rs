@@ -183,6 +183,7 @@ impl Running {
             genesis: chain.header(0).unwrap().unwrap().seal(),
             client: format!("node {index}"),
             seals: true,
+            signer: None,
         };
         let settings = ProtocolSettings {
             answer_time: Duration::from_secs(4),

@@ -91,7 +91,12 @@ impl Protocol {
         };
         if is_stuck && self.peers.ready().all(|(_, peer)| peer.busy == 0) {
             // The headers hold, and whoever was slow may be quicker the next time.
-            self.abandon_sync("nobody gave the bodies of its headers");
+            let why = "nobody gave the bodies of its headers";
+            match self.lessons.has_waited_longest() {
+                // Nor will they the next time: it is tried less often each time.
+                true => self.give_up_target(why),
+                false => self.abandon_sync(why),
+            }
         }
     }
 
@@ -176,18 +181,21 @@ impl Protocol {
         self.drive_sync();
     }
 
-    /// Bodies did not come in time: others are asked rather, and all for fewer.
-    pub(in super::super) fn bodies_late(&mut self, peer: &PeerId, id: u64) {
+    /// Bodies did not come in time: others are asked rather, and all for fewer. Of a single one, which may be
+    /// large and the line thin, is there more time the next time, so that it is nobody's fault?
+    pub(in super::super) fn bodies_late(&mut self, peer: &PeerId, id: u64) -> bool {
         self.set_aside(peer);
-        let Some(part) = self.part(id) else { return };
-        let PartState::Asked { count } = part.state else { return };
+        let Some(part) = self.part(id) else { return false };
+        let PartState::Asked { count } = part.state else { return false };
         self.lessons.bodies_were_late(count);
-        // Of fewer it may be quick enough.
-        if self.lessons.bodies() < count
+        let is_given_time = count == 1 && !self.lessons.has_waited_longest();
+        // Of fewer, or with more time, it may be quick enough.
+        if (self.lessons.bodies() < count || is_given_time)
             && let Some(part) = self.part(id)
         {
             part.state = PartState::Wanted;
         }
+        is_given_time
     }
 
     /// No bodies came.

@@ -90,6 +90,11 @@ impl Download {
         self.was_cut
     }
 
+    /// Height of the newest header.
+    pub(super) const fn tip(&self) -> u64 {
+        self.tip
+    }
+
     /// Difficulty of the newest header and all before it.
     pub(super) const fn total_difficulty(&self) -> Option<U256> {
         self.total_difficulty

@@ -12,6 +12,8 @@ const DOUBLED: u32 = 9;
 pub(super) const BODIES: usize = 128;
 /// After an answer that did not come in time, so many times fewer.
 const FEWER: usize = 4;
+/// The time for a single body doubles so often.
+const LONGER: u32 = 4;
 
 /// What earlier downloads taught.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(in super::super) struct Lessons {
     bodies: usize,
     /// Up to here `bodies` doubles, and then it grows by one.
     quick: usize,
+    /// So many times in a row a single body did not come in time.
+    late: u32,
 }
 
 /// A peer that said it has what it has not, or what we cannot follow.
@@ -34,7 +38,7 @@ struct Nowhere {
 
 impl Default for Lessons {
     fn default() -> Self {
-        Self { nowhere: BTreeMap::new(), is_wary: false, bodies: BODIES, quick: BODIES }
+        Self { nowhere: BTreeMap::new(), is_wary: false, bodies: BODIES, quick: BODIES, late: 0 }
     }
 }
 
@@ -77,8 +81,21 @@ impl Lessons {
         self.bodies
     }
 
+    /// How long bodies are waited for, where nothing is known: a single one that was late has longer.
+    pub(in super::super) fn bodies_time(&self, least: Duration) -> Duration {
+        least.saturating_mul(1 << self.late.min(LONGER))
+    }
+
+    /// Was a single body late even when it had the longest time?
+    pub(super) const fn has_waited_longest(&self) -> bool {
+        self.late > LONGER
+    }
+
     /// An answer of so many bodies did not come in time: the next one is shorter, if it is not already.
     pub(super) fn bodies_were_late(&mut self, count: usize) {
+        if count == 1 {
+            self.late = self.late.saturating_add(1);
+        }
         if count <= self.bodies {
             self.quick = (count / 2).max(1);
             self.bodies = (count / FEWER).max(1);
@@ -87,6 +104,7 @@ impl Lessons {
 
     /// One came that was as long as asked for.
     pub(super) fn bodies_came(&mut self, count: usize) {
+        self.late = self.late.saturating_sub(1).min(LONGER);
         if count >= self.bodies {
             let more = if self.bodies < self.quick { self.bodies } else { 1 };
             self.bodies = (self.bodies + more).min(BODIES);
@@ -143,7 +161,25 @@ mod tests {
         assert_eq!([came(), came(), came()], [64, 65, 66], "carefully, near what was too much");
         (0..100).for_each(|_| lessons.bodies_came(BODIES));
         assert_eq!(lessons.bodies(), BODIES);
-        (0..9).for_each(|_| lessons.bodies_were_late(lessons.bodies()));
+        (0..4).for_each(|_| lessons.bodies_were_late(lessons.bodies()));
         assert_eq!(lessons.bodies(), 1);
+    }
+
+    #[test]
+    fn a_single_body_that_is_late_has_longer_up_to_a_limit() {
+        let (mut lessons, least) = (Lessons::default(), Duration::from_secs(10));
+        let times: Vec<_> = (0..7)
+            .map(|_| {
+                let time = lessons.bodies_time(least).as_secs();
+                lessons.bodies_were_late(1);
+                (time, lessons.has_waited_longest())
+            })
+            .collect();
+        let (short, long) = ([(10, false), (20, false), (40, false), (80, false)], (160, true));
+        assert_eq!((&times[..4], &times[4..]), (&short[..], &[long; 3][..]));
+        lessons.bodies_came(1);
+        assert_eq!(lessons.bodies_time(least).as_secs(), 160, "the next may be as large");
+        (0..4).for_each(|_| lessons.bodies_came(1));
+        assert_eq!(lessons.bodies_time(least), least);
     }
 }

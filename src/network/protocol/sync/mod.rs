@@ -175,9 +175,11 @@ impl Protocol {
             return;
         }
         let (weight, was_cut) = (download.total_difficulty(), download.was_cut());
+        // That the head is another is told after this.
+        let head = download.tip();
         let Some(sync) = self.sync.take() else { return };
         tracing::info!(
-            target: "network", peer = %sync.target, head = self.head.number, "caught up with a peer"
+            target: "network", peer = %sync.target, head, "caught up with a peer"
         );
         self.next_sync = self.now.elapsed;
         self.forget_sync_asks();
