@@ -22,7 +22,8 @@ pub struct NetworkArgs {
     #[arg(long, env = "MAINSPRING_P2P_HOST", value_name = "IP", help_heading = NETWORK)]
     pub p2p_host: Option<IpAddr>,
     /// A node to stay connected with, as in /ip4/192.0.2.7/tcp/30303/p2p/PEER_ID or
-    /// /dns4/node.example/tcp/30303/p2p/PEER_ID; each node prints its own address when it starts
+    /// /dns4/node.example/tcp/30303/p2p/PEER_ID; each node prints its own address when it starts.
+    /// Where one is named, /ready answers 503 while there is no peer
     #[arg(long, env = "MAINSPRING_PEER", value_name = "MULTIADDR", visible_alias = "bootnodes")]
     #[arg(value_delimiter = ',', help_heading = NETWORK)]
     pub peer: Option<Vec<String>>,
