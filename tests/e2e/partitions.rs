@@ -196,7 +196,7 @@ fn miners_find_blocks_and_no_death_stops_the_network() {
     let network = Network::start(POW);
     agree(&network, THREE, 2);
     // What nobody sees in a block was told.
-    until("the first block is told", || network.said().contains("block 1 is there").then_some(()));
+    until("the first block is told", || network.said().contains(" is there, after ").then_some(()));
     a_transaction_to_any_node_is_mined(&network, THREE);
     an_order_outlives_every_node(&network, THREE);
 

@@ -34,10 +34,9 @@ enum Stage {
 }
 
 impl FirstBlock {
-    /// Of a network of miners that has no block yet.
-    pub(super) fn of(shape: &Shape, members: &[Member]) -> Option<Self> {
-        let has_none = || members.iter().filter_map(height).max() == Some(0);
-        (shape.consensus == Consensus::Pow && has_none()).then(|| Self {
+    /// Of a network of miners.
+    pub(super) fn of(shape: &Shape) -> Option<Self> {
+        (shape.consensus == Consensus::Pow).then(|| Self {
             difficulty: shape.difficulty,
             began: Instant::now(),
             told: Instant::now(),
@@ -61,6 +60,11 @@ impl FirstBlock {
         };
         if stage == self.stage && self.told.elapsed() < AGAIN {
             return None;
+        }
+        if stage == Stage::Found {
+            self.stage = stage;
+            let after = self.began.elapsed().as_secs_f64();
+            return Some(format!("Mining:   block {height} is there, after {after:.0} s"));
         }
         let is_new = stage != self.stage;
         (self.stage, self.told) = (stage, Instant::now());
@@ -87,7 +91,7 @@ impl FirstBlock {
                 "Mining:   no block yet after {after:.0} s, {rate} nonces a second; with a smaller \
                  --difficulty (and --fresh) blocks come sooner"
             ),
-            (Stage::Found, _) => format!("Mining:   block 1 is there, after {after:.0} s"),
+            (Stage::Found, _) => "Mining:   blocks are there".to_owned(),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Supervisor {
         let mut ended = signal(SignalKind::child()).map_err(CliError::Signals)?;
         let mut looks = tokio::time::interval(LOOK);
         report::tell(report::welcome(&self.layout, &self.rows()))?;
-        let mut first = FirstBlock::of(&self.shape, &self.members);
+        let mut first = FirstBlock::of(&self.shape);
         loop {
             tokio::select! {
                 requested = &mut stop => return requested.map_err(CliError::Signals),
