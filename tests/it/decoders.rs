@@ -12,9 +12,12 @@ use crate::{
 };
 use alloy_eips::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use mainspring::network::{
-    codec::{encode_gossip, encode_request, encode_response},
-    message::{Gossip, Head, Request, Response},
+use mainspring::{
+    network::{
+        codec::{encode_gossip, encode_request, encode_response},
+        message::{ForkId, Gossip, Head, Request, Response, Status},
+    },
+    spec::Mode,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{collections::BTreeMap, path::Path};
@@ -37,7 +40,22 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let id = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
     let address = format!("/dns4/node.example/tcp/30303/p2p/{id}");
     let head = Head { number: 7, hash: block.hash(), total_difficulty: U256::from(9) };
+    let status = Status {
+        chain_id: 31337,
+        genesis: block.header.parent_hash,
+        mode: Mode::Poa,
+        fork: ForkId { hash: [1, 2, 3, 4].into(), next: 1_800_000_000 },
+        head,
+        time: 1_700_000_000,
+        client: "mainspring/v0.1.0".to_owned(),
+        seals: true,
+        signer: Some(Address::repeat_byte(5)),
+        rules: [("config.clique.epoch", "30000"), ("config.clique.period", "2")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+    };
     let requests = [
+        Request::Hello(status.clone()),
         Request::Head(head),
         Request::Headers { from: 1, count: 10 },
         Request::Bodies(vec![block.hash(), B256::ZERO]),
@@ -47,6 +65,8 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         Request::Transactions(vec![block.hash()]),
     ];
     let responses = [
+        Response::Hello(status.clone()),
+        Response::Refused(status),
         Response::Head(head),
         Response::Headers(vec![block.header.inner().clone()]),
         Response::Bodies(vec![block.body.encode().into()]),

@@ -329,7 +329,9 @@ async fn peers_are_added_shown_and_removed_over_rpc() {
     assert_eq!(follower.ask("admin_removePeer", json!([info["enode"]])).await, true);
     until("the connection has ended", || follower.network().stats().disconnects > 0).await;
 
-    // The signer knows where the follower is, and comes back by itself.
+    // The signer knows where the follower is, but is let in again only when it is named again.
+    assert_eq!(follower.ask("admin_addPeer", json!([info["enode"]])).await, true);
+    until("they are connected again", || follower.network().peer_count() == 1).await;
     assert_eq!(follower.ask("admin_isolate", json!([[info["id"]]])).await, true);
     until("they are apart", || follower.network().peers().is_empty()).await;
     let left = signer.head();
