@@ -1,5 +1,6 @@
 //! One node among peers that a test plays: what they send is checked, and whoever lies or stalls is left.
 
+mod bounds;
 mod gossip;
 mod named;
 mod slow;
