@@ -10,7 +10,7 @@
 #   rustup toolchain install nightly    the instrumentation is not stable
 #   cargo install cargo-fuzz            a few minutes
 #   a C++ compiler                      libFuzzer is compiled with the targets
-# The first run compiles everything anew with it, into fuzz/target: a quarter of an hour on two cores and 3 GB.
+# The first run compiles everything anew with it, into fuzz/target: half an hour on two cores, with up to 7 GB of memory.
 # A run begins with fuzz/seeds/NAME, right bytes of each kind (MAINSPRING_WRITE_SEEDS=1 and the test of their name
 # write them anew), and with what earlier runs found to be new: fuzz/corpus/NAME.
 # A finding lies in fuzz/artifacts/NAME/; see it again with: cargo run --manifest-path fuzz/Cargo.toml --bin NAME FILE
